@@ -1,0 +1,260 @@
+"""The bundle's manifest: the only source of truth at run time.
+
+A bundle is a folder of ``manifest.json`` and the files it lists. Everything is read strictly: an unknown or missing
+key, a wrong hash, an extra file or one that escapes the folder are errors that say path, expected and found.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edge_asl_device.errors import BundleError
+from edge_asl_device.files import sha256_of
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.json.sig"
+MODEL = "model.tflite"
+LABELS = "labels.txt"
+
+INPUT_SCALE = 1 / 128
+INPUT_ZERO_POINT = 0
+OUTPUT_SCALE = 1 / 256
+OUTPUT_ZERO_POINT = -128
+
+# A manifest of 29 classes is 3 KB; one of megabytes is an attack on a 512 MB machine.
+MAX_MANIFEST_BYTES = 1_000_000
+
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+FileName = Annotated[str, Meta(pattern="^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+Pixels = Annotated[int, Meta(ge=16, le=1024)]
+Seconds = Annotated[float, Meta(ge=0.0, le=60.0)]
+
+
+class Resize(enum.Enum):
+    """How a crop is brought to the model's size: OpenCV's INTER_LINEAR or INTER_AREA."""
+
+    LINEAR = "linear"
+    AREA = "area"
+
+
+class Crop(enum.Enum):
+    """Which part of a frame the model sees when nobody found the hand."""
+
+    CENTRE_SQUARE = "centre-square"
+
+
+class Input(Struct, frozen=True, forbid_unknown_fields=True):
+    """The input tensor: RGB int8 (1, height, width, 3), value = pixel − 128."""
+
+    height: Pixels
+    width: Pixels
+    crop: Crop
+    resize: Resize
+    scale: float = INPUT_SCALE
+    zero_point: int = INPUT_ZERO_POINT
+
+
+class Output(Struct, frozen=True, forbid_unknown_fields=True):
+    """The output tensor: softmax int8 (1, classes), probability = (value + 128) / 256."""
+
+    classes: Annotated[int, Meta(ge=2, le=1000)]
+    scale: float = OUTPUT_SCALE
+    zero_point: int = OUTPUT_ZERO_POINT
+
+
+class File(Struct, frozen=True, forbid_unknown_fields=True):
+    """One file of the bundle."""
+
+    sha256: Sha256
+    size: Annotated[int, Meta(ge=0)]
+
+
+class Decoder(Struct, frozen=True, forbid_unknown_fields=True):
+    """When a stream of predictions becomes text."""
+
+    accept_probability: Fraction = 0.7
+    """A letter leads while its smoothed probability is at least this."""
+    release_probability: Fraction = 0.4
+    """A letter that was taken counts as let go below this; the gap between the two keeps flicker out."""
+    hold_s: Seconds = 0.35
+    """How long a letter leads before it is taken."""
+    release_s: Seconds = 0.15
+    """How long a letter is let go before it may be taken again."""
+    word_pause_s: Seconds = 1.5
+    """How long no letter leads before the word ends."""
+
+
+class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the evaluation measured with the very files of this bundle."""
+
+    split: str
+    """Which pictures: ``test by signer``, say."""
+    pictures: int
+    people: int | None
+    """How many people the pictures show, if the data say."""
+    accuracy_int8: Fraction
+    accuracy_low: Fraction
+    """Lower end of the 95 % interval of ``accuracy_int8`` (Wilson)."""
+    accuracy_high: Fraction
+    accuracy_float: Fraction
+    top3_int8: Fraction
+    agreement: Fraction
+    """How often float and int8 name the same class."""
+    calibration_error: Fraction
+    """Expected calibration error of the int8 model, 15 bins."""
+
+
+class Provenance(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the bundle comes from."""
+
+    recipe: str
+    recipe_digest: Sha256
+    seed: int
+    data_digest: Sha256
+    packages: dict[str, str]
+    git_commit: str | None
+
+
+class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
+    """``manifest.json``, format version 1."""
+
+    format_version: int
+    name: Annotated[str, Meta(pattern="^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
+    version: Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+){0,5}$")]
+    """Dotted numbers, compared number by number."""
+    created: str
+    """UTC, ISO 8601."""
+    files: dict[FileName, File]
+    """Every file of the bundle but the manifest and its signature."""
+    labels: Annotated[list[str], Meta(min_length=2, max_length=1000)]
+    """Class names in the output tensor's order."""
+    input: Input
+    output: Output
+    operators: dict[str, int]
+    """TensorFlow Lite operators of ``model.tflite`` and the highest version of each."""
+    minimum_runtime: str
+    """The smallest TensorFlow Lite runtime that has all of them."""
+    decoder: Decoder
+    metrics: Metrics
+    provenance: Provenance
+
+
+class Bundle(NamedTuple):
+    """A bundle on disk whose manifest was read and whose files were found as listed."""
+
+    folder: Path
+    manifest: Manifest
+    digest: str
+    """SHA-256 of ``manifest.json``, which lists the hash of everything else: it names the release."""
+
+    @property
+    def model(self) -> Path:
+        """The quantized model's path."""
+        return self.folder / MODEL
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in the output tensor's order."""
+        return tuple(self.manifest.labels)
+
+
+def parse_manifest(data: bytes, name: str) -> Manifest:
+    """Parse and check ``manifest.json``'s bytes; ``name`` (its path) stands in the errors.
+
+    Raises:
+        BundleError: not JSON, an unknown format version, an unknown, missing or ill-typed key, or numbers that are
+            not the contract's.
+    """
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise BundleError(f"{name}: expected at most {MAX_MANIFEST_BYTES} bytes, found {len(data)}")
+    try:
+        found = msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        raise BundleError(f"{name}: expected JSON, found otherwise ({error}); copy or build the bundle again") from error
+    version = found.get("format_version") if isinstance(found, dict) else None
+    if version != FORMAT_VERSION:
+        raise BundleError(
+            f"{name}: expected bundle format {FORMAT_VERSION}, found {version!r}; "
+            "update edge-asl-device, or build the bundle with the edge-asl that belongs to it"
+        )
+    try:
+        manifest = msgspec.convert(found, Manifest)
+    except msgspec.ValidationError as error:
+        raise BundleError(f"{name}: {_readable(error)}; build the bundle again") from error
+    _check_contract(manifest, name)
+    return manifest
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a bundle and check that its files are exactly those listed, whole and unchanged.
+
+    Raises:
+        BundleError: anything missing, extra, linked, changed or not understood.
+    """
+    path = folder / MANIFEST
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_MANIFEST_BYTES + 1)
+    except OSError as error:
+        raise BundleError(f"{folder}: expected a bundle with {MANIFEST}, found {error.strerror}; "
+                          "name the folder that edge-asl build wrote") from error
+    manifest = parse_manifest(data, str(path))
+    _check_files(folder, manifest.files)
+    listed = (folder / LABELS).read_text(encoding="utf-8").splitlines()
+    if listed != manifest.labels:
+        raise BundleError(f"{folder / LABELS}: expected the manifest's {len(manifest.labels)} labels, found {len(listed)} others")
+    return Bundle(folder, manifest, hashlib.sha256(data).hexdigest())
+
+
+def _check_contract(manifest: Manifest, name: str) -> None:
+    expected: Mapping[str, tuple[object, object]] = {
+        "input.scale": (INPUT_SCALE, manifest.input.scale),
+        "input.zero_point": (INPUT_ZERO_POINT, manifest.input.zero_point),
+        "output.scale": (OUTPUT_SCALE, manifest.output.scale),
+        "output.zero_point": (OUTPUT_ZERO_POINT, manifest.output.zero_point),
+        "output.classes": (len(manifest.labels), manifest.output.classes),
+        "labels without repeats": (len(set(manifest.labels)), len(manifest.labels)),
+    }
+    for what, (want, have) in expected.items():
+        if want != have:
+            raise BundleError(f"{name}: {what}: expected {want}, found {have}; this bundle is for another contract")
+    for required in (MODEL, LABELS):
+        if required not in manifest.files:
+            raise BundleError(f"{name}: files: expected {required}, found {', '.join(manifest.files) or 'none'}")
+
+
+def _check_files(folder: Path, files: Mapping[str, File]) -> None:
+    present = {p.name for p in folder.iterdir()} - {MANIFEST, SIGNATURE}
+    for extra in sorted(present - files.keys()):
+        raise BundleError(f"{folder / extra}: expected only files that the manifest lists, found this one; remove it")
+    for name, file in files.items():
+        path = folder / name
+        if path.is_symlink() or not path.is_file():
+            raise BundleError(f"{path}: expected a regular file, found {'a link' if path.is_symlink() else 'none'}")
+        size = path.stat().st_size
+        if size != file.size:
+            raise BundleError(f"{path}: expected {file.size} bytes, found {size}; copy or build the bundle again")
+        found = sha256_of(path)
+        if found != file.sha256:
+            raise BundleError(f"{path}: expected sha256 {file.sha256[:12]}…, found {found[:12]}…; copy or build the bundle again")
+
+
+def _readable(error: msgspec.ValidationError) -> str:
+    """``Object missing required field `x` - at `$.input` `` as ``input: expected field x, found none``."""
+    text, _, place = str(error).partition(" - at `$")
+    where = re.sub(r"^\.", "", place.rstrip("`")) or "manifest"
+    if missing := re.fullmatch(r"Object missing required field `(.+)`", text):
+        return f"{where}: expected field {missing[1]}, found none"
+    if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", text):
+        return f"{where}: expected only known fields, found {unknown[1]}"
+    return f"{where}: {text[0].lower()}{text[1:]}"

@@ -1,0 +1,81 @@
+"""From a frame to the model's input tensor. Training, calibration, evaluation and the device all come through here.
+
+Two resizers that are both called bilinear differ by up to 99 grey levels; one function cannot differ from itself.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl_device.contract.manifest import Input, Resize
+
+_INTERPOLATION = {Resize.LINEAR: cv2.INTER_LINEAR, Resize.AREA: cv2.INTER_AREA}
+
+
+class Square(NamedTuple):
+    """A square inside a frame, in pixels: left edge, top edge, side."""
+
+    x: int
+    y: int
+    side: int
+
+
+class Box(NamedTuple):
+    """A hand's box, as fractions of the frame's width and height: centre x, centre y, width, height (YOLO's order)."""
+
+    cx: float
+    cy: float
+    width: float
+    height: float
+
+
+def centre_square(height: int, width: int) -> Square:
+    """The largest square in the middle of a frame: the crop rule ``centre-square``."""
+    side = min(height, width)
+    return Square((width - side) // 2, (height - side) // 2, side)
+
+
+def square_around(box: Box, height: int, width: int, margin: float = 1.35) -> Square:
+    """The square of ``margin`` × the longer side of a hand's box, moved and if need be shrunk to lie in the frame.
+
+    Nothing is padded: mirrored or repeated borders make second hands.
+    """
+    longer = max(box.width * width, box.height * height)
+    side = max(1, min(round(longer * margin), height, width))
+    x = min(max(round(box.cx * width - side / 2), 0), width - side)
+    y = min(max(round(box.cy * height - side / 2), 0), height - side)
+    return Square(x, y, side)
+
+
+def crop(frame: NDArray[np.uint8], square: Square) -> NDArray[np.uint8]:
+    """The square's pixels: a view of ``frame`` (H, W, 3), no copy."""
+    return frame[square.y : square.y + square.side, square.x : square.x + square.side]
+
+
+def resize(picture: NDArray[np.uint8], spec: Input) -> NDArray[np.uint8]:
+    """Resize RGB uint8 (h, w, 3) to the model's (H, W, 3) by the bundle's resize rule."""
+    if picture.shape[:2] == (spec.height, spec.width):
+        return picture
+    resized = cv2.resize(picture, (spec.width, spec.height), interpolation=_INTERPOLATION[spec.resize])
+    return resized  # type: ignore[return-value]  # OpenCV keeps uint8
+
+
+def to_tensor(resized: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """RGB uint8 (H, W, 3) to the input tensor int8 (1, H, W, 3): *pixel − 128*, which is *pixel XOR 0x80*.
+
+    Exact, because the contract's input scale is 1/128 and its zero point 0 for a graph fed (pixel − 128) / 128.
+    """
+    return np.bitwise_xor(resized, 0x80).view(np.int8)[np.newaxis]
+
+
+def preprocess(picture: NDArray[np.uint8], spec: Input) -> NDArray[np.int8]:
+    """Crop by the bundle's rule, resize, shift: RGB uint8 (h, w, 3) of any size to int8 (1, H, W, 3).
+
+    A picture that is already a square crop passes the crop rule unchanged.
+    """
+    square = centre_square(picture.shape[0], picture.shape[1])
+    return to_tensor(resize(crop(picture, square), spec))

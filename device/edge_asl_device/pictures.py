@@ -1,0 +1,63 @@
+"""Reading picture files, the same way on the workstation and on the device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl_device.errors import PictureError
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+
+# Decoders allocate what the header asks for; a header of 65,535 × 65,535 would take 12 GB.
+MAX_PIXELS = 100_000_000
+
+
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """Read a picture as RGB, uint8, (height, width, 3), turned upright as its EXIF orientation says.
+
+    Raises:
+        PictureError: missing, empty, truncated beyond use, or not a picture.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PictureError(f"{path}: expected a picture, found {error.strerror or error}") from error
+    return decode_picture(data, str(path))
+
+
+def decode_picture(data: bytes, name: str) -> NDArray[np.uint8]:
+    """Decode a picture file's bytes as ``read_picture`` does; ``name`` stands in the error.
+
+    Raises:
+        PictureError: empty or not a picture.
+    """
+    if not data:
+        raise PictureError(f"{name}: expected a picture, found an empty file; remove it")
+    try:
+        # IMREAD_COLOR without IMREAD_IGNORE_ORIENTATION applies the EXIF orientation.
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise PictureError(f"{name}: expected a picture, found bytes that OpenCV refuses: {error.err}") from error
+    if bgr is None:
+        raise PictureError(f"{name}: expected a picture, found {len(data)} bytes that no decoder accepts; remove it")
+    return np.ascontiguousarray(bgr[:, :, ::-1])
+
+
+def list_pictures(path: Path) -> list[Path]:
+    """The picture files below a folder in sorted order, or the file itself.
+
+    Raises:
+        PictureError: nothing is there, or the folder holds no picture.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise PictureError(f"{path}: expected a picture or a folder of pictures, found nothing")
+    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not found:
+        raise PictureError(f"{path}: expected pictures ({', '.join(sorted(SUFFIXES))}), found none")
+    return found
