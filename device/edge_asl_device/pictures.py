@@ -43,7 +43,9 @@ def decode_picture(data: bytes, name: str) -> NDArray[np.uint8]:
     except cv2.error as error:
         raise PictureError(f"{name}: expected a picture, found bytes that OpenCV refuses: {error.err}") from error
     if bgr is None:
-        raise PictureError(f"{name}: expected a picture, found {len(data)} bytes that no decoder accepts; remove it")
+        raise PictureError(
+            f"{name}: expected a picture, found {len(data)} bytes that no decoder accepts; remove it"
+        )
     return np.ascontiguousarray(bgr[:, :, ::-1])
 
 

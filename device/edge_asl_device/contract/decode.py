@@ -16,12 +16,13 @@ class Prediction(NamedTuple):
 
 
 # Scale 1/256, zero point −128: −128 is 0 and 127 is 255/256. A table beats arithmetic on 29 numbers.
-_PROBABILITY = (np.arange(256, dtype=np.float32) / np.float32(256)).astype(np.float32)
+_PROBABILITY: NDArray[np.float32] = (np.arange(256, dtype=np.float32) / np.float32(256)).astype(np.float32)
 
 
 def probabilities(output: NDArray[np.int8]) -> NDArray[np.float32]:
     """Output tensor int8 (1, classes) to float32 (classes,), each (q + 128) / 256, in 0 to 255/256."""
-    return _PROBABILITY[np.bitwise_xor(output[0].view(np.uint8), 0x80)]
+    found: NDArray[np.float32] = np.take(_PROBABILITY, np.bitwise_xor(output[0].view(np.uint8), 0x80))
+    return found
 
 
 def top(probability: NDArray[np.float32], labels: tuple[str, ...], count: int = 1) -> list[Prediction]:

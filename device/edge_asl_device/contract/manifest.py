@@ -1,7 +1,7 @@
 """The bundle's manifest: the only source of truth at run time.
 
-A bundle is a folder of ``manifest.json`` and the files it lists. Everything is read strictly: an unknown or missing
-key, a wrong hash, an extra file or one that escapes the folder are errors that say path, expected and found.
+A bundle is a folder of ``manifest.json`` and the files it lists. Everything is read strictly: an unknown or
+missing key, a wrong hash, an extra file or one that escapes the folder are errors that say path, expected, found.
 """
 
 from __future__ import annotations
@@ -145,7 +145,8 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     minimum_runtime: str
     """The smallest TensorFlow Lite runtime that has all of them."""
     decoder: Decoder
-    metrics: Metrics
+    metrics: Metrics | None
+    """None only in the draft that is being evaluated."""
     provenance: Provenance
 
 
@@ -180,7 +181,9 @@ def parse_manifest(data: bytes, name: str) -> Manifest:
     try:
         found = msgspec.json.decode(data)
     except msgspec.DecodeError as error:
-        raise BundleError(f"{name}: expected JSON, found otherwise ({error}); copy or build the bundle again") from error
+        raise BundleError(
+            f"{name}: expected JSON, found otherwise ({error}); copy or build the bundle again"
+        ) from error
     version = found.get("format_version") if isinstance(found, dict) else None
     if version != FORMAT_VERSION:
         raise BundleError(
@@ -206,13 +209,17 @@ def read_bundle(folder: Path) -> Bundle:
         with path.open("rb") as file:
             data = file.read(MAX_MANIFEST_BYTES + 1)
     except OSError as error:
-        raise BundleError(f"{folder}: expected a bundle with {MANIFEST}, found {error.strerror}; "
-                          "name the folder that edge-asl build wrote") from error
+        raise BundleError(
+            f"{folder}: expected a bundle with {MANIFEST}, found {error.strerror}; "
+            "name the folder that edge-asl build wrote"
+        ) from error
     manifest = parse_manifest(data, str(path))
     _check_files(folder, manifest.files)
     listed = (folder / LABELS).read_text(encoding="utf-8").splitlines()
     if listed != manifest.labels:
-        raise BundleError(f"{folder / LABELS}: expected the manifest's {len(manifest.labels)} labels, found {len(listed)} others")
+        raise BundleError(
+            f"{folder / LABELS}: expected the manifest's {len(manifest.labels)} labels, found {len(listed)} others"
+        )
     return Bundle(folder, manifest, hashlib.sha256(data).hexdigest())
 
 
@@ -227,7 +234,9 @@ def _check_contract(manifest: Manifest, name: str) -> None:
     }
     for what, (want, have) in expected.items():
         if want != have:
-            raise BundleError(f"{name}: {what}: expected {want}, found {have}; this bundle is for another contract")
+            raise BundleError(
+                f"{name}: {what}: expected {want}, found {have}; this bundle is for another contract"
+            )
     for required in (MODEL, LABELS):
         if required not in manifest.files:
             raise BundleError(f"{name}: files: expected {required}, found {', '.join(manifest.files) or 'none'}")
@@ -236,17 +245,23 @@ def _check_contract(manifest: Manifest, name: str) -> None:
 def _check_files(folder: Path, files: Mapping[str, File]) -> None:
     present = {p.name for p in folder.iterdir()} - {MANIFEST, SIGNATURE}
     for extra in sorted(present - files.keys()):
-        raise BundleError(f"{folder / extra}: expected only files that the manifest lists, found this one; remove it")
+        raise BundleError(
+            f"{folder / extra}: expected only files that the manifest lists, found this one; remove it"
+        )
     for name, file in files.items():
         path = folder / name
         if path.is_symlink() or not path.is_file():
-            raise BundleError(f"{path}: expected a regular file, found {'a link' if path.is_symlink() else 'none'}")
+            raise BundleError(
+                f"{path}: expected a regular file, found {'a link' if path.is_symlink() else 'none'}"
+            )
         size = path.stat().st_size
         if size != file.size:
             raise BundleError(f"{path}: expected {file.size} bytes, found {size}; copy or build the bundle again")
         found = sha256_of(path)
         if found != file.sha256:
-            raise BundleError(f"{path}: expected sha256 {file.sha256[:12]}…, found {found[:12]}…; copy or build the bundle again")
+            raise BundleError(
+                f"{path}: expected sha256 {file.sha256[:12]}…, found {found[:12]}…; copy or build the bundle again"
+            )
 
 
 def _readable(error: msgspec.ValidationError) -> str:

@@ -1,4 +1,4 @@
-"""From a frame to the model's input tensor. Training, calibration, evaluation and the device all come through here.
+"""From a frame to the input tensor: training, calibration, evaluation and the device all come through here.
 
 Two resizers that are both called bilinear differ by up to 99 grey levels; one function cannot differ from itself.
 """
@@ -25,7 +25,7 @@ class Square(NamedTuple):
 
 
 class Box(NamedTuple):
-    """A hand's box, as fractions of the frame's width and height: centre x, centre y, width, height (YOLO's order)."""
+    """A hand's box in YOLO's order: centre x, centre y, width, height, as fractions of the frame's sides."""
 
     cx: float
     cy: float
@@ -60,8 +60,8 @@ def resize(picture: NDArray[np.uint8], spec: Input) -> NDArray[np.uint8]:
     """Resize RGB uint8 (h, w, 3) to the model's (H, W, 3) by the bundle's resize rule."""
     if picture.shape[:2] == (spec.height, spec.width):
         return picture
-    resized = cv2.resize(picture, (spec.width, spec.height), interpolation=_INTERPOLATION[spec.resize])
-    return resized  # type: ignore[return-value]  # OpenCV keeps uint8
+    size = (spec.width, spec.height)
+    return cv2.resize(picture, size, interpolation=_INTERPOLATION[spec.resize])  # type: ignore[return-value]
 
 
 def to_tensor(resized: NDArray[np.uint8]) -> NDArray[np.int8]:

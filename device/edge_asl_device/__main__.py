@@ -1,0 +1,7 @@
+"""``python -m edge_asl_device``."""
+
+import sys
+
+from edge_asl_device.main import main
+
+sys.exit(main())

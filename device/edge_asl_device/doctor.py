@@ -1,0 +1,83 @@
+"""What this machine is and whether a bundle runs on it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+from edge_asl_device.contract.manifest import read_bundle
+from edge_asl_device.engine import RUNTIMES
+from edge_asl_device.errors import EdgeAslError
+from edge_asl_device.probe import probe
+
+
+def examine(bundle: Path | None) -> dict[str, object]:
+    """Facts for ``edge-asl-device doctor``, JSON-able; ``ok`` says whether a bundle could run (or did)."""
+    runtimes = {name: _runtime(name, bundle) for name in RUNTIMES}
+    report: dict[str, object] = {
+        "machine": platform.machine(),
+        "system": _distribution(),
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+        "glibc": platform.libc_ver()[1] or "not glibc",
+        "packages": {name: _version(name) for name in ("edge-asl-device", "numpy", "opencv-python-headless")},
+        "runtimes": runtimes,
+    }
+    problem = None
+    if bundle is not None:
+        try:
+            read = read_bundle(bundle)
+            report["bundle"] = {"path": str(bundle), "name": read.manifest.name, "digest": read.digest}
+        except EdgeAslError as error:
+            problem = str(error)
+            report["bundle"] = {"path": str(bundle), "problem": problem}
+    report["ok"] = problem is None and any(runtime["ok"] for runtime in runtimes.values())
+    return report
+
+
+def format_report(report: dict[str, object]) -> str:
+    """The report as aligned lines for people."""
+    lines = []
+    for key, value in report.items():
+        if key == "runtimes" and isinstance(value, dict):
+            lines += [f"{'runtime ' + name:<18} {_runtime_words(facts)}" for name, facts in value.items()]
+        elif isinstance(value, dict):
+            lines += [f"{key + ' ' + name:<32} {fact}" if key == "packages" else f"{key + ' ' + name:<18} {fact}"
+                      for name, fact in value.items()]  # fmt: skip
+        elif key == "ok":
+            lines.append("ready" if value else "not ready: see the lines above")
+        else:
+            lines.append(f"{key:<18} {value}")
+    return "\n".join(lines)
+
+
+def _runtime(name: str, bundle: Path | None) -> dict[str, object]:
+    """Found means installed; only a child process finds out whether it also loads and runs the bundle."""
+    try:
+        importlib.metadata.version(RUNTIMES[name].distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return {"ok": False, "installed": False, "reason": f"not installed; {RUNTIMES[name].pip}"}
+    return {"installed": True, **probe(bundle, name)}
+
+
+def _runtime_words(facts: dict[str, object]) -> str:
+    if not facts["ok"]:
+        return f"{facts['reason']}"
+    ran = f", runs the bundle in {facts['milliseconds']} ms" if "milliseconds" in facts else ""
+    return f"{facts['version']} loads{ran}"
+
+
+def _distribution() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.platform()
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed by pip"

@@ -1,0 +1,176 @@
+"""``edge-asl-device``: the program on the device. Parses, calls one function, prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_asl_device import __version__
+from edge_asl_device.errors import EdgeAslError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status: 0, or 1 after one line on stderr that says what was wrong."""
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except EdgeAslError as error:
+        sys.stderr.write(f"edge-asl-device: {error}\n")
+        return 1
+    except BrokenPipeError:
+        # The reader of a pipe has left; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; also what docs/cli.md is made from."""
+    top = argparse.ArgumentParser(
+        prog="edge-asl-device", description="Read hand signs with a quantized model, without internet."
+    )
+    top.add_argument("--version", action="version", version=f"edge-asl-device {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    classify = _add(commands, "classify", "name the sign in each picture", _classify)
+    classify.add_argument("bundle", type=Path, help="folder that edge-asl build wrote")
+    classify.add_argument("pictures", type=Path, nargs="+", help="picture files or folders of them")
+    classify.add_argument("--top", type=int, default=1, metavar="N", help="show the N best labels (default: 1)")
+    _add_runtime(classify)
+    classify.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    bench = _add(commands, "bench", "time the bare inference and the whole path side by side", _bench)
+    bench.add_argument("bundle", type=Path, help="folder that edge-asl build wrote")
+    bench.add_argument("--runs", type=int, default=300, metavar="N", help="how often each (default: 300)")
+    _add_runtime(bench)
+    bench.add_argument("--json", action="store_true", help="one JSON object")
+
+    doctor = _add(commands, "doctor", "say what this machine is and whether a bundle runs on it", _doctor)
+    doctor.add_argument("bundle", type=Path, nargs="?", help="a bundle to run once with every runtime found")
+    doctor.add_argument("--json", action="store_true", help="one JSON object")
+
+    run = _add(commands, "run", "read signs from a film until it ends", _run)
+    run.add_argument("bundle", type=Path, help="folder that edge-asl build wrote")
+    run.add_argument("--source", type=Path, required=True, metavar="FILM", help="a video file")
+    run.add_argument("--headless", action="store_true", help="no screen: letters and text on standard output")
+    _add_runtime(run)
+    run.add_argument("--json", action="store_true", help="one JSON object for each letter, one for the text")
+    return top
+
+
+def _add(commands: argparse._SubParsersAction, name: str, does: str, command: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    added: argparse.ArgumentParser = commands.add_parser(
+        name, help=does, description=does[0].upper() + does[1:] + "."
+    )
+    added.set_defaults(command=command)
+    return added
+
+
+def _add_runtime(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--runtime",
+        choices=("auto", "litert", "tflite"),
+        default="auto",
+        help="ai-edge-litert, tflite-runtime, or the first of them that is installed (default: auto)",
+    )
+    command.add_argument("--threads", type=int, default=1, metavar="N", help="processor threads (default: 1)")
+
+
+def _classify(options: argparse.Namespace) -> int:
+    from edge_asl_device.classifier import Classifier
+    from edge_asl_device.errors import PictureError
+    from edge_asl_device.pictures import list_pictures, read_picture
+
+    paths = [found for path in options.pictures for found in list_pictures(path)]
+    failed = 0
+    with Classifier.open(options.bundle, options.runtime, options.threads) as classifier:
+        for path in paths:
+            try:
+                picture = read_picture(path)
+            except PictureError as error:
+                # One bad picture of a thousand ends nothing, but the exit status tells.
+                sys.stderr.write(f"edge-asl-device: {error}\n")
+                failed += 1
+                continue
+            started = time.perf_counter()
+            best = classifier.classify(picture, options.top)
+            milliseconds = (time.perf_counter() - started) * 1000
+            if options.json:
+                predictions = [prediction._asdict() for prediction in best]
+                _print_json(
+                    {"file": str(path), "predictions": predictions, "milliseconds": round(milliseconds, 3)}
+                )
+            else:
+                named = "  ".join(f"{label} {probability:.3f}" for label, probability in best)
+                _print(f"{path}  {named}  {milliseconds:.1f} ms")
+    return 1 if failed else 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from edge_asl_device.bench import measure
+    from edge_asl_device.classifier import Classifier
+
+    with Classifier.open(options.bundle, options.runtime, options.threads) as classifier:
+        result = measure(classifier, options.runs)
+    if options.json:
+        _print_json(result)
+        return 0
+    _print(f"{result['runtime']}, frame {result['frame']}, input {result['input']}, {result['runs']} runs, ms")
+    _print(f"{'':<14}{'median':>9}{'p95':>9}")
+    for name, key in (("raw invoke", "raw_invoke_ms"), ("whole path", "whole_path_ms")):
+        numbers = result[key]
+        assert isinstance(numbers, dict)  # noqa: S101 - for the type checker
+        _print(f"{name:<14}{numbers['median']:>9.3f}{numbers['p95']:>9.3f}")
+    _print(f"{'ratio':<14}{result['ratio']:>9.3f}")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from edge_asl_device.doctor import examine, format_report
+
+    report = examine(options.bundle)
+    _print(json.dumps(report) if options.json else format_report(report))
+    return 0 if report["ok"] else 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    from edge_asl_device.camera.film import Film
+    from edge_asl_device.classifier import Classifier
+    from edge_asl_device.loop import read_signs
+    from edge_asl_device.transcriber import Transcriber
+
+    with (
+        Classifier.open(options.bundle, options.runtime, options.threads) as classifier,
+        Film(options.source) as film,
+    ):
+        transcriber = Transcriber(classifier.labels, classifier.bundle.manifest.decoder)
+        for time_s, state in read_signs(film, classifier, transcriber):
+            if state.accepted is None:
+                continue
+            if options.json:
+                letter = {"time_s": round(time_s, 3), "label": state.accepted, "probability": state.probability}
+                _print_json({**letter, "text": state.text})
+            else:
+                _print(f"{time_s:7.2f} s  {state.accepted:<8} {state.probability:.2f}  {state.text}")
+        text = transcriber.text.strip()
+        _print(json.dumps({"text": text}) if options.json else f"text: {text}")
+    return 0
+
+
+def _print_json(value: object) -> None:
+    _print(json.dumps(value))
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""Writing a bundle: the folder that the device runs, complete or not at all."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from edge_asl.errors import DataError
+from edge_asl_device.contract.manifest import FORMAT_VERSION, LABELS, MANIFEST, File, Manifest, read_bundle
+from edge_asl_device.files import replacing_folder, sha256_of
+
+PACKAGES = (
+    "edge-asl",
+    "edge-asl-device",
+    "tensorflow",
+    "keras",
+    "ai-edge-litert",
+    "numpy",
+    "opencv-python-headless",
+)
+
+
+def write_bundle(target: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
+    """Write ``contents`` (file name → bytes), labels and manifest to ``target``, replacing an older bundle.
+
+    ``manifest.files`` is filled in here. The new bundle is read back as the device would before it takes the place.
+
+    Raises:
+        DataError: ``target`` exists and is no bundle.
+        BundleError: what was written does not read back.
+    """
+    if target.exists() and any(target.iterdir()) and not (target / MANIFEST).is_file():
+        raise DataError(
+            f"{target}: expected a bundle or no folder, found a folder of other files; choose another --out"
+        )
+    with replacing_folder(target) as folder:
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        (folder / LABELS).write_text("".join(f"{label}\n" for label in manifest.labels), encoding="utf-8")
+        files = {path.name: File(sha256_of(path), path.stat().st_size) for path in sorted(folder.iterdir())}
+        complete = msgspec.structs.replace(manifest, format_version=FORMAT_VERSION, files=files)
+        encoded = msgspec.json.format(msgspec.json.encode(complete), indent=2)
+        (folder / MANIFEST).write_bytes(encoded + b"\n")
+        read_bundle(folder)
+
+
+def work_folder(bundle: Path) -> Path:
+    """Where a build keeps what its steps made: ``.work/NAME`` beside the bundle."""
+    return bundle.parent / ".work" / bundle.name
+
+
+def version_of(created: datetime) -> str:
+    """A bundle's default version, dotted numbers that grow with time: 2026.11.20.2251."""
+    return f"{created:%Y.%-m.%-d}.{created.hour * 100 + created.minute}"
+
+
+def package_versions() -> dict[str, str]:
+    """The installed versions of what decides a model."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit checked out in ``folder``, with ``+`` when files differ from it; None outside a checkout."""
+    try:
+        run = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--match=", "--dirty=+"],
+            capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return run.stdout.strip() or None

@@ -1,0 +1,43 @@
+"""The pictures that a build chose for quantization, kept where people can look at them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+
+from edge_asl.datasets.types import Dataset, Picture
+from edge_asl_device.files import replacing_folder, sha256_of
+
+LIST = "SHA256SUMS"
+
+
+def keep_calibration_pictures(target: Path, dataset: Dataset, pictures: Sequence[Picture]) -> None:
+    """Link (or copy, across disks) the pictures to ``target/LABEL/`` with a list for ``sha256sum --check``.
+
+    Rows of a CSV file become PNG files.
+    """
+    with replacing_folder(target) as folder:
+        lines = []
+        for picture in pictures:
+            kept = folder / picture.label / picture.path.replace("/", "_").replace("#", "_")
+            kept.parent.mkdir(exist_ok=True)
+            kept = _keep(dataset, picture, kept)
+            lines.append(f"{sha256_of(kept)}  {kept.relative_to(folder).as_posix()}\n")
+        (folder / LIST).write_text("".join(sorted(lines, key=lambda line: line.split("  ")[1])), encoding="utf-8")
+
+
+def _keep(dataset: Dataset, picture: Picture, kept: Path) -> Path:
+    source = dataset.root / picture.path
+    if not source.is_file():
+        kept = kept.with_name(f"{kept.name}.png")
+        cv2.imwrite(str(kept), cv2.cvtColor(dataset.load(picture), cv2.COLOR_RGB2BGR))
+        return kept
+    try:
+        os.link(source, kept)
+    except OSError:
+        shutil.copyfile(source, kept)
+    return kept

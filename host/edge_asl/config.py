@@ -1,0 +1,207 @@
+"""Recipes: TOML files that people write, read strictly into frozen structs.
+
+A recipe names everything that decides a model: data split, backbone, training, augmentation, quantization, decoder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edge_asl.errors import RecipeError
+from edge_asl_device.contract.manifest import Decoder, Resize
+
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0.0)]
+
+
+class Data(Struct, frozen=True, forbid_unknown_fields=True):
+    """[data]: how the folder is read and split."""
+
+    layout: Literal["auto", "folders", "flat", "csv", "yolo"] = "auto"
+    split: Literal["auto", "signer", "block", "fraction", "counts"] = "auto"
+    validation: Fraction = 0.15
+    test: Fraction = 0.15
+    counts: tuple[int, int, int] | None = None
+    """Pictures per class for training, validation and test, with ``split = "counts"``."""
+    allow_shared_people: bool = False
+    signer_pattern: str | None = None
+    """A regular expression on the file name whose first group names the person."""
+    margin: Annotated[float, Meta(ge=1.0, le=3.0)] = 1.35
+    """Side of the crop around a hand's box, in longer sides of the box."""
+
+
+class Model(Struct, frozen=True, forbid_unknown_fields=True):
+    """[model]: the network."""
+
+    backbone: Literal["mobilenet", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"] = "mobilenet_v2"
+    alpha: Annotated[float, Meta(gt=0.0, le=2.0)] = 0.35
+    """Width multiplier."""
+    size: Annotated[int, Meta(ge=32, le=512)] = 128
+    """Input height and width in pixels."""
+    minimalistic: bool = True
+    """MobileNetV3 without squeeze-and-excite, hard-swish and 5×5 kernels: what the Edge TPU maps."""
+    resize: Resize = Resize.LINEAR
+    dropout: Fraction = 0.1
+
+
+class Training(Struct, frozen=True, forbid_unknown_fields=True):
+    """[training]: phase one fits a softmax head on frozen, cached features; phase two trains the last layers."""
+
+    seed: Count = 1
+    head_epochs: Count = 30
+    """Phase one; 0 skips it. Pointless without pretrained weights."""
+    head_learning_rate: Positive = 3e-3
+    epochs: Count = 10
+    """Phase two; 0 keeps the frozen backbone."""
+    layers: Literal["all"] | Annotated[int, Meta(ge=1)] = "all"
+    """How many of the backbone's last layers phase two trains."""
+    batch: Annotated[int, Meta(ge=1, le=1024)] = 32
+    learning_rate: Positive = 1e-3
+    weight_decay: Annotated[float, Meta(ge=0.0)] = 0.01
+    warmup_epochs: Annotated[float, Meta(ge=0.0)] = 1.0
+    averaging: Fraction = 0.995
+    """Decay of the exponential moving average of the weights; 0 switches it off."""
+    batch_norm: Literal["frozen", "train"] = "train"
+    batch_norm_momentum: Fraction = 0.97
+    label_smoothing: Fraction = 0.05
+    patience: Count = 0
+    """Stop after so many epochs without a better validation loss; 0: never."""
+
+
+class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
+    """[augmentation]: what happens to a training picture, drawn anew in each epoch."""
+
+    mirror: Fraction = 0.5
+    """How often a picture is mirrored: left hands, and cameras that mirror."""
+    rotation_deg: Annotated[float, Meta(ge=0.0, le=180.0)] = 10.0
+    zoom: Annotated[float, Meta(ge=0.0, le=0.9)] = 0.1
+    """Scale between 1 − zoom and 1 + zoom."""
+    shift: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.06
+    """As a fraction of the side."""
+    shear: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.0
+    brightness: Fraction = 0.15
+    contrast: Fraction = 0.2
+    colour: Fraction = 0.1
+    """Independent gain of the three channels."""
+    gamma: Fraction = 0.0
+    grey: Fraction = 0.0
+    """How often a picture loses its colour."""
+    blur: Fraction = 0.0
+    """How often a picture is blurred or made coarse."""
+    noise: Annotated[float, Meta(ge=0.0, le=64.0)] = 0.0
+    """Largest standard deviation of added noise, in grey levels."""
+    erase: Fraction = 0.0
+    """How often a rectangle is painted over."""
+
+
+class Quantization(Struct, frozen=True, forbid_unknown_fields=True):
+    """[quantization]: full integer, int8."""
+
+    pictures: Annotated[int, Meta(ge=10, le=5000)] = 150
+    """Representative pictures from the training part, the same number of each class."""
+    runtime: Literal["tflite-2.14", "litert"] = "tflite-2.14"
+    """The oldest runtime in which the model must load."""
+
+
+class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole recipe."""
+
+    description: str
+    data: Data = Data()
+    model: Model = Model()
+    training: Training = Training()
+    augmentation: Augmentation = Augmentation()
+    quantization: Quantization = Quantization()
+    decoder: Decoder = Decoder()
+
+
+def recipe_names() -> list[str]:
+    """The recipes that ship with the package, sorted."""
+    folder = resources.files("edge_asl") / "recipes"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
+    """A shipped recipe by name or a TOML file by path, with ``table.key=value`` overrides applied in order.
+
+    Raises:
+        RecipeError: no such recipe, not TOML, an unknown key (the nearest known one is named), a value out of range.
+    """
+    text, where = _recipe_text(name)
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where}: expected TOML, found otherwise: {error}") from error
+    for override in overrides:
+        _apply(table, override)
+    _check_keys(table, Recipe, where)
+    try:
+        return msgspec.convert(table, Recipe)
+    except msgspec.ValidationError as error:
+        text, _, place = str(error).partition(" - at `$")
+        key = place.strip(".`") or "recipe"
+        raise RecipeError(f"{where}: {key}: {text[0].lower()}{text[1:]}") from error
+
+
+def digest_of(*parts: object) -> str:
+    """SHA-256 over structs and plain values in their JSON form: the identity of a step's inputs."""
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+
+
+def _recipe_text(name: str) -> tuple[str, str]:
+    if name.endswith(".toml") or "/" in name:
+        try:
+            return Path(name).read_text(encoding="utf-8"), name
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{name}: expected a recipe file, found none that can be read: {error}") from error
+    known = recipe_names()
+    if name not in known:
+        raise RecipeError(
+            f"recipe: expected {', '.join(known)} or a path ending in .toml, found {name!r}{_nearest(name, known)}"
+        )
+    return (resources.files("edge_asl") / "recipes" / f"{name}.toml").read_text(encoding="utf-8"), f"recipe {name}"
+
+
+def _apply(table: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key) for key in keys):
+        raise RecipeError(f"--set: expected table.key=value, training.epochs=5 say, found {override!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()  # a bare word is a string, so that shells need no nested quotes
+    for key in keys[:-1]:
+        inner = table.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise RecipeError(f"--set: expected {key} to be a table in {override!r}, found the value {inner!r}")
+        table = inner
+    table[keys[-1]] = value
+
+
+def _check_keys(table: Mapping[str, Any], kind: type[Struct], where: str, prefix: str = "") -> None:
+    """msgspec would reject an unknown key as well, but cannot name the nearest known one."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    for key, value in table.items():
+        if key not in fields:
+            raise RecipeError(f"{where}: unknown key {prefix}{key}{_nearest(key, fields, prefix)}")
+        inner = fields[key]
+        if isinstance(inner, type) and issubclass(inner, Struct) and isinstance(value, dict):
+            _check_keys(value, inner, where, f"{prefix}{key}.")
+
+
+def _nearest(word: str, known: Iterable[str], prefix: str = "") -> str:
+    choices = list(known)
+    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.4)
+    return f"; did you mean {prefix}{close[0]}?" if close else f"; known: {', '.join(prefix + c for c in choices)}"

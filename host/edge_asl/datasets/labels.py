@@ -1,0 +1,67 @@
+"""Class names: one spelling for each, and the order in which the model answers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from edge_asl.errors import DataError
+
+WORDS = {"del": "del", "delete": "del", "nothing": "nothing", "none": "nothing", "space": "space"}
+"""The three signs beside letters and digits that the public data sets have, in the spellings they use."""
+
+# What cameras, phones and capture scripts put before the number: never a class.
+_CAMERA_WORDS = {"img", "image", "photo", "pic", "picture", "frame", "dsc", "dscn", "dscf", "pxl", "mvimg"}
+_CAMERA_WORDS |= {"vid", "wa", "screenshot", "capture", "webcam"}
+
+_NAMED = re.compile(r"(?P<word>[^\W\d_]+|\d(?=[_-]))(?P<rest>.*)", re.DOTALL)
+_COUNTED = re.compile(r"[ _-]?\d+|[_-]test|")
+
+
+def normalise_label(text: str) -> str:
+    """The one spelling of a class name: ``a`` → ``A``, ``Delete`` → ``del``, ``None`` → ``nothing``.
+
+    Unicode is composed (NFC), because macOS writes file names decomposed and the same class would be two.
+
+    Raises:
+        DataError: nothing is left, or the name cannot stand in a line of ``labels.txt``.
+    """
+    label = unicodedata.normalize("NFC", text).strip()
+    if not label or not label.isprintable():
+        raise DataError(f"label {text!r}: expected a printable word, found none; rename the class")
+    if len(label) == 1:
+        return label.upper()
+    return WORDS.get(label.lower(), label.lower())
+
+
+def is_known(label: str) -> bool:
+    """True for one letter, one digit, and ``space``, ``del``, ``nothing``; False for a user's own word."""
+    return (len(label) == 1 and label.isalnum()) or label in WORDS.values()
+
+
+def order_labels(labels: Iterable[str]) -> tuple[str, ...]:
+    """Distinct labels in the order of the model's outputs: digits by value, letters, then words, each sorted."""
+    return tuple(sorted(set(labels), key=_order))
+
+
+def _order(label: str) -> tuple[int, int, str]:
+    if label.isdecimal():
+        return 0, int(label), label
+    return (1 if len(label) == 1 else 2), 0, label
+
+
+def label_in_name(stem: str) -> str | None:
+    """The class a file's name begins with: ``A_34``, ``A34``, ``A_test``, ``5_12``, ``del12``; else None.
+
+    A letter, ``space``, ``del`` and ``nothing`` may be followed by anything but more letters. A user's own word
+    counts only before a number, and a camera's word (``IMG_1118``) never. A digit needs a ``_`` or ``-`` after it:
+    ``512`` could be class 5 or 51 or no class at all.
+    """
+    match = _NAMED.fullmatch(unicodedata.normalize("NFC", stem))
+    if match is None or match["word"].lower() in _CAMERA_WORDS:
+        return None
+    label = normalise_label(match["word"])
+    if is_known(label) or _COUNTED.fullmatch(match["rest"]):
+        return label
+    return None

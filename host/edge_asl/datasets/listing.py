@@ -1,0 +1,118 @@
+"""What a reader finds in a data folder before any content is read, and the walk that all readers share."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl.datasets.types import Picture
+from edge_asl.errors import DataError
+from edge_asl_device.pictures import SUFFIXES
+
+Severity = Literal["error", "warning", "note"]
+
+# Left by file managers and unpackers; never the user's.
+_LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "license", "license.txt"})
+_DEEPEST = 6  # folders below the root: further down is a symlink's loop or somebody's home
+
+_TRAILING_NUMBER = re.compile(r"\d+$")
+# Roboflow writes every augmented copy of A0.jpg as A0_jpg.rf.<hash>.jpg.
+_ROBOFLOW = re.compile(r"(.+)_(?:jpe?g|png|bmp|webp)\.rf\.[^.]*", re.IGNORECASE)
+
+
+class Oddity(NamedTuple):
+    """Something a reader stumbled over. An ``error`` stops ``read_dataset``; the rest waits for ``check``."""
+
+    kind: str
+    severity: Severity
+    path: str
+    what: str
+    """One clause that names the expected and the found."""
+    fix: str
+
+
+class Listing(NamedTuple):
+    """A data folder's pictures by name, none of them opened yet."""
+
+    layout: str
+    pictures: list[Picture]
+    oddities: list[Oddity]
+    pixels: NDArray[np.uint8] | None = None
+    """Layout ``csv`` only: uint8 (pictures, 28, 28), grey, in the order of ``pictures``."""
+
+
+class Folder(NamedTuple):
+    """A folder's entries by name, sorted, without hidden files and litter."""
+
+    pictures: list[str]
+    others: list[str]
+    folders: list[str]
+
+
+def look_into(folder: Path) -> Folder:
+    """Sort a folder's entries by kind; a name counts as a picture by its suffix.
+
+    Raises:
+        DataError: the folder cannot be read, or a name in it is not UTF-8.
+    """
+    found = Folder([], [], [])
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.name.lower() not in _LITTER:
+                    _place(found, entry, folder)
+    except OSError as error:
+        raise DataError(f"{folder}: expected a readable folder, found {error.strerror or error}") from error
+    for names in found:
+        names.sort()
+    return found
+
+
+def _place(found: Folder, entry: os.DirEntry[str], folder: Path) -> None:
+    if not entry.name.isprintable() and max(entry.name) >= "\udc80":
+        shown = os.fsencode(entry.name)
+        raise DataError(f"{folder}: expected file names in UTF-8, found {shown!r}; rename that file")
+    if entry.is_dir():
+        found.folders.append(entry.name)
+    elif entry.is_file() and os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - 10⁵ names
+        found.pictures.append(entry.name)
+    else:
+        found.others.append(entry.name)
+
+
+def walk(folder: Path, prefix: str) -> Iterator[tuple[str, bool]]:
+    """Every file below ``folder`` as (path under ``prefix``, whether its suffix is a picture's)."""
+    here = look_into(folder)
+    yield from ((prefix + name, True) for name in here.pictures)
+    yield from ((prefix + name, False) for name in here.others)
+    for name in here.folders:
+        if prefix.count("/") < _DEEPEST:
+            yield from walk(folder / name, f"{prefix}{name}/")
+
+
+def stem_of(path: str) -> str:
+    """A path's last part without its suffix: ``A/IMG_12.JPG`` → ``IMG_12``."""
+    return path.rpartition("/")[2].rpartition(".")[0]
+
+
+def shot_of(stem: str) -> str | None:
+    """The photo whose augmented copy this is, by Roboflow's naming; None where the name says nothing of copies."""
+    match = _ROBOFLOW.fullmatch(stem)
+    return match[1] if match else None
+
+
+def number_of(stem: str) -> int | None:
+    """The number a file name ends in: ``A12`` → 12, ``IMG_1118`` → 1118."""
+    match = _TRAILING_NUMBER.search(shot_of(stem) or stem)
+    return int(match[0]) if match else None
+
+
+def series_of(stem: str) -> str:
+    """What stands before that number; numbers are comparable only within one series (``N12``, ``Nothingc12``)."""
+    return _TRAILING_NUMBER.sub("", shot_of(stem) or stem)

@@ -1,0 +1,98 @@
+"""Layout ``csv``: rows of ``label,pixel1…pixel784``, as Sign-Language-MNIST comes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl.datasets.labels import normalise_label
+from edge_asl.datasets.listing import Listing
+from edge_asl.datasets.types import Frame, Picture
+from edge_asl.errors import DataError
+
+SIDE = 28
+_PIXELS = SIDE * SIDE
+
+
+def is_pixel_table(path: Path) -> bool:
+    """Whether a file is a CSV whose header begins ``label,pixel1``."""
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return _header(file.readline(65536))[:2] == ["label", "pixel1"]
+
+
+def pixel_tables(root: Path) -> list[Path]:
+    """The pixel tables that ``root`` is or holds, sorted by name."""
+    candidates = [root] if root.is_file() else sorted(root.glob("*.csv"))
+    return [path for path in candidates if is_pixel_table(path)]
+
+
+def list_pixels(root: Path) -> Listing:
+    """Read every table of ``root``: 28×28 grey pictures, row *n* (from 1, after the header) is ``file.csv#n``.
+
+    Labels are letters, or numbers 0–25 for A–Z as in Sign-Language-MNIST (which has no 9 and no 25: J and Z move).
+    One byte per pixel is kept: 27,455 rows take 21.5 MB.
+
+    Raises:
+        DataError: a row is not a label and 784 numbers from 0 to 255, or labels could as well be digits.
+    """
+    pictures: list[Picture] = []
+    pixels = bytearray()
+    for table in pixel_tables(root):
+        _read_table(table, pictures, pixels)
+    if pictures and {p.label for p in pictures} == set("ABCDEFGHIJ"):
+        raise DataError(
+            f"{root}: expected numbers 0–25 for A–Z, found exactly 0–9, which could be the digits; "
+            "write letters (or digits as pictures in folders) instead"
+        )
+    # Sorted by path, as every listing is: '#10' comes before '#2'.
+    order = sorted(range(len(pictures)), key=lambda row: pictures[row].path)
+    grey = np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
+    return Listing("csv", [pictures[row] for row in order], [], grey[order] if order else grey)
+
+
+def to_frame(grey: NDArray[np.uint8]) -> Frame:
+    """Grey uint8 (h, w) to RGB uint8 (h, w, 3) with three equal channels."""
+    return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)  # type: ignore[return-value]  # OpenCV keeps uint8
+
+
+def _header(line: bytes) -> list[str]:
+    text = line.decode("utf-8-sig", "replace").strip().lower()
+    return [name.strip().strip('"') for name in text.split(",")]
+
+
+def _read_table(table: Path, pictures: list[Picture], pixels: bytearray) -> None:
+    with table.open("rb") as file:
+        columns = len(_header(file.readline()))
+        if columns != _PIXELS + 1:
+            raise DataError(
+                f"{table}: expected the columns label,pixel1…pixel{_PIXELS} (28×28), found {columns} columns"
+            )
+        for row, line in enumerate((line for line in file if line.strip()), start=1):
+            label, _, values = line.partition(b",")
+            pixels += _row(values, f"{table}#{row}")
+            pictures.append(Picture(f"{table.name}#{row}", _label(label, f"{table}#{row}")))
+
+
+def _row(values: bytes, where: str) -> bytes:
+    try:
+        # bytes() refuses what is not within 0–255, int() what is no number.
+        row = bytes(map(int, values.split(b",")))
+    except ValueError as error:
+        raise DataError(f"{where}: expected {_PIXELS} numbers 0–255, found: {error}; fix that row") from error
+    if len(row) != _PIXELS:
+        raise DataError(f"{where}: expected {_PIXELS} pixels, found {len(row)}; fix or remove that row")
+    return row
+
+
+def _label(text: bytes, where: str) -> str:
+    word = text.decode("utf-8", "replace").strip().strip('"')
+    if not word.isdecimal():
+        return normalise_label(word)
+    if int(word) > 25:
+        raise DataError(f"{where}: expected a letter or a number 0–25 for A–Z, found {word}; fix that row")
+    return chr(ord("A") + int(word))

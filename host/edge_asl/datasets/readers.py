@@ -1,0 +1,144 @@
+"""From a data folder of any of the four layouts to one ``Dataset``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl.datasets.digest import content_hashes, dataset_digest, pixel_hashes
+from edge_asl.datasets.folders import list_flat, list_folders
+from edge_asl.datasets.labels import label_in_name, order_labels
+from edge_asl.datasets.listing import Listing, look_into, stem_of
+from edge_asl.datasets.pixels import list_pixels, pixel_tables, to_frame
+from edge_asl.datasets.signers import name_signers
+from edge_asl.datasets.types import Dataset, Frame, Picture
+from edge_asl.datasets.yolo import list_yolo, yolo_parts
+from edge_asl.errors import DataError
+from edge_asl_device.pictures import read_picture
+
+_LISTERS = {"folders": list_folders, "flat": list_flat, "csv": list_pixels, "yolo": list_yolo}
+LAYOUTS = ("auto", *_LISTERS)
+
+_EXPECTED = (
+    "a folder per class (A/…jpg), files named after their class (A_34.jpg), "
+    "a CSV of label,pixel1…pixel784, or images/ beside labels/"
+)
+
+
+def read_dataset(
+    root: Path, layout: str = "auto", *, signer_pattern: str | None = None, cache: Path | None = None
+) -> Dataset:
+    """Read a folder of labelled pictures; no picture is decoded, every content is hashed.
+
+    Args:
+        root: the folder, or a single CSV file.
+        layout: ``folders``, ``flat``, ``csv``, ``yolo``, or ``auto`` to find out.
+        signer_pattern: regular expression on the relative path; its group ``signer``, or its first, is the person.
+        cache: a file that remembers content hashes between calls.
+
+    Raises:
+        DataError: no such folder, no layout or several, fewer than two classes, an empty class folder,
+            tables that contradict the folders. ``Dataset.load`` raises ``PictureError``.
+    """
+    listing = list_dataset(root, layout, signer_pattern=signer_pattern)
+    for oddity in listing.oddities:
+        if oddity.severity == "error":
+            raise DataError(f"{root / oddity.path}: {oddity.what}; {oddity.fix}")
+    labels = order_labels(picture.label for picture in listing.pictures)
+    if len(labels) < 2:
+        found = f"only {labels[0]}" if labels else "none"
+        raise DataError(f"{root}: expected two classes or more, found {found}; add folders, or name the one above")
+    return to_dataset(listing, root, hash_listing(listing, root, cache))
+
+
+def list_dataset(root: Path, layout: str = "auto", *, signer_pattern: str | None = None) -> Listing:
+    """Find a data folder's pictures by name, and what is odd about them, without opening one.
+
+    Raises:
+        DataError: no such folder, or no layout fits.
+    """
+    if layout not in LAYOUTS:
+        raise DataError(f"layout {layout!r}: expected one of {', '.join(LAYOUTS)}")
+    if not root.exists():
+        raise DataError(f"{root}: expected a folder of pictures, found nothing; check the path")
+    chosen = detect_layout(root) if layout == "auto" else layout
+    if root.is_file() and chosen != "csv":
+        raise DataError(f"{root}: expected a folder for layout {chosen}, found a file; name the folder it lies in")
+    listing = _LISTERS[chosen](root)
+    listing.pictures.sort(key=lambda picture: picture.path)
+    return name_signers(listing, root, signer_pattern)
+
+
+def detect_layout(root: Path) -> str:
+    """Which layout a folder (or CSV file) has.
+
+    Raises:
+        DataError: none fits, or several do.
+    """
+    found = _signs_of_layouts(root)
+    if len(found) == 1:
+        return next(iter(found))
+    if not found:
+        raise DataError(f"{root}: expected {_EXPECTED}; found none of them; `edge-asl data check` needs one")
+    signs = " and ".join(f"{sign} ({layout})" for layout, sign in found.items())
+    raise DataError(f"{root}: expected one layout, found {signs}; choose with layout = one of {', '.join(found)}")
+
+
+def _signs_of_layouts(root: Path) -> dict[str, str]:
+    """Each layout that could be meant, with what speaks for it."""
+    tables = pixel_tables(root)
+    found = {"csv": tables[0].name} if tables else {}
+    if root.is_file():
+        return found
+    here = look_into(root)
+    parts = yolo_parts(root)
+    if parts:
+        found["yolo"] = f"{parts[0]}images/ beside {parts[0]}labels/"
+    if named := [name for name in here.pictures if label_in_name(stem_of(name))]:
+        found["flat"] = named[0]
+    belonging = {part.partition("/")[0] for part in parts} | ({"images", "labels"} if "" in parts else set())
+    # Beside tables, folders hold the same tables again (Kaggle's archive) or pictures of them.
+    if not tables and (classes := [name for name in here.folders if name not in belonging]):
+        found["folders"] = f"{classes[0]}/"
+    return found
+
+
+def _load_file(root: Path, picture: Picture) -> Frame:
+    return read_picture(root / picture.path)
+
+
+def _load_row(rows: dict[str, int], pixels: NDArray[np.uint8], picture: Picture) -> Frame:
+    return to_frame(pixels[rows[picture.path]])
+
+
+def hash_listing(listing: Listing, root: Path, cache: Path | None = None) -> list[str]:
+    """SHA-256 of every picture's content, in the listing's order.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    if listing.pixels is not None:
+        return pixel_hashes(listing.pixels)
+    return content_hashes(root, [picture.path for picture in listing.pictures], cache)
+
+
+def to_dataset(listing: Listing, root: Path, hashes: list[str]) -> Dataset:
+    """A listing and the hashes of its contents, in the same order, as a ``Dataset``."""
+    pictures = tuple(listing.pictures)
+    # Partials of module functions, which worker processes can be sent.
+    load: Callable[[Picture], Frame] = partial(_load_file, root)
+    if listing.pixels is not None:
+        rows = {picture.path: row for row, picture in enumerate(pictures)}
+        load = partial(_load_row, rows, listing.pixels)
+    return Dataset(
+        root=root,
+        layout=listing.layout,
+        labels=order_labels(picture.label for picture in pictures),
+        pictures=pictures,
+        digest=dataset_digest(pictures, hashes),
+        load=load,
+    )

@@ -1,0 +1,29 @@
+"""A synthetic signer: draws hands that fingerspell, as pictures and as films, from nothing but a seed.
+
+It stands in where no pictures of people are installed: for the demo, and for tests that must know what a film
+shows when. The handshapes are those of American fingerspelling, drawn by a model of the bones; skin, light and
+rooms are guesses. **It is not training data for reading people**: a model that reads these pictures perfectly has
+not been shown to read anybody.
+
+0 and O, 6 and W, 9 and F are the same or nearly the same handshape, in ASL as here: a classifier of letters and
+digits together confuses them, as people do without context.
+"""
+
+from edge_asl.datasets.synthetic.film import Segment, film_frames, film_script, write_film
+from edge_asl.datasets.synthetic.pictures import DIGITS, LETTERS, NOTHING, SIGNS, draw_sign, write_pictures
+from edge_asl.datasets.synthetic.scene import Person, random_person
+
+__all__ = [
+    "DIGITS",
+    "LETTERS",
+    "NOTHING",
+    "SIGNS",
+    "Person",
+    "Segment",
+    "draw_sign",
+    "film_frames",
+    "film_script",
+    "random_person",
+    "write_film",
+    "write_pictures",
+]

@@ -1,0 +1,202 @@
+"""The report's figures: matplotlib draws them, the page's own style sheet colours them.
+
+Each is an SVG element to put into HTML. Its colours are CSS variables, so that one figure serves light, dark and
+print; its text is text, in the page's font.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from edge_asl.evaluation.metrics import CalibrationBin, ClassScore, Evaluation, PersonScore
+
+# Drawn in colours that nothing else uses, then replaced by the page's variables.
+_INK, _FAINT, _ACCENT, _BAD, _PAPER = "#010203", "#010204", "#010205", "#010206", "#010207"
+_VARIABLES = {
+    _INK: "var(--ink)",
+    _FAINT: "var(--rule)",
+    _ACCENT: "var(--accent)",
+    _BAD: "var(--bad)",
+    _PAPER: "var(--paper)",
+}
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.size": 9.5,
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _FAINT,
+    "axes.facecolor": "none",
+    "axes.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "xtick.major.pad": 6,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "grid.color": _FAINT,
+    "grid.linewidth": 0.6,
+    # A label is any word of the user's: a dollar sign must not start a formula.
+    "text.parse_math": False,
+}
+_ROOM_FOR_NUMBERS = 32  # classes; beyond, the cells are too small for text
+_MOST_PEOPLE = 30
+
+
+def confusion_figure(evaluation: Evaluation, description: str) -> str:
+    """Rows: what was shown; columns: what was answered; a cell's strength: its share of the row."""
+    count = len(evaluation.labels)
+    side = max(3.6, 0.32 * count + 1.2)
+    with _figure("confusion", side, side, description) as (figure, svg):
+        axes = _axes(figure)
+        _cells(axes, evaluation.confusion, numbers=count <= _ROOM_FOR_NUMBERS)
+        rotation = 90 if max(map(len, evaluation.labels)) > 2 else 0
+        axes.set_xticks(range(count), [_short(x) for x in evaluation.labels], rotation=rotation)
+        axes.set_yticks(range(count), [_short(x) for x in evaluation.labels])
+        axes.set_xlim(-0.5, count - 0.5)
+        axes.set_ylim(count - 0.5, -0.5)
+        axes.set_aspect("equal")
+        axes.set_xlabel("answered", labelpad=6)
+        axes.set_ylabel("shown", labelpad=6)
+        axes.xaxis.tick_top()
+        axes.xaxis.set_label_position("top")
+        for spine in axes.spines.values():
+            spine.set_visible(True)
+    return svg()
+
+
+def reliability_figure(bins: tuple[CalibrationBin, ...], description: str) -> str:
+    """Stated probability against how often it came true; the diagonal is honesty."""
+    with _figure("reliability", 4.6, 4.2, description) as (figure, svg):
+        axes = _axes(figure)
+        axes.plot([0, 100], [0, 100], color=_INK, linewidth=1, linestyle=(0, (4, 3)))
+        total = sum(b.count for b in bins)
+        for b in bins:
+            if b.accuracy is not None:
+                # A bin with few answers is drawn paler: it says little.
+                strength = 0.25 + 0.75 * min(1.0, 10 * b.count / total)
+                width = 100 * (b.upper - b.lower) * 0.9
+                middle = 50 * (b.lower + b.upper)
+                axes.bar(middle, 100 * b.accuracy, width, color=_ACCENT, alpha=strength, linewidth=0)
+        axes.set_xlim(0, 100)
+        axes.set_ylim(0, 100)
+        axes.set_xticks(range(0, 101, 20), [f"{x} %" for x in range(0, 101, 20)])
+        axes.set_yticks(range(0, 101, 20), [f"{x} %" for x in range(0, 101, 20)])
+        axes.grid(axis="y")
+        axes.set_xlabel("probability the model states", labelpad=8)
+        axes.set_ylabel("how often it was right", labelpad=8)
+    return svg()
+
+
+def classes_figure(classes: tuple[ClassScore, ...], description: str) -> str:
+    """F1 of every class that occurs, the weakest first."""
+    known = sorted((c for c in classes if c.f1 is not None), key=lambda c: (c.f1, c.label))
+    rows = [(c.label, c.f1 or 0.0, None) for c in known]
+    return _bars("classes", rows, "F1", description)
+
+
+def people_figure(persons: tuple[PersonScore, ...], description: str) -> str:
+    """Accuracy of each person with its 95 % interval, the worst first, at most thirty."""
+    rows = [(p.person, p.accuracy, (p.interval.low, p.interval.high)) for p in persons[:_MOST_PEOPLE]]
+    return _bars("people", rows, "accuracy", description)
+
+
+def _bars(
+    name: str, rows: Sequence[tuple[str, float, tuple[float, float] | None]], what: str, description: str
+) -> str:
+    with _figure(name, 5.2, 0.27 * len(rows) + 0.9, description) as (figure, svg):
+        axes = _axes(figure)
+        for y, (_, value, interval) in enumerate(rows):
+            axes.barh(y, 100 * value, 0.68, color=_ACCENT if value >= 0.8 else _BAD, linewidth=0)
+            if interval:
+                axes.plot([100 * interval[0], 100 * interval[1]], [y, y], color=_INK, linewidth=1.2)
+            axes.text(102, y, f"{100 * value:.0f} %", va="center", fontsize=9)
+        axes.set_yticks(range(len(rows)), [_short(label, 22) for label, _, _ in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_xlim(0, 100)
+        axes.set_xticks(range(0, 101, 25), [f"{x} %" for x in range(0, 101, 25)])
+        axes.grid(axis="x")
+        axes.set_xlabel(what, labelpad=6)
+    return svg()
+
+
+def _cells(axes: Axes, matrix: tuple[tuple[int, ...], ...], *, numbers: bool) -> None:
+    from matplotlib.patches import Rectangle
+
+    for r, row in enumerate(matrix):
+        for c, n in enumerate(row):
+            if not n:
+                continue  # 29 classes have 841 cells; only those that say something
+            share = n / sum(row)
+            colour = _ACCENT if r == c else _BAD
+            # Rare mistakes must still be seen; right answers may fade into the background.
+            alpha = 0.12 + 0.88 * share if r == c else 0.25 + 0.75 * share
+            axes.add_patch(Rectangle((c - 0.46, r - 0.46), 0.92, 0.92, facecolor=colour, alpha=alpha, linewidth=0))
+            if numbers:
+                size = 7.5 if n < 1000 else 5.5
+                axes.text(
+                    c, r, str(n), ha="center", va="center", fontsize=size, color=_PAPER if alpha > 0.6 else _INK
+                )
+
+
+def _axes(figure: Figure) -> Axes:
+    axes = figure.add_subplot()
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return axes
+
+
+@contextlib.contextmanager
+def _figure(
+    name: str, width: float, height: float, description: str
+) -> Iterator[tuple[Figure, Callable[[], str]]]:
+    """A figure of ``width`` × ``height`` inches and a function that gives its SVG once it is drawn.
+
+    No pyplot: nothing global is touched, no window system is asked for, and the figure goes when its name does.
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    # The salt makes the ids of clip paths repeatable.
+    with mpl.rc_context(_STYLE | {"svg.hashsalt": name}):
+        figure = Figure(figsize=(width, height))
+        FigureCanvasAgg(figure)
+        file = io.StringIO()
+        yield figure, lambda: _for_html(file.getvalue(), name, description)
+        figure.savefig(file, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.05)
+
+
+def _for_html(svg: str, name: str, description: str) -> str:
+    """A file's SVG as an element of a page: no prolog, no outside names, ids of its own, colours from the page."""
+    from markupsafe import escape
+
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r"<style type=.*?</style>", "", body, flags=re.DOTALL)
+    body = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", body)
+    body = re.sub(r"xlink:href=", "href=", body)
+    body = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', body)
+    body = re.sub(r"url\(#", rf"url(#{name}-", body)
+    body = re.sub(r'href="#', rf'href="#{name}-', body)
+    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
+    body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", body)  # matplotlib before 3.10
+    body = re.sub(r"\s*\n\s*", " ", body)
+    for colour, variable in _VARIABLES.items():
+        body = body.replace(colour, variable)
+    size = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', body)
+    width = float(size[1]) if size else 0
+    opening = f'<svg class="figure" role="img" aria-label="{escape(description)}" style="--width: {width:.0f}px"'
+    body = re.sub(r'^<svg width="[^"]*" height="[^"]*"', lambda _: opening, body)
+    return body.strip()
+
+
+def _short(label: str, most: int = 10) -> str:
+    return label if len(label) <= most else f"{label[: most - 1]}…"

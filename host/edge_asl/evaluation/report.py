@@ -1,0 +1,158 @@
+"""One HTML file that says what a model is worth, for people who never trained one.
+
+Nothing in it comes from elsewhere: style, figures and thumbnails are inside, and a content security policy forbids
+the rest, because file names and labels are other people's text.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl.evaluation import figures
+from edge_asl.evaluation.metrics import Evaluation
+from edge_asl_device.files import write_atomically
+
+MOST_MISTAKES = 24
+_THUMBNAIL = 160  # pixels, the longer side
+_JPEG_QUALITY = 82
+
+
+class Mistake(NamedTuple):
+    """One picture that was named wrongly."""
+
+    path: str
+    """As in the data set; shown as text."""
+    truth: str
+    predicted: str
+    probability: float
+    """What the model gave its wrong answer, 0 to 1."""
+    picture: NDArray[np.uint8]
+    """RGB uint8 (h, w, 3) of any size, as the model saw it."""
+
+
+def write_metrics(path: Path, evaluation: Evaluation) -> None:
+    """Write every figure as JSON, for programs.
+
+    Raises:
+        OSError: no space, no permission; ``path`` is then as it was.
+    """
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(evaluation), indent=2) + b"\n")
+
+
+def write_report(
+    path: Path,
+    evaluation: Evaluation,
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    mistakes: Sequence[Mistake],
+    shares_people: bool,
+    warnings: Sequence[str],
+) -> None:
+    """Write the page.
+
+    Args:
+        path: The ``.html`` file.
+        evaluation: What was measured.
+        title: The model's name.
+        facts: What else a reader may want to look up, name → value, in this order: size, recipe, runtime, seeds.
+        mistakes: Wrongly named pictures; those the model was surest of are shown, at most 24.
+        shares_people: One person may be in training and in test (``Split.shares_people``).
+        warnings: Sentences to show at the top.
+
+    Raises:
+        OSError: no space, no permission; ``path`` is then as it was.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("edge_asl", "evaluation"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": _percent, "signed": _signed}
+    worst = sorted(mistakes, key=lambda m: -m.probability)[:MOST_MISTAKES]
+    page = environment.get_template("report.html.j2").render(
+        e=evaluation,
+        title=title,
+        facts=facts,
+        mistakes=[{"of": m, "jpeg": _thumbnail(m.picture)} for m in worst],
+        wrong=round(evaluation.pictures * (1 - evaluation.accuracy)),
+        absent=[c.label for c in evaluation.classes if not c.support],
+        shares_people=shares_people,
+        warnings=warnings,
+        figures=_figures(evaluation),
+    )
+    write_atomically(path, page)
+
+
+def _figures(e: Evaluation) -> dict[str, Any]:
+    """Name → SVG. Safe to put into the page as it is: matplotlib escapes the texts."""
+    from markupsafe import Markup
+
+    first = e.confusions[0] if e.confusions else None
+    mistake = (
+        f"The most frequent mistake: {first.truth} shown, {first.predicted} answered, {first.count} times."
+        if first
+        else "There is no mistake."
+    )
+    known = sorted((c for c in e.classes if c.f1 is not None), key=lambda c: c.f1 or 0.0)
+    drawn = {
+        "confusion": figures.confusion_figure(
+            e, f"Table of {len(e.labels)} by {len(e.labels)} signs, shown against answered. {mistake}"
+        ),
+        "reliability": figures.reliability_figure(
+            e.calibration,
+            "Bars: how often the model was right at each stated probability; on average "
+            f"{_percent(e.calibration_error)} away from the diagonal.",
+        ),
+        "classes": figures.classes_figure(
+            e.classes, f"Bars: F1 of {len(known)} signs, from {known[0].label} to {known[-1].label}."
+        ),
+    }
+    if e.persons:
+        drawn["people"] = figures.people_figure(
+            e.persons,
+            f"Bars: accuracy of each person, from {_percent(e.persons[0].accuracy)} "
+            f"to {_percent(e.persons[-1].accuracy)}.",
+        )
+    # The figures' own escaping is XML's, which is HTML's too.
+    return {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704
+
+
+def _thumbnail(picture: NDArray[np.uint8]) -> str:
+    """RGB uint8 (h, w, 3) as a JPEG of at most 160 pixels, in base64."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, _THUMBNAIL / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    _, jpeg = cv2.imencode(
+        ".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    )
+    return base64.b64encode(jpeg.tobytes()).decode()
+
+
+def _percent(fraction: float | None, digits: int = 1) -> str:
+    """0.943 → ``94.3 %`` with a space that does not break; None → a dash. Only what is 100 % is called so."""
+    if fraction is None:
+        return "–"
+    value = round(100 * fraction, digits)
+    if value == 100 and fraction < 1:
+        value = 100 - 10**-digits
+    return f"{value:.{0 if value in (0, 100) else digits}f}\N{NO-BREAK SPACE}%"
+
+
+def _signed(loss: float) -> str:
+    """A loss of 0.32 points → ``−0.3``, a gain → ``+0.3``, nothing → ``0``."""
+    tenths = round(-10 * loss)
+    return f"{tenths / 10:+.1f}".replace("-", "−") if tenths else "0"

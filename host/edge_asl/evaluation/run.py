@@ -1,0 +1,156 @@
+"""Classifying a data set through the device's own classifier."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl.config import Data
+from edge_asl.datasets.packed import Sample
+from edge_asl.datasets.readers import read_dataset
+from edge_asl.datasets.splits import read_split
+from edge_asl.datasets.types import Dataset, Picture, Split
+from edge_asl.errors import DataError
+from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions
+from edge_asl.evaluation.report import Mistake, write_report
+from edge_asl.bundle import work_folder
+from edge_asl.progress import Progress
+from edge_asl_device.classifier import Classifier
+from edge_asl_device.contract.manifest import Bundle, read_bundle
+
+THUMBNAILS = 24
+MARGIN = Data().margin
+
+
+class Answers(NamedTuple):
+    """What the classifier said of N pictures."""
+
+    labels: tuple[str, ...]
+    truth: NDArray[np.int64]
+    """int64 (N,): indices into the labels."""
+    probabilities: NDArray[np.float32]
+    """float32 (N, C), 0 to 1."""
+    milliseconds: list[float]
+    """Preprocess, invoke and decode of each picture."""
+
+
+def classify_all(
+    bundle: Path, dataset: Dataset, sample: Sample, pictures: Sequence[Picture], progress: Progress
+) -> Answers:
+    """Run every picture through ``Classifier``, cut out as the device would cut it.
+
+    Raises:
+        BundleError, RuntimeMissing: the bundle does not run here.
+        PictureError: a picture cannot be read.
+    """
+    probabilities, milliseconds = [], []
+    with Classifier.open(bundle) as classifier, progress.task("classified", len(pictures)) as advance:
+        order = {label: i for i, label in enumerate(classifier.labels)}
+        for done, picture in enumerate(pictures, 1):
+            hand = sample.cut(dataset.load(picture), picture)
+            started = time.perf_counter()
+            probabilities.append(classifier.probabilities(hand))
+            milliseconds.append((time.perf_counter() - started) * 1000)
+            advance(done, "")
+    truth = np.array([order[picture.label] for picture in pictures], np.int64)
+    return Answers(classifier.labels, truth, np.stack(probabilities), milliseconds)
+
+
+def worst_mistakes(dataset: Dataset, sample: Sample, pictures: Sequence[Picture], answers: Answers) -> list[Mistake]:
+    """The wrong answers, the surest first, with the crop that the model saw."""
+    best = answers.probabilities.argmax(axis=1)
+    sure = answers.probabilities.max(axis=1)
+    wrong = sorted(np.flatnonzero(best != answers.truth), key=lambda i: -sure[i])[:THUMBNAILS]
+    return [
+        Mistake(
+            pictures[i].path,
+            pictures[i].label,
+            answers.labels[best[i]],
+            float(sure[i]),
+            sample.cut(dataset.load(pictures[i]), pictures[i]),
+        )
+        for i in wrong
+    ]
+
+
+def describe_split(split: Split, dataset: Dataset) -> str:
+    """``by signer: 1163 train, 250 validation, 249 test pictures; 27 people in test``."""
+    sizes = ", ".join(f"{len(paths)} {part}" for part, paths in split.parts.items())
+    signer = {picture.path: picture.signer for picture in dataset.pictures}
+    people = {signer[path] for path in split.parts["test"]} - {None}
+    known = f"; {len(people)} people in test" if people else ""
+    return f"by {split.how}: {sizes} pictures{known}"
+
+
+def evaluate_bundle(
+    folder: Path, data: Path, part: str, layout: str, report: Path | None, progress: Progress
+) -> Evaluation:
+    """Measure a bundle on a folder of labelled pictures.
+
+    Args:
+        folder: the bundle.
+        data: the pictures; those whose label the bundle does not know are left out, and said so.
+        part: ``train``, ``validation``, ``test``, ``all``, or ``auto``: test where the data are those that the bundle
+            was built from, else all.
+        layout: as for ``read_dataset``.
+        report: where to write an HTML report, or None.
+        progress: told what goes on.
+
+    Raises:
+        EdgeAslError: bundle or data cannot be read, or no split of these data is known.
+    """
+    bundle = read_bundle(folder)
+    dataset = read_dataset(data, layout)
+    pictures, split = _chosen(bundle, dataset, part)
+    unknown = sorted({p.label for p in pictures} - set(bundle.labels))
+    known = [picture for picture in pictures if picture.label in bundle.labels]
+    if not known:
+        raise DataError(
+            f"{data}: expected pictures of {', '.join(bundle.labels)}, found only {', '.join(unknown)}; "
+            "this bundle was built for other signs"
+        )
+    if unknown:
+        progress.say(f"left out {len(pictures) - len(known)} pictures of {', '.join(unknown)}: not in this bundle")
+    sample = Sample(bundle.manifest.input, MARGIN)
+    answers = classify_all(folder, dataset, sample, known, progress)
+    evaluation = evaluate_predictions(
+        labels=bundle.labels,
+        truth=answers.truth,
+        probabilities_int8=answers.probabilities,
+        probabilities_float=None,
+        signers=[picture.signer for picture in known],
+        split=f"{data.resolve().name}, {split}",
+        invoke_ms=answers.milliseconds,
+    )
+    if report is not None:
+        write_report(
+            report,
+            evaluation,
+            title=f"{bundle.manifest.name} on {data.resolve().name}",
+            facts={"bundle": bundle.digest[:16], "version": bundle.manifest.version, "data": dataset.digest[:16]},
+            mistakes=worst_mistakes(dataset, sample, known, answers),
+            shares_people=False,
+            warnings=(),
+        )
+    return evaluation
+
+
+def _chosen(bundle: Bundle, dataset: Dataset, part: str) -> tuple[list[Picture], str]:
+    """The pictures of ``part`` and what to call them."""
+    same = bundle.manifest.provenance.data_digest == dataset.digest
+    if part == "all" or (part == "auto" and not same):
+        return list(dataset.pictures), "all pictures"
+    part = "test" if part == "auto" else part
+    path = work_folder(bundle.folder) / "split.json"
+    if not path.is_file():
+        raise DataError(
+            f"{path}: expected the split that the bundle was built with, found none; --split all takes every picture"
+        )
+    split = read_split(path, dataset)
+    wanted = set(split.parts[part])
+    return [picture for picture in dataset.pictures if picture.path in wanted], f"{part} by {split.how}"

@@ -1,0 +1,28 @@
+"""An evaluation as a few lines for the terminal; the report says the rest."""
+
+from __future__ import annotations
+
+from edge_asl.evaluation.metrics import Evaluation
+
+
+def format_evaluation(evaluation: Evaluation) -> str:
+    """Accuracy with its interval, float beside int8, the weakest classes and people, the usual confusions."""
+    low, high = evaluation.interval.low, evaluation.interval.high
+    people = f" of {evaluation.people} people" if evaluation.people else ""
+    lines = [
+        f"{evaluation.split}: {evaluation.pictures} pictures{people}",
+        f"accuracy     {evaluation.accuracy:.2%}  (95 % interval {low:.1%} to {high:.1%}), top 3 {evaluation.top3:.2%}",
+    ]
+    if evaluation.accuracy_float is not None:
+        lines.append(
+            f"float        {evaluation.accuracy_float:.2%}  (int8 loses {evaluation.loss_points:.2f} points, "
+            f"agrees on {evaluation.agreement:.2%})"
+        )
+    if evaluation.median_ms is not None:
+        lines.append(f"time here    {evaluation.median_ms:.2f} ms median, {evaluation.p95_ms:.2f} ms p95")
+    weak = sorted((c for c in evaluation.classes if c.f1 is not None and c.f1 < 1), key=lambda c: c.f1 or 0)[:5]
+    if weak:
+        lines.append("weakest      " + ", ".join(f"{c.label} (F1 {c.f1:.2f})" for c in weak))
+    if evaluation.confusions:
+        lines.append("confusions   " + ", ".join(f"{c.truth}→{c.predicted} ×{c.count}" for c in evaluation.confusions[:5]))
+    return "\n".join(lines)

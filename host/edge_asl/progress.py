@@ -1,0 +1,102 @@
+"""How long work speaks while it goes on: a bar on a terminal, plain lines elsewhere. Always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Advance(Protocol):
+    """Told how much is done so far, a note such as ``loss 0.12``, and the total where it was not known before."""
+
+    def __call__(self, done: int, note: str = "", total: int | None = None) -> None: ...
+
+
+class Progress(Protocol):
+    """Where long work reports to."""
+
+    def say(self, text: str) -> None:
+        """One line that stays."""
+        ...
+
+    @contextmanager
+    def task(self, label: str, total: int) -> Iterator[Advance]:
+        """A piece of work of ``total`` steps; 0: not known yet."""
+        ...
+
+
+class Quiet:
+    """Says nothing: for scripts and tests."""
+
+    def say(self, text: str) -> None:
+        """Drop the line."""
+
+    @contextmanager
+    def task(self, label: str, total: int) -> Iterator[Advance]:
+        """Count for nobody."""
+        yield lambda done, note="", total=None: None
+
+
+class Lines:
+    """A plain log for files and pipes: a line at the start, every ten seconds, and at the end."""
+
+    every_s = 10.0
+
+    def say(self, text: str) -> None:
+        """One line on stderr."""
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+    @contextmanager
+    def task(self, label: str, total: int) -> Iterator[Advance]:
+        """Lines such as ``epoch 3/10: 640/1496 loss 0.41, 12 s left``."""
+        started = last = time.monotonic()
+        last_note, reached = "", 0
+
+        def advance(done: int, note: str = "", total: int | None = total or None) -> None:
+            nonlocal last, last_note, reached
+            last_note, reached = note, done
+            now = time.monotonic()
+            if now - last >= self.every_s and total is not None and 0 < done < total:
+                left_s = (now - started) / done * (total - done)
+                self.say(f"  {label}: {done}/{total} {note}, {left_s:.0f} s left")
+                last = now
+
+        yield advance
+        self.say(f"  {label}: {reached} done {last_note}".rstrip() + f", {time.monotonic() - started:.1f} s")
+
+
+class Bars:
+    """Bars with the time left, for people at a terminal."""
+
+    def say(self, text: str) -> None:
+        """One line on stderr."""
+        Lines().say(text)
+
+    @contextmanager
+    def task(self, label: str, total: int) -> Iterator[Advance]:
+        """A bar that leaves one line behind."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with RichProgress(*columns, console=Console(stderr=True)) as bars:
+            row = bars.add_task(label, total=total or None, note="")
+            yield lambda done, note="", total=None: bars.update(row, completed=done, note=note, total=total)
+
+
+def console() -> Progress:
+    """Bars on a terminal, lines elsewhere."""
+    return Bars() if sys.stderr.isatty() else Lines()

@@ -1,0 +1,50 @@
+"""Steps that remember what they used: the same inputs, and nothing is done again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edge_asl.progress import Progress
+from edge_asl_device.files import write_atomically
+
+
+class Steps:
+    """The record of a build's steps in ``steps.json`` of its working folder."""
+
+    def __init__(self, work: Path, progress: Progress) -> None:
+        self._path = work / "steps.json"
+        self._progress = progress
+        self._done = _read(self._path)
+
+    def run(self, name: str, digest: str, outputs: Sequence[Path], make: Callable[[], None]) -> bool:
+        """Call ``make`` unless this step already made ``outputs`` from inputs of this ``digest``; True if it did.
+
+        A step that fails leaves no record, so that the next build does it again.
+        """
+        if self._done.get(name) == [digest, *map(_stamp, outputs)]:
+            self._progress.say(f"{name}: unchanged")
+            return False
+        self._progress.say(f"{name}:")
+        make()
+        self._done[name] = [digest, *map(_stamp, outputs)]
+        write_atomically(self._path, json.dumps(self._done, indent=1))
+        return True
+
+
+def _stamp(path: Path) -> str:
+    """Size and time of change; a folder's is its ``manifest.json``'s or its own."""
+    try:
+        found = path.stat()
+    except OSError:
+        return "missing"
+    return f"{found.st_size}:{found.st_mtime_ns}"
+
+
+def _read(path: Path) -> dict[str, list[str]]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # no record: every step is done
+    return found if isinstance(found, dict) else {}
