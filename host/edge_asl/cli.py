@@ -183,6 +183,26 @@ def compile_edgetpu(
 
 
 @app.command()
+def demo(
+    word: Annotated[str, typer.Option(help="What the drawn hand spells; J and Z move, the demo's model cannot read them.")] = "HELLO",
+    out: Annotated[Path, typer.Option(help="Folder for pictures, bundle and film; used again when it is there.")] = Path("out/demo"),
+    json: JsonOption = False,
+) -> None:
+    """Draw hands, build a bundle from them, film a hand spelling a word, and let the device program read the film."""
+    from edge_asl.demo import demo as run
+    from edge_asl.progress import console
+
+    result = run(out, word, console())
+    if json:
+        _print_json(result)
+    else:
+        typer.echo(f"accuracy on drawn people never seen: {result.accuracy:.1%}")
+        typer.echo(f"spelled in {result.film}: {result.word}\nread by edge-asl-device: {result.read}")
+    if result.read != result.word:
+        raise typer.Exit(1)
+
+
+@app.command()
 def recipes(json: JsonOption = False) -> None:
     """List the recipes that ship with the package."""
     from edge_asl.config import load_recipe, recipe_names
@@ -230,7 +250,8 @@ def synth_pictures(
     seed: Annotated[int, typer.Option(help="Another seed, other pictures.", min=0)] = 0,
 ) -> None:
     """Draw labelled pictures of hand signs, with signers.csv."""
-    from edge_asl.datasets.synthetic import choose_signs, write_pictures
+    from edge_asl.datasets.synthetic import write_pictures
+    from edge_asl.datasets.synthetic.choice import choose_signs
     from edge_asl.progress import console
 
     chosen = choose_signs(signs)

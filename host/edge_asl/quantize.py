@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -76,12 +77,18 @@ def _calibration(representative: NDArray[np.uint8]) -> Iterator[Sequence[Any]]:
 
 @contextlib.contextmanager
 def _silenced() -> Iterator[None]:
-    """The converter writes pages to file descriptor 2 that mean nothing to a user."""
+    """The converter writes pages to both standard streams, below Python's own, that mean nothing to a user."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
     with tempfile.TemporaryFile() as sink:
-        kept = os.dup(2)
-        os.dup2(sink.fileno(), 2)
+        for stream in (1, 2):
+            os.dup2(sink.fileno(), stream)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for stream, original in zip((1, 2), kept, strict=True):
+                os.dup2(original, stream)
+                os.close(original)

@@ -58,7 +58,9 @@ def test_broken_files(folder: Path) -> None:
     (folder / "A" / "A50.jpg").touch()
     (folder / "A" / "A51.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "A" / "A52.jpg").write_text("not a picture at all")
-    (folder / "A" / "A53.jpg").write_bytes(whole[:-2])
+    (folder / "A" / "A53.jpg").write_bytes(whole[:-2])  # no end marker
+    cv2.imwrite(str(folder / "A" / "A57.png"), noise(4))
+    (folder / "A" / "A57.png").write_bytes((folder / "A" / "A57.png").read_bytes()[:-12])
     cv2.imwrite(str(folder / "A" / "A54.png"), noise(1))
     png = (folder / "A" / "A54.png").read_bytes()
     (folder / "A" / "A54.png").write_bytes(png[: len(png) // 2])
@@ -69,9 +71,9 @@ def test_broken_files(folder: Path) -> None:
     report = check_dataset(folder)
     kinds = found(report)
     assert kinds["empty"].paths == ("A/A50.jpg",)
-    assert set(kinds["truncated"].paths) == {"A/A51.jpg", "A/A54.png"}
+    assert set(kinds["truncated"].paths) == {"A/A51.jpg", "A/A53.jpg", "A/A54.png"}
     assert kinds["unreadable"].paths == ("A/A52.jpg",)
-    assert kinds["no-end"].paths == ("A/A53.jpg",)
+    assert kinds["no-end"].paths == ("A/A57.png",)
     assert kinds["suffix"].paths == ("A/A55.jpg",)
     assert kinds["format"].paths == ("A/A56.jpg",)
     assert kinds["not-a-picture"].paths == ("A/notes.txt",)
@@ -196,6 +198,13 @@ def test_alike_against_every_pair() -> None:
     assert all(bits[i, twin] <= DISTANCE for i, twin in enumerate(twins) if twin >= 0)
     assert alike(left[:0], right).tolist() == [-1] * 200
     assert alike(left, right[:0]).tolist() == []
+
+
+def test_alike_wherever_the_four_bits_are() -> None:
+    rng = np.random.default_rng(1)
+    flips = [sum(1 << int(bit) for bit in rng.choice(64, DISTANCE, replace=False)) for _ in range(20_000)]
+    one = np.array([0x0123456789ABCDEF], np.uint64)
+    assert (alike(one, one ^ np.array(flips, np.uint64)) == 0).all()
 
 
 @needs_data

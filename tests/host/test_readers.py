@@ -243,7 +243,7 @@ def test_ambiguous_layout(folders: Path) -> None:
     draw(folders / "A_1.jpg")
     with pytest.raises(DataError, match=r"A_1.jpg \(flat\) and 7/ \(folders\)"):
         detect_layout(folders)
-    assert read_dataset(folders, "flat" if False else "folders").layout == "folders"
+    assert read_dataset(folders, "folders").layout == "folders"
     draw(folders / "train" / "A" / "1.jpg")
     with pytest.raises(DataError, match="beside train/"):
         read_dataset(folders, "folders")
@@ -285,18 +285,17 @@ def test_digest_follows_what_matters(folders: Path) -> None:
     assert read_dataset(folders).digest not in (digest, changed)
 
 
-def test_cache_remembers_and_is_never_believed_against_the_file(folders: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "cache" / "hashes.json"
+def test_cache_remembers_and_is_never_believed_against_the_file(
+    folders: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cache = tmp_path_factory.mktemp("cache") / "made" / "hashes.json"
     for path in folders.rglob("*.*"):
         os.utime(path, (1_000_000, 1_000_000))
-    digest = read_dataset(folders, "folders", cache=cache).digest if not cache.parent.exists() else ""
-    known = json.loads(cache.read_text())["files"]
-    assert len(known) == 5
-    before = cache.stat().st_mtime_ns
-    cache.parent.rename(tmp_path / ".cache")  # out of the way: it lies in the data folder here
-    cache = tmp_path / ".cache" / "hashes.json"
+    digest = read_dataset(folders, cache=cache).digest
+    assert len(json.loads(cache.read_text())["files"]) == 5
+    written_ns = cache.stat().st_mtime_ns
     assert read_dataset(folders, cache=cache).digest == digest
-    assert cache.stat().st_mtime_ns == before, "nothing new, nothing written"
+    assert cache.stat().st_mtime_ns == written_ns, "nothing new, nothing written"
     draw(folders / "A" / "A12.jpg", 99)
     fresh = read_dataset(folders).digest
     assert read_dataset(folders, cache=cache).digest == fresh != digest
@@ -306,7 +305,7 @@ def test_cache_remembers_and_is_never_believed_against_the_file(folders: Path, t
         assert read_dataset(folders, cache=cache).digest == fresh
 
 
-def test_load_can_be_sent_to_another_process(folders: Path, tmp_path: Path) -> None:
+def test_load_can_be_sent_to_another_process(folders: Path) -> None:
     import pickle
 
     data = read_dataset(folders)
@@ -320,9 +319,8 @@ def test_labels() -> None:
     ]
     assert order_labels(["space", "B", "10", "2", "A", "del"]) == ("2", "10", "A", "B", "del", "space")
     assert normalise_label("E\u0301") == normalise_label("\u00e9"), "composed and decomposed are one class"
-    assert [label_in_name(s) for s in ("A", "A34", "Nothingc19", "IMG_3", "512", "5_12", "amer_sign2")] == [
-        *("A", "A", None, None, None, "5", None)
-    ] or label_in_name("Nothingc19") == "nothingc"
+    names = {"A": "A", "A34": "A", "A_b": "A", "N_1": "N", "5_12": "5", "512": None, "IMG_3": None, "amer_sign2": None}
+    assert {name: label_in_name(name) for name in names} == names
     for wrong in ("", "  ", "a\nb"):
         with pytest.raises(DataError):
             normalise_label(wrong)

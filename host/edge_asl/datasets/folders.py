@@ -64,14 +64,12 @@ def _places(root: Path, prefix: str, deepest: int) -> _Places:
     wrappers = [name for name in folders if deepest and _wraps(name, insides[name], alone=len(folders) == 1)]
     flats = [name for name in folders if name not in wrappers and _is_part(name) and insides[name].pictures]
     classes = [name for name in folders if name not in wrappers and name not in flats]
-    if not wrappers:
-        return _Places([prefix + name for name in folders], [])
-    if classes:
+    if wrappers and classes:
         raise DataError(
             f"{root / prefix}: expected one folder per class, found {classes[0]}/ beside {wrappers[0]}/, "
             f"which holds folders itself; name one of them as the data folder, or move {classes[0]}/ away"
         )
-    found = _Places([], [prefix + name for name in flats])
+    found = _Places([prefix + name for name in classes], [prefix + name for name in flats])
     for name in wrappers:
         below = _places(root, f"{prefix}{name}/", deepest - 1)
         found.classes.extend(below.classes)

@@ -108,9 +108,7 @@ def people_figure(persons: tuple[PersonScore, ...], description: str) -> str:
     return _bars("people", rows, "accuracy", description)
 
 
-def _bars(
-    name: str, rows: Sequence[tuple[str, float, tuple[float, float] | None]], what: str, description: str
-) -> str:
+def _bars(name: str, rows: Sequence[tuple[str, float, tuple[float, float] | None]], what: str, description: str) -> str:
     with _figure(name, 5.2, 0.27 * len(rows) + 0.9, description) as (figure, svg):
         axes = _axes(figure)
         for y, (_, value, interval) in enumerate(rows):
@@ -141,9 +139,7 @@ def _cells(axes: Axes, matrix: tuple[tuple[int, ...], ...], *, numbers: bool) ->
             axes.add_patch(Rectangle((c - 0.46, r - 0.46), 0.92, 0.92, facecolor=colour, alpha=alpha, linewidth=0))
             if numbers:
                 size = 7.5 if n < 1000 else 5.5
-                axes.text(
-                    c, r, str(n), ha="center", va="center", fontsize=size, color=_PAPER if alpha > 0.6 else _INK
-                )
+                axes.text(c, r, str(n), ha="center", va="center", fontsize=size, color=_PAPER if alpha > 0.6 else _INK)
 
 
 def _axes(figure: Figure) -> Axes:
@@ -154,9 +150,7 @@ def _axes(figure: Figure) -> Axes:
 
 
 @contextlib.contextmanager
-def _figure(
-    name: str, width: float, height: float, description: str
-) -> Iterator[tuple[Figure, Callable[[], str]]]:
+def _figure(name: str, width: float, height: float, description: str) -> Iterator[tuple[Figure, Callable[[], str]]]:
     """A figure of ``width`` × ``height`` inches and a function that gives its SVG once it is drawn.
 
     No pyplot: nothing global is touched, no window system is asked for, and the figure goes when its name does.

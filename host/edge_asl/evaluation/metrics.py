@@ -177,9 +177,7 @@ def evaluate_predictions(
         calibration=bins,
         thresholds=_thresholds(probabilities_int8.max(axis=1), right),
         accuracy_float=None if float_right is None else float(float_right.mean()),
-        agreement=None
-        if probabilities_float is None
-        else float((probabilities_float.argmax(axis=1) == answer).mean()),
+        agreement=None if probabilities_float is None else float((probabilities_float.argmax(axis=1) == answer).mean()),
         loss_points=None if float_right is None else 100 * (float(float_right.mean()) - accuracy),
         median_ms=float(np.median(invoke_ms)) if invoke_ms else None,
         p95_ms=float(np.percentile(invoke_ms, 95)) if invoke_ms else None,
@@ -327,9 +325,7 @@ def _most_confused(labels: tuple[str, ...], matrix: NDArray[np.int64]) -> tuple[
 
 
 def _top(probability: Probabilities, truth: Indices, count: int) -> float:
-    best = np.argsort(-probability, axis=1, kind="stable")[
-        :, :count
-    ]  # equal ones in the labels' order, as the device
+    best = np.argsort(-probability, axis=1, kind="stable")[:, :count]  # equal ones in the labels' order, as the device
     return float((best == truth[:, np.newaxis]).any(axis=1).mean())
 
 

@@ -101,7 +101,8 @@ def _between(pair: str, last: State, following: State) -> tuple[State, ...]:
     if pair[0] != pair[1]:
         return last, following
     loose = State(last.pose.mixed(RELAXED, 0.85), 0.22, 0.06)
-    return last, loose, following
+    # Twice the same state: let go, stay so for a moment, take it up again.
+    return last, loose, loose, following
 
 
 def shaken(steps: list[Step], rng: np.random.Generator) -> list[Step]:

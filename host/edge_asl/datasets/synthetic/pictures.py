@@ -67,7 +67,7 @@ def draw_sign(sign: str, rng: np.random.Generator, size: int = 96, person: Perso
     if sign != NOTHING:
         pose = POSES[sign].shaken(rng, fingers=3.0, wrist=6.0)
         image = _with_hand(ground, person, pose, light, view)
-    elif rng.random() < 0.6:
+    elif rng.random() < 0.5:
         image = _with_idle_hand(ground, person, light, view, rng)
     noise = scene.jumping_window(scene.grain(size + 160), rng, size, size) * np.float32(view.noise)
     return scene.expose(image, view, light, noise)
@@ -85,19 +85,20 @@ def _with_hand(ground: scene.Float, person: Person, pose: Pose, light: scene.Lig
 def _with_idle_hand(
     ground: scene.Float, person: Person, light: scene.Light, view: View, rng: np.random.Generator
 ) -> scene.Float:
-    """A relaxed hand that hangs low, or any hand of which only a part has come into the picture."""
-    if rng.random() < 0.4:
-        pose = RELAXED.shaken(rng, fingers=6.0, wrist=10.0)
-        away = (rng.uniform(-0.2, 0.2), rng.uniform(0.3, 0.55))
-        pose.wrist[2] += rng.uniform(-60, 60)
-    else:
-        names = list(POSES)
-        pose = POSES[names[int(rng.integers(len(names)))]].mixed(RELAXED, rng.uniform(0.3, 1.0))
-        pose = pose.shaken(rng, fingers=6.0, wrist=10.0)
-        away = (rng.uniform(-0.15, 0.15), rng.uniform(0.55, 0.75))
-        if rng.random() < 0.25:
-            away = (float(rng.choice((-1, 1))) * rng.uniform(0.58, 0.75), rng.uniform(-0.1, 0.3))
-    return _with_hand(ground, person, pose, light, view._replace(shift=away))
+    """A hand that says nothing: let go, hanging low, or only partly come into the picture."""
+    names = list(POSES)
+    share = 1.0
+    match int(rng.integers(3)):
+        case 0:  # What the hand does between two equal letters.
+            share, away = rng.uniform(0.75, 1.0), view.shift
+        case 1:
+            away = (rng.uniform(-0.2, 0.2), rng.uniform(0.3, 0.55))
+        case _:
+            share, away = rng.uniform(0.3, 1.0), (rng.uniform(-0.15, 0.15), rng.uniform(0.55, 0.75))
+            if rng.random() < 0.25:
+                away = (float(rng.choice((-1, 1))) * rng.uniform(0.58, 0.75), rng.uniform(-0.1, 0.3))
+    pose = POSES[names[int(rng.integers(len(names)))]].mixed(RELAXED, share)
+    return _with_hand(ground, person, pose.shaken(rng, fingers=6.0, wrist=10.0), light, view._replace(shift=away))
 
 
 class _Shot(NamedTuple):
@@ -152,7 +153,8 @@ def write_pictures(
         )
     _check_empty(folder)
     people = min(people, count)
-    crowd = [scene.random_person(np.random.default_rng((seed, 1, who))) for who in range(people)]
+    # Exactly one in ten signs with the left hand: by chance it could be nobody, or all on one side of a split.
+    crowd = [scene.random_person(np.random.default_rng((seed, 1, who)), who % 10 == 3) for who in range(people)]
     shots = list(_shots(signs, count, people))
     with replacing_folder(folder) as beside:
         for sign in dict.fromkeys(signs):

@@ -6,6 +6,7 @@ depth for every pixel does not, and at these sizes costs no more. The view is wi
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -70,34 +71,46 @@ def _draw(
     With u along and v across the bone on the screen, L its length there and dz its rise, the surface of a cylinder
     is highest at t = (u + w · dz / hypot(L, dz)) / L, where w² = r² − v².
     """
+    # Plain Python numbers: NumPy's own scalars would turn float32 into float64.
     x0, y0, z0 = parts.start[number].tolist()
     x1, y1, z1 = parts.end[number].tolist()
-    r0, r1 = float(parts.start_radius[number]), float(parts.end_radius[number])
-    length = max(float(np.hypot(x1 - x0, y1 - y0)), 1e-3)
-    ax, ay, dz = (x1 - x0) / length, (y1 - y0) / length, z1 - z0
-    along = (columns - np.float32(x0)) * np.float32(ax) + (rows - np.float32(y0)) * np.float32(ay)
-    across = (columns - np.float32(x0)) * np.float32(-ay) + (rows - np.float32(y0)) * np.float32(ax)
-    middle = ((r0 + r1) / 2) ** 2
+    r0, r1 = parts.start_radius[number].item(), parts.end_radius[number].item()
+    length, dz = max(math.hypot(x1 - x0, y1 - y0), 1e-3), z1 - z0
+    ax, ay = (x1 - x0) / length, (y1 - y0) / length
+    along = columns * ax + (rows * ay - (x0 * ax + y0 * ay))
+    across = columns * -ay + (rows * ax + (x0 * ay - y0 * ax))
     across_squared = across * across
-    rise = np.sqrt(np.maximum(np.float32(middle) - across_squared, 0))
-    rise *= np.float32(dz / np.hypot(length, dz))
-    rise += along
-    rise *= np.float32(1 / length)
-    t = np.clip(rise, 0, 1, out=rise)
-    radius = t * np.float32(r1 - r0) + np.float32(r0)
-    along -= t * np.float32(length)
-    height = radius * radius - along * along - across_squared
-    depth, shade, part = surface.depth[window], surface.shade[window], surface.part[window]
-    inside = height > 0
+    t = np.maximum(((r0 + r1) / 2) ** 2 - across_squared, 0)
+    np.sqrt(t, out=t)
+    t *= dz / math.hypot(length, dz)
+    t += along
+    t *= 1 / length
+    np.minimum(np.maximum(t, 0, out=t), 1, out=t)
+    along -= t * length
+    radius = t * (r1 - r0)
+    radius += r0
+    height = radius * radius
+    height -= across_squared
+    height -= along * along
+    depth = surface.depth[window]
+    nearer = height > 0
     np.sqrt(np.maximum(height, 0, out=height), out=height)
-    z = t * np.float32(dz) + np.float32(z0) + height
-    nearer = inside & (z > depth)
+    t *= dz
+    t += height
+    t += z0
+    nearer &= t > depth
+    if not nearer.any():
+        return
     # The normal is (along, across, height) / radius in the bone's own directions; so is the light.
-    lu, lv = light[0] * ax + light[1] * ay, light[1] * ax - light[0] * ay
-    lit = (along * np.float32(lu) + across * np.float32(lv) + height * np.float32(light[2])) / radius
-    np.copyto(depth, z, where=nearer)
-    np.copyto(shade, lit, where=nearer)
-    part[nearer] = number
+    along *= light[0] * ax + light[1] * ay
+    across *= light[1] * ax - light[0] * ay
+    height *= light[2]
+    height += along
+    height += across
+    height /= radius
+    np.copyto(depth, t, where=nearer)
+    np.copyto(surface.shade[window], height, where=nearer)
+    np.copyto(surface.part[window], np.int16(number), where=nearer)
 
 
 def smooth(surface: Surface, soft: NDArray[np.bool_], scale: float) -> None:
@@ -140,10 +153,11 @@ def colour(surface: Surface, hollow: Float, palette: Float, ambient: float) -> F
         palette: float32 (n, 3), RGB 0…255 of every part.
         ambient: share of the light that comes from everywhere, 0…1.
     """
-    light = np.float32(ambient) + np.float32(1 - ambient) * np.maximum(surface.shade, 0)
-    light *= 1 - np.float32(0.85) * hollow
+    light = ambient + (1 - ambient) * np.maximum(surface.shade, 0)
+    light *= 1 - 0.85 * hollow
     table = np.zeros((len(palette) + 1, 4), np.float32)
     table[:-1, :3], table[:-1, 3] = palette, 1
     rgba: Float = table.take(surface.part, axis=0, mode="wrap")
-    rgba[:, :, :3] *= light[:, :, np.newaxis]
+    # Four equal planes multiply three times as fast as one that is broadcast over the colours.
+    rgba *= cv2.merge((light, light, light, np.ones_like(light)))
     return rgba

@@ -173,7 +173,7 @@ def paint(ground: Float, parts: Parts, person: Person, light: Light, oversample:
         float32 (H, W, 3), RGB, about 0…255.
     """
     image = ground.copy()
-    left, top, right, bottom = _window(parts, *ground.shape[:2], oversample)
+    left, top, right, bottom = _window(parts, ground.shape[0], ground.shape[1], oversample)
     if left >= right or top >= bottom:
         return image
     fine = (round((bottom - top) * oversample), round((right - left) * oversample))
@@ -186,7 +186,8 @@ def paint(ground: Float, parts: Parts, person: Person, light: Light, oversample:
     if oversample != 1.0:
         rgba = cv2.resize(rgba, (right - left, bottom - top), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     behind = image[top:bottom, left:right]
-    behind *= 1 - rgba[:, :, 3:]
+    clear = 1 - rgba[:, :, 3]
+    behind *= cv2.merge((clear, clear, clear))
     behind += rgba[:, :, :3]
     return image
 

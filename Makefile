@@ -1,0 +1,42 @@
+# Everything a user or a developer of edge-asl types. `make setup` is implied by the others.
+BIN := .venv/bin
+PINS := $(wildcard constraints/*.txt) constraints/setup.sh
+# The word that the demo's hand spells: letters A to Y without J, which moves.
+WORD ?= HELLO
+
+.PHONY: demo setup test check fix bench test-device docs pins clean
+
+demo: setup          ## draw hands, build a bundle, let the device program read a film
+	$(BIN)/edge-asl demo --word "$(WORD)" --out out/demo
+
+setup: .venv/.complete   ## make .venv with the pinned packages and both distributions
+
+.venv/.complete: $(PINS) pyproject.toml host/pyproject.toml device/pyproject.toml
+	constraints/setup.sh .venv workspace device host
+
+test: setup test-device  ## all tests, the device's also in an environment of its own
+	$(BIN)/pytest
+
+test-device: .venv-device/.complete  ## the device's tests with only its wheel and a runtime: no TensorFlow, no edge_asl
+	.venv-device/bin/python -m pytest tests/contract tests/device
+
+.venv-device/.complete: .venv/.complete $(shell find device -name '*.py' -o -name '*.toml')
+	rm -rf dist/device && $(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist/device ./device
+	constraints/setup.sh .venv-device "$$($(BIN)/python constraints/device_kind.py)" dist/device/*.whl
+
+check: setup         ## formatting, lint, types, generated documentation
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+	$(BIN)/python docs/generate_cli.py --check
+
+fix: setup           ## format, mend what can be mended, write docs/cli.md anew
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+	$(BIN)/python docs/generate_cli.py
+
+bench: setup         ## the figures of the README (needs EDGE_ASL_DATA and EDGE_ASL_WEIGHTS; about 40 minutes)
+	$(BIN)/python bench/all.py
+
+pins:                ## newest versions into constraints/ (needs uv)
+	constraints/update.sh
+
+clean:               ## what the other targets made, models included
+	rm -rf .venv .venv-device dist out models/.work calibration_data/*/ .pytest_cache .mypy_cache .ruff_cache .hypothesis

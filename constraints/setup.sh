@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# setup.sh VENV KIND [PROJECT…]: a virtual environment with exactly the pinned packages of constraints/KIND-py3NN.txt,
+# then the given projects (folders are installed for editing, wheels as they are).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+venv=$1 kind=$2
+shift 2
+python=${PYTHON:-python3}
+version=$("$python" -c 'import sys; print("py%d%d" % sys.version_info[:2])')
+pins="constraints/$kind-$version.txt"
+if [ ! -f "$pins" ]; then
+    echo "setup: expected one of $(echo constraints/"$kind"-py*.txt), found Python $version; set PYTHON=python3.11, say" >&2
+    exit 1
+fi
+projects=()
+for project in "$@"; do
+    if [ -d "$project" ]; then projects+=(-e "./$project"); else projects+=("$project"); fi
+done
+if command -v uv >/dev/null; then
+    uv venv --quiet --clear --python "$python" "$venv"
+    export VIRTUAL_ENV="$PWD/$venv"
+    uv pip install --quiet --require-hashes -r "$pins"
+    uv pip install --quiet --no-deps --no-build-isolation "${projects[@]}"
+else
+    "$python" -m venv --clear "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$pins"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation "${projects[@]}"
+fi
+touch "$venv/.complete"

@@ -1,0 +1,134 @@
+"""Manifests good, old and broken."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import DATA
+
+from edge_asl_device.contract.manifest import MANIFEST, parse_manifest, read_bundle
+from edge_asl_device.errors import BundleError
+
+
+@pytest.fixture
+def bundle(golden_bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(golden_bundle, tmp_path / "bundle"))
+
+
+@pytest.mark.parametrize("folder", sorted(DATA.glob("bundle-v*")), ids=lambda path: path.name)
+def test_bundles_of_every_format_are_read(folder: Path) -> None:
+    bundle = read_bundle(folder)
+    assert bundle.labels == tuple(bundle.manifest.labels)
+    assert len(bundle.digest) == 64
+
+
+def change(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    content = json.loads(path.read_text())
+    edit(content)
+    path.write_text(json.dumps(content))
+
+
+def drop(*keys: str) -> Callable[[dict[str, Any]], None]:
+    return lambda content: walk(content, keys[:-1]).pop(keys[-1])
+
+
+def put(value: object, *keys: str) -> Callable[[dict[str, Any]], None]:
+    return lambda content: walk(content, keys[:-1]).__setitem__(keys[-1], value)
+
+
+def walk(content: Any, keys: tuple[str, ...]) -> Any:
+    for key in keys:
+        content = content[key]
+    return content
+
+
+BROKEN = {
+    "missing field": (drop("input", "resize"), "input: expected field resize, found none"),
+    "unknown field": (put(1, "output", "colour"), "output: expected only known fields, found colour"),
+    "unknown format": (put(9, "format_version"), "expected bundle format 1, found 9; update edge-asl-device"),
+    "no format": (drop("format_version"), "expected bundle format 1, found None"),
+    "wrong type": (put("big", "input", "width"), "input.width: expected `int`, got `str`"),
+    "another contract": (put(0.5, "input", "scale"), "input.scale: expected 0.0078125, found 0.5"),
+    "too few labels": (put(["A", "B"], "labels"), "output.classes: expected 2, found"),
+    "no model": (drop("files", "model.tflite"), "files: expected model.tflite, found"),
+    "path that escapes": (
+        put({"sha256": "0" * 64, "size": 1}, "files", "../model.tflite"),
+        "files",
+    ),
+    "missing file": (put({"sha256": "0" * 64, "size": 1}, "files", "extra.bin"), "extra.bin: expected a regular file"),
+    "bad version": (put("one", "version"), "version: expected `str` matching regex"),
+}
+
+
+@pytest.mark.parametrize(("edit", "message"), BROKEN.values(), ids=BROKEN.keys())
+def test_broken_manifests_say_what_was_expected_and_found(
+    bundle: Path, edit: Callable[[dict[str, Any]], None], message: str
+) -> None:
+    change(bundle / MANIFEST, edit)
+    with pytest.raises(BundleError) as raised:
+        read_bundle(bundle)
+    assert message in str(raised.value)
+    assert str(bundle) in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_changed_model(bundle: Path) -> None:
+    model = bundle / "model.tflite"
+    data = bytearray(model.read_bytes())
+    data[1000] ^= 1
+    model.write_bytes(data)
+    with pytest.raises(BundleError, match="expected sha256 .*found .*copy or build the bundle again"):
+        read_bundle(bundle)
+
+
+def test_truncated_model(bundle: Path) -> None:
+    model = bundle / "model.tflite"
+    model.write_bytes(model.read_bytes()[:1000])
+    with pytest.raises(BundleError, match="expected .* bytes, found 1000"):
+        read_bundle(bundle)
+
+
+def test_extra_file(bundle: Path) -> None:
+    (bundle / "run.sh").write_text("")
+    with pytest.raises(BundleError, match=r"run\.sh: expected only files that the manifest lists"):
+        read_bundle(bundle)
+
+
+def test_linked_file(bundle: Path) -> None:
+    labels = bundle / "labels.txt"
+    labels.rename(bundle.parent / "elsewhere")
+    labels.symlink_to(bundle.parent / "elsewhere")
+    with pytest.raises(BundleError, match="expected a regular file, found a link"):
+        read_bundle(bundle)
+
+
+def test_labels_that_differ(bundle: Path) -> None:
+    import hashlib
+
+    labels = bundle / "labels.txt"
+    lines = labels.read_text().splitlines()
+    labels.write_text("".join(f"{line}\n" for line in reversed(lines)))
+    digest = hashlib.sha256(labels.read_bytes()).hexdigest()
+    change(bundle / MANIFEST, put(digest, "files", "labels.txt", "sha256"))
+    with pytest.raises(BundleError, match=r"labels\.txt: expected the manifest's"):
+        read_bundle(bundle)
+
+
+def test_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"expected a bundle with manifest\.json, found No such file"):
+        read_bundle(tmp_path)
+
+
+def test_not_json() -> None:
+    with pytest.raises(BundleError, match="expected JSON"):
+        parse_manifest(b"\xff\x00", "x")
+
+
+def test_a_manifest_of_megabytes_is_not_parsed() -> None:
+    with pytest.raises(BundleError, match="expected at most"):
+        parse_manifest(b" " * 2_000_000, "x")

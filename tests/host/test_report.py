@@ -1,0 +1,218 @@
+"""The page: complete, self-contained, valid, and safe with other people's file names."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions
+from edge_asl.evaluation.report import MOST_MISTAKES, Mistake, write_metrics, write_report
+
+HOSTILE = '<img src="http://evil.example/x.png" onerror="alert(1)">&lt;$x_1$'
+_VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+def make_evaluation(
+    classes: int = 10, *, people: int | None = 4, right: float = 3.0, absent: int | None = None, pictures: int = 200
+) -> Evaluation:
+    """Random predictions that favour the truth by ``right`` logits."""
+    random = np.random.default_rng(classes)
+    truth = np.arange(pictures) % classes
+    if absent is not None:
+        truth[truth == absent] = (absent + 1) % classes
+    logits = random.normal(0, 1, (pictures, classes))
+    logits[np.arange(pictures), truth] += right
+    probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return evaluate_predictions(
+        labels=tuple(f"L{i}" for i in range(classes)),
+        truth=truth,
+        probabilities_int8=(np.floor(probability * 255.99) / 256).astype(np.float32),
+        probabilities_float=probability.astype(np.float32),
+        signers=[None if people is None else f"person {i % people}" for i in range(pictures)],
+        split="test by signer",
+        invoke_ms=[1.25, 1.5, 9.0],
+    )
+
+
+def make_mistake(path: str, probability: float, truth: str = "A", size: tuple[int, int] = (300, 200)) -> Mistake:
+    """A picture whose left half is red."""
+    picture = np.zeros((*size, 3), np.uint8)
+    picture[:, : size[1] // 2, 0] = 255
+    return Mistake(path, truth, "B", probability, picture)
+
+
+def write(tmp_path: Path, evaluation: Evaluation, **changes: Any) -> str:
+    path = tmp_path / "report.html"
+    given: dict[str, Any] = {
+        "title": "asl-letters 1.0",
+        "facts": {"Model size": "0.66 MB"},
+        "mistakes": [make_mistake("A/1.jpg", 0.9)],
+        "shares_people": False,
+        "warnings": [],
+    }
+    write_report(path, evaluation, **given | changes)
+    return path.read_text(encoding="utf-8")
+
+
+class Page(HTMLParser):
+    """Checks that elements close as they open and collects what tests ask for."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+CASES = {
+    "two classes": {"classes": 2},
+    "ten": {"classes": 10},
+    "29": {"classes": 29, "pictures": 400},
+    "no signers": {"people": None},
+    "one person": {"people": 1},
+    "many people": {"people": 45},
+    "no mistakes": {"right": 60.0},
+    "all wrong": {"right": -60.0},
+    "a class is absent": {"absent": 3},
+    "one picture": {"pictures": 1},
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_every_case_gives_a_sound_page(tmp_path: Path, case: dict[str, Any]):
+    text = write(
+        tmp_path, make_evaluation(**case), mistakes=[] if case.get("right") == 60.0 else [make_mistake("a", 0.5)]
+    )
+    page = Page(text)
+
+    assert re.findall(r"https?:|//[a-z]|url\((?!#)|@import", text) == [], "nothing from elsewhere"
+    assert {a.get("href", "#")[:1] for _, a in page.elements} == {"#"}
+    ids = [a["id"] for _, a in page.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    targets = {*re.findall(r"url\(#([^)]+)\)", text), *(a["href"][1:] for _, a in page.elements if a.get("href"))}
+    assert targets <= set(ids), "the figures' clip paths are found"
+    assert "None" not in "".join(page.text)
+    assert "nan" not in "".join(page.text)
+    assert len(page.all("h1")) == 1
+    assert all(a.get("aria-label") for a in page.all("svg"))
+    assert len(page.all("caption")) == len(page.all("table"))
+
+
+def test_a_split_that_shares_people_is_warned_of(tmp_path: Path):
+    evaluation = make_evaluation()
+    shared = write(tmp_path, evaluation, shares_people=True, warnings=["Only 3 pictures show Q."])
+
+    assert "This is not a figure for strangers." in shared
+    assert "had never seen before" not in shared
+    assert "Only 3 pictures show Q." in shared
+    apart = write(tmp_path, evaluation)
+    assert "strangers.</strong>" not in apart
+    assert "They show 4 people it had never seen before." in apart
+
+
+def test_a_class_without_pictures_is_named(tmp_path: Path):
+    assert "No test picture shows L3." in write(tmp_path, make_evaluation(absent=3))
+
+
+def test_hostile_text_stays_text(tmp_path: Path):
+    evaluation = make_evaluation(3)
+    labels = (HOSTILE, '"><script>alert(1)</script>', "</svg></style>{{ e }}")
+    random = np.random.default_rng(0).dirichlet([1] * 3, 60).astype(np.float32)
+    evaluation = evaluate_predictions(
+        labels=labels,
+        truth=np.arange(60) % 3,
+        probabilities_int8=random,
+        probabilities_float=None,
+        signers=[HOSTILE if i % 2 else "</text><script>" for i in range(60)],
+        split=HOSTILE,
+        invoke_ms=None,
+    )
+    text = write(
+        tmp_path,
+        evaluation,
+        title=HOSTILE,
+        facts={HOSTILE: HOSTILE},
+        mistakes=[make_mistake(HOSTILE, 0.9, truth=HOSTILE)],
+        warnings=[HOSTILE],
+    )
+    page = Page(text)
+
+    assert page.all("script") == []
+    assert [a for _, a in page.elements if "onerror" in a] == []
+    assert [a["src"] for a in page.all("img") if not str(a["src"]).startswith("data:image/jpeg;base64,")] == []
+    assert HOSTILE in page.text
+    (policy,) = (a["content"] for a in page.all("meta") if a.get("http-equiv"))
+    assert str(policy).startswith("default-src 'none'")
+
+
+def test_the_surest_mistakes_are_shown_small(tmp_path: Path):
+    mistakes = [make_mistake(f"A/{i}.jpg", i / 100) for i in range(40)]
+    page = Page(write(tmp_path, make_evaluation(), mistakes=mistakes))
+
+    pictures = page.all("img")
+    assert len(pictures) == MOST_MISTAKES
+    assert "A/39.jpg" in page.text
+    assert "A/15.jpg" not in page.text
+    assert pictures[0]["alt"] == "Shows A, was taken for B"
+    jpeg = base64.b64decode(str(pictures[0]["src"]).partition(",")[2])
+    thumbnail = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert thumbnail.shape == (160, 107, 3)
+    assert thumbnail[80, 20].tolist() == pytest.approx([255, 0, 0], abs=12), "red is red"
+
+
+def test_the_page_is_the_same_every_time(tmp_path: Path):
+    assert write(tmp_path, make_evaluation()) == write(tmp_path, make_evaluation())
+
+
+def test_only_what_is_all_is_called_100_percent(tmp_path: Path):
+    random = np.full((3000, 2), [1, 0], np.float32)
+    evaluation = evaluate_predictions(
+        labels=("A", "B"),
+        truth=np.array([0] * 2999 + [1]),
+        probabilities_int8=random,
+        probabilities_float=None,
+        signers=[None] * 3000,
+        split="test",
+        invoke_ms=None,
+    )
+
+    assert '<div class="value">99.9\N{NO-BREAK SPACE}%</div>' in write(tmp_path, evaluation)
+
+
+def test_metrics_are_written_for_programs(tmp_path: Path):
+    evaluation = make_evaluation(3)
+    write_metrics(tmp_path / "metrics.json", evaluation)
+
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    assert found["accuracy"] == evaluation.accuracy
+    assert found["confusion"] == [list(row) for row in evaluation.confusion]
+    assert [p.name for p in tmp_path.iterdir()] == ["metrics.json"]
