@@ -15,7 +15,8 @@ from typing import Any
 import flatbuffers  # type: ignore[import-untyped]
 
 from edge_asl.errors import QuantizationError
-from edge_asl.inspect import Graph, load_model, read_graphs
+from edge_asl.tflite_graph import IDENTIFIER as MODEL_IDENTIFIER
+from edge_asl.tflite_graph import Graph, load_model, read_graphs
 from edge_asl_device.contract.manifest import LABELS
 from edge_asl_device.errors import BundleError
 
@@ -81,24 +82,13 @@ def model_metadata(graph: Graph, name: str, description: str) -> bytes:
     """The ``ModelMetadata`` flatbuffer for a classifier of RGB pictures (identifier M001)."""
     b = flatbuffers.Builder(1024)
     (_, height, width, _), labels = graph.inputs[0].shape, _associated_file(b)
-    subgraph = _table(
-        b,
-        7,
-        {
-            2: _offsets(b, [_input_metadata(b, height, width)]),
-            3: _offsets(b, [_output_metadata(b, labels)]),
-        },
-    )
-    root = _table(
-        b,
-        8,
-        {
-            0: b.CreateString(name),
-            1: b.CreateString(description),
-            3: _offsets(b, [subgraph]),
-            7: b.CreateString(_PARSER),
-        },
-    )
+    tensors = {
+        2: _offsets(b, [_input_metadata(b, height, width)]),
+        3: _offsets(b, [_output_metadata(b, labels)]),
+    }
+    subgraphs = _offsets(b, [_table(b, 7, tensors)])
+    fields = {0: b.CreateString(name), 1: b.CreateString(description), 3: subgraphs, 7: b.CreateString(_PARSER)}
+    root = _table(b, 8, fields)
     b.Finish(root, file_identifier=IDENTIFIER)
     return bytes(b.Output())
 
@@ -118,31 +108,25 @@ def _input_metadata(b: flatbuffers.Builder, height: int, width: int) -> int:
     options = _table(b, 2, {0: _floats(b, [_MEAN]), 1: _floats(b, [_DEVIATION])})
     unit = _union(b, 2, _OPTIONS_ARE_NORMALIZATION, options)
     stats = _table(b, 2, {0: _floats(b, [(255 - _MEAN) / _DEVIATION]), 1: _floats(b, [-_MEAN / _DEVIATION])})
-    return _table(
-        b,
-        7,
-        {
-            0: b.CreateString("image"),
-            1: b.CreateString("The hand, cut out as a square, RGB."),
-            3: content,
-            4: _offsets(b, [unit]),
-            5: stats,
-        },
-    )
+    fields = {
+        0: b.CreateString("image"),
+        1: b.CreateString("The hand, cut out as a square, RGB."),
+        3: content,
+        4: _offsets(b, [unit]),
+        5: stats,
+    }
+    return _table(b, 7, fields)
 
 
 def _output_metadata(b: flatbuffers.Builder, labels: int) -> int:
     stats = _table(b, 2, {0: _floats(b, [1.0]), 1: _floats(b, [0.0])})
-    return _table(
-        b,
-        7,
-        {
-            0: b.CreateString("probability"),
-            1: b.CreateString("The probability of each sign."),
-            5: stats,
-            6: _offsets(b, [labels]),
-        },
-    )
+    fields = {
+        0: b.CreateString("probability"),
+        1: b.CreateString("The probability of each sign."),
+        5: stats,
+        6: _offsets(b, [labels]),
+    }
+    return _table(b, 7, fields)
 
 
 def _associated_file(b: flatbuffers.Builder) -> int:
@@ -224,7 +208,7 @@ def _set_entry(model: Any, metadata: bytes) -> None:
 def _pack(model: Any) -> bytes:
     model.buffers = [buffer if buffer.data is None else _AlignedBuffer(bytes(buffer.data)) for buffer in model.buffers]
     b = flatbuffers.Builder(1 << 20)
-    b.Finish(model.Pack(b), file_identifier=b"TFL3")
+    b.Finish(model.Pack(b), file_identifier=MODEL_IDENTIFIER)
     return bytes(b.Output())
 
 

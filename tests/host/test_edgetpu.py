@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 from tiny_model import TinyModels, tiny_models, write_tiny_bundle
 
-from edge_asl.edgetpu import EDGETPU_MODEL, OperatorStatus, compile_edgetpu, edgetpu_mapping, parse_report
+from edge_asl.edgetpu import (
+    EDGETPU_MODEL,
+    compile_edgetpu,
+    edgetpu_mapping,
+    format_compilation,
+    format_mapping,
+)
+from edge_asl.edgetpu_compiler import OperatorStatus, parse_report
 from edge_asl.errors import QuantizationError, ToolMissing
 from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, read_bundle
 
@@ -98,7 +105,7 @@ def test_after_the_first_obstacle_everything_runs_on_the_cpu(tiny_models: TinyMo
     assert [o.operator for o in mapping] == ["QUANTIZE", "CONV_2D", "MEAN", "FULLY_CONNECTED", "SOFTMAX", "QUANTIZE"]
     assert [o.maps for o in mapping] == [True, True, True, False, False, False]
     assert mapping[3].reason == "weights must have one scale, found 5; convert them per tensor"
-    assert mapping[4].reason == "More than one subgraph is not supported"
+    assert mapping[4].reason == "More than one subgraph is not supported; an operator before it runs on the CPU"
 
 
 def test_floating_point_does_not_map(tiny_models: TinyModels):
@@ -123,6 +130,33 @@ def test_a_report_where_some_run_on_the_cpu():
     assert (report.on_tpu, report.on_cpu) == (2, 3)
     assert report.off_chip == 15791555
     assert report.operators[2] == OperatorStatus("LEAKY_RELU", 2, "Operation not supported")
+
+
+def test_a_mapping_on_a_terminal_puts_equal_operators_together(tiny_models: TinyModels):
+    lines = format_mapping(edgetpu_mapping(tiny_models.uint8)).splitlines()
+
+    assert lines[:-1] == [
+        "Edge TPU: 3 of 6 operators would run on it, 3 on the CPU",
+        "  CPU       1 × FULLY_CONNECTED: weights must have one scale, found 5; convert them per tensor",
+        "  CPU       1 × SOFTMAX, 1 × QUANTIZE: "
+        "More than one subgraph is not supported; an operator before it runs on the CPU",
+        "  Edge TPU  1 × QUANTIZE, 1 × CONV_2D, 1 × MEAN",
+    ]
+    assert "https://coral.ai/" in lines[-1]
+    assert len(format_mapping(edgetpu_mapping(tiny_models.contract)).splitlines()) == 3
+    assert len(format_mapping(edgetpu_mapping(tiny_models.float32)).splitlines()) == 3
+
+
+def test_a_compilation_on_a_terminal():
+    assert format_compilation(parse_report(SOME_MAPPED)).splitlines() == [
+        "model_edgetpu.tflite added to the bundle; if the bundle was signed, sign it again",
+        "edgetpu_compiler 15.0.340273435: 2 operators run on the Edge TPU, 3 on the CPU",
+        "  CPU       1 × CONV_2D: More than one subgraph is not supported",
+        "  CPU       2 × LEAKY_RELU: Operation not supported",
+        "  Edge TPU  2 × CONV_2D",
+        "parameters on the chip: 3.0 KiB, 7.67 MiB left",
+        "parameters fetched at every inference: 15.06 MiB, which makes it slow",
+    ]
 
 
 def test_output_and_log_together_count_once():

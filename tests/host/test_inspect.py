@@ -13,14 +13,14 @@ from tiny_model import CLASSES, SIDE, TinyModels, tiny_models, write_tiny_bundle
 from edge_asl.errors import QuantizationError
 from edge_asl.inspect import (
     BundleFacts,
-    ModelFacts,
     contract_violations,
     format_facts,
     inspect_model,
     inspect_path,
-    minimum_runtime,
-    version_key,
+    model_of,
 )
+from edge_asl.tflite_facts import ModelFacts
+from edge_asl.tflite_releases import minimum_runtime, version_key
 from edge_asl_device.errors import BundleError
 
 __all__ = ["tiny_models"]  # the fixture
@@ -104,6 +104,15 @@ def test_facts_survive_json(tiny_models: TinyModels):
     assert msgspec.json.decode(msgspec.json.encode(facts), type=ModelFacts) == facts
 
 
+def test_many_floats_do_not_scroll_by(tiny_models: TinyModels):
+    facts = inspect_model(tiny_models.float32)
+    many = msgspec.structs.replace(facts, float_tensors=facts.float_tensors[:1] * 65)
+
+    lines = [line for line in format_facts(many).splitlines() if line.startswith("float")]
+    assert len(lines) == 11
+    assert lines[-1] == "float   55 more tensors; --json lists them"
+
+
 def test_an_appended_zip_does_not_matter(tiny_models: TinyModels, tmp_path: Path):
     longer = tmp_path / "longer.tflite"
     longer.write_bytes(tiny_models.contract.read_bytes() + b"PK\x05\x06" + bytes(18))
@@ -134,6 +143,17 @@ def test_another_format_is_refused(tmp_path: Path, content: bytes):
 def test_a_missing_file_is_one_line(tmp_path: Path):
     with pytest.raises(BundleError, match="found No such file or directory; name one"):
         inspect_path(tmp_path / "none.tflite")
+
+
+def test_the_model_of_a_bundle_or_a_file(tiny_models: TinyModels, tmp_path: Path):
+    bundle = write_tiny_bundle(tmp_path / "bundle", tiny_models.contract)
+
+    assert model_of(bundle) == bundle / "model.tflite"
+    assert model_of(tiny_models.uint8) == tiny_models.uint8
+    with pytest.raises(BundleError, match=r"expected a bundle folder .*, found a folder without model\.tflite; name"):
+        model_of(tmp_path)
+    with pytest.raises(BundleError, match=r"none\.tflite: expected .* or a \.tflite file, found neither; name"):
+        model_of(tmp_path / "none.tflite")
 
 
 def test_runtimes_come_from_the_table_and_compare_as_numbers():

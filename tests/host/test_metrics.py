@@ -14,15 +14,9 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from edge_asl.errors import DataError
-from edge_asl.evaluation.metrics import (
-    Evaluation,
-    Interval,
-    bootstrap_people,
-    calibration_bins,
-    evaluate_predictions,
-    to_manifest_metrics,
-    wilson,
-)
+from edge_asl.evaluation.calibration import calibration_bins
+from edge_asl.evaluation.intervals import Interval, bootstrap_people, wilson
+from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions, to_manifest_metrics
 
 LABELS = ("A", "B", "C", "D")
 

@@ -13,7 +13,8 @@ import pytest
 from tiny_model import TINY_LABELS, TinyModels, tiny_models
 
 from edge_asl.errors import QuantizationError
-from edge_asl.inspect import inspect_model, load_model
+from edge_asl.inspect import inspect_model
+from edge_asl.tflite_graph import load_model
 from edge_asl.tflite_metadata import embed_labels, read_labels
 from edge_asl_device.errors import BundleError
 

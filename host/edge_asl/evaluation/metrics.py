@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from edge_asl.errors import DataError
+from edge_asl.evaluation.calibration import CalibrationBin as CalibrationBin
+from edge_asl.evaluation.calibration import ThresholdPoint, calibration_bins, calibration_error, threshold_points
+from edge_asl.evaluation.intervals import Interval, bootstrap_people, wilson
 from edge_asl_device.contract.manifest import Metrics
 
-CALIBRATION_BINS = 15
-THRESHOLDS = (0.5, 0.7, 0.8, 0.9)
-BOOTSTRAP_ROUNDS = 2000
-BOOTSTRAP_SEED = 20240229
 CONFUSIONS = 10
-
-_Z_95 = 1.959963984540054  # the normal distribution's 97.5 % point
 
 Probabilities = NDArray[np.float32]
 Indices = NDArray[np.integer[Any]]
-
-
-class Interval(Struct, frozen=True):
-    """A 95 % interval of a fraction, 0 to 1."""
-
-    low: float
-    high: float
 
 
 class ClassScore(Struct, frozen=True):
@@ -64,27 +55,6 @@ class Confusion(Struct, frozen=True):
     count: int
     share: float
     """Of the pictures that show ``truth``."""
-
-
-class CalibrationBin(Struct, frozen=True):
-    """Answers whose probability lies in (lower, upper]."""
-
-    lower: float
-    upper: float
-    count: int
-    confidence: float | None
-    """Mean probability; None: no such answer."""
-    accuracy: float | None
-
-
-class ThresholdPoint(Struct, frozen=True):
-    """What remains when only answers with at least ``threshold`` probability count."""
-
-    threshold: float
-    coverage: float
-    """The fraction of pictures that get an answer."""
-    accuracy: float | None
-    """Among those; None: there are none."""
 
 
 class Evaluation(Struct, frozen=True):
@@ -152,9 +122,11 @@ def evaluate_predictions(
     right = answer == truth
     matrix = _confusion_matrix(truth, answer, len(labels))
     classes = _class_scores(labels, truth, answer)
-    bins = calibration_bins(probabilities_int8.max(axis=1), right)
-    float_right = None if probabilities_float is None else probabilities_float.argmax(axis=1) == truth
+    confidence = probabilities_int8.max(axis=1)
+    bins = calibration_bins(confidence, right)
+    answer_float = None if probabilities_float is None else probabilities_float.argmax(axis=1)
     accuracy = float(right.mean())
+    accuracy_float = None if answer_float is None else float((answer_float == truth).mean())
     return Evaluation(
         split=split,
         labels=labels,
@@ -169,16 +141,12 @@ def evaluate_predictions(
         persons=_person_scores(right, signers),
         confusion=tuple(tuple(int(n) for n in row) for row in matrix),
         confusions=_most_confused(labels, matrix),
-        calibration_error=sum(
-            b.count / len(truth) * abs(b.accuracy - b.confidence)
-            for b in bins
-            if b.accuracy is not None and b.confidence is not None
-        ),
+        calibration_error=calibration_error(bins),
         calibration=bins,
-        thresholds=_thresholds(probabilities_int8.max(axis=1), right),
-        accuracy_float=None if float_right is None else float(float_right.mean()),
-        agreement=None if probabilities_float is None else float((probabilities_float.argmax(axis=1) == answer).mean()),
-        loss_points=None if float_right is None else 100 * (float(float_right.mean()) - accuracy),
+        thresholds=threshold_points(confidence, right),
+        accuracy_float=accuracy_float,
+        agreement=None if answer_float is None else float((answer_float == answer).mean()),
+        loss_points=None if accuracy_float is None else 100 * (accuracy_float - accuracy),
         median_ms=float(np.median(invoke_ms)) if invoke_ms else None,
         p95_ms=float(np.percentile(invoke_ms, 95)) if invoke_ms else None,
     )
@@ -206,85 +174,12 @@ def to_manifest_metrics(evaluation: Evaluation) -> Metrics:
     )
 
 
-def wilson(right: int, total: int) -> Interval:
-    """95 % interval of a proportion. Unlike p ± 1.96 σ it stays inside 0 to 1 and is not empty at 100 %.
-
-    Source: E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, Journal of the
-    American Statistical Association 22 (1927), 209-212.
-    """
-    p = right / total
-    z2 = _Z_95**2
-    centre = p + z2 / (2 * total)
-    half = _Z_95 * math.sqrt(p * (1 - p) / total + z2 / (4 * total**2))
-    scale = 1 + z2 / total
-    # At 0 and at 100 % the formula gives the end exactly; rounding must not push it past.
-    low = 0.0 if right == 0 else (centre - half) / scale
-    high = 1.0 if right == total else (centre + half) / scale
-    return Interval(low, high)
-
-
-def bootstrap_people(right: NDArray[np.bool_], signers: Sequence[str | None]) -> Interval | None:
-    """95 % percentile interval of the accuracy when whole people are drawn again with replacement.
-
-    People are the unit of independence: two pictures of one hand err together, so an interval that counts pictures
-    is too narrow for the question how the next stranger fares. With fewer than about ten people this one is too
-    narrow as well, only less so.
-
-    Source: B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993), chapters 8 and 13.
-
-    Returns:
-        None with fewer than two people or where a picture's person is not known.
-    """
-    if any(s is None for s in signers) or len(set(signers)) < 2:
-        return None
-    _, person = np.unique([str(s) for s in signers], return_inverse=True)
-    pictures = np.bincount(person)
-    correct = np.bincount(person, weights=right)
-    random = np.random.default_rng(BOOTSTRAP_SEED)
-    draws = random.integers(0, len(pictures), (BOOTSTRAP_ROUNDS, len(pictures)))
-    accuracy = correct[draws].sum(axis=1) / pictures[draws].sum(axis=1)
-    low, high = np.percentile(accuracy, [2.5, 97.5])
-    return Interval(float(low), float(high))
-
-
-def calibration_bins(
-    confidence: NDArray[np.float32], right: NDArray[np.bool_], count: int = CALIBRATION_BINS
-) -> tuple[CalibrationBin, ...]:
-    """Sort answers into ``count`` bins of equal width by probability; their weighted gaps are the ECE.
-
-    Source: C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, On Calibration of Modern Neural Networks, ICML 2017,
-    equations 2 and 3.
-    """
-    # Bins are half-open (lower, upper]; a probability of exactly 0 belongs to the first.
-    which = np.clip(np.ceil(confidence.astype(np.float64) * count).astype(int) - 1, 0, count - 1)
-    bins = []
-    for i in range(count):
-        inside = which == i
-        n = int(inside.sum())
-        bins.append(
-            CalibrationBin(
-                lower=i / count,
-                upper=(i + 1) / count,
-                count=n,
-                confidence=float(confidence[inside].mean()) if n else None,
-                accuracy=float(right[inside].mean()) if n else None,
-            )
-        )
-    return tuple(bins)
-
-
-class _Group(NamedTuple):
-    right: int
-    total: int
-
-
 def _person_scores(right: NDArray[np.bool_], signers: Sequence[str | None]) -> tuple[PersonScore, ...]:
-    groups: dict[str, _Group] = {}
+    hits: dict[str, list[int]] = defaultdict(list)
     for signer, hit in zip(signers, right, strict=True):
         if signer is not None:
-            old = groups.get(signer, _Group(0, 0))
-            groups[signer] = _Group(old.right + int(hit), old.total + 1)
-    scores = [PersonScore(p, g.total, g.right / g.total, wilson(*g)) for p, g in groups.items()]
+            hits[signer].append(int(hit))
+    scores = [PersonScore(p, len(h), sum(h) / len(h), wilson(sum(h), len(h))) for p, h in hits.items()]
     return tuple(sorted(scores, key=lambda s: (s.accuracy, s.person)))
 
 
@@ -327,15 +222,6 @@ def _most_confused(labels: tuple[str, ...], matrix: NDArray[np.int64]) -> tuple[
 def _top(probability: Probabilities, truth: Indices, count: int) -> float:
     best = np.argsort(-probability, axis=1, kind="stable")[:, :count]  # equal ones in the labels' order, as the device
     return float((best == truth[:, np.newaxis]).any(axis=1).mean())
-
-
-def _thresholds(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> tuple[ThresholdPoint, ...]:
-    points = []
-    for threshold in THRESHOLDS:
-        answered = confidence >= threshold
-        accuracy = float(right[answered].mean()) if answered.any() else None
-        points.append(ThresholdPoint(threshold, float(answered.mean()), accuracy))
-    return tuple(points)
 
 
 def _or_none(value: float) -> float | None:

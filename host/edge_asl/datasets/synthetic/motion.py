@@ -114,7 +114,7 @@ def shaken(steps: list[Step], rng: np.random.Generator) -> list[Step]:
 
     def live(state: State) -> State:
         if id(state) not in made:
-            made[id(state)] = state._replace(pose=state.pose.shaken(rng, fingers=2.5, wrist=4.0))
+            made[id(state)] = state._replace(pose=state.pose.shaken(rng, fingers=2.0, wrist=3.5))
         return made[id(state)]
 
     return [step._replace(states=tuple(live(state) for state in step.states)) for step in steps]

@@ -25,7 +25,7 @@ NOTHING = "nothing"
 SIGNS = (*LETTERS, *DIGITS, NOTHING)
 """Everything ``draw_sign`` draws."""
 
-# Half a pixel more on each axis gives smooth edges at little cost: twice takes a third longer.
+# Half as many pixels more on each axis give smooth edges at little cost: twice takes a fifth longer.
 OVERSAMPLE = 1.5
 JPEG_QUALITY = 92
 
@@ -65,7 +65,7 @@ def draw_sign(sign: str, rng: np.random.Generator, size: int = 96, person: Perso
     light, view = scene.random_light(rng), scene.random_view(rng)
     image = ground
     if sign != NOTHING:
-        pose = POSES[sign].shaken(rng, fingers=3.0, wrist=6.0)
+        pose = POSES[sign].shaken(rng, fingers=2.2, wrist=4.5)
         image = _with_hand(ground, person, pose, light, view)
     elif rng.random() < 0.5:
         image = _with_idle_hand(ground, person, light, view, rng)
@@ -153,8 +153,8 @@ def write_pictures(
         )
     _check_empty(folder)
     people = min(people, count)
-    # Exactly one in ten signs with the left hand: by chance it could be nobody, or all on one side of a split.
-    crowd = [scene.random_person(np.random.default_rng((seed, 1, who)), who % 10 == 3) for who in range(people)]
+    # Exactly one in twenty signs with the left hand: by chance it could be nobody, or all on one side of a split.
+    crowd = [scene.random_person(np.random.default_rng((seed, 1, who)), who % 20 == 3) for who in range(people)]
     shots = list(_shots(signs, count, people))
     with replacing_folder(folder) as beside:
         for sign in dict.fromkeys(signs):

@@ -1,0 +1,138 @@
+"""Coral's ``edgetpu_compiler``: running it and reading what it reports."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from edge_asl.errors import QuantizationError, ToolMissing
+
+COMPILER = "edgetpu_compiler"
+MAPPED = "Mapped to Edge TPU"
+ONE_SUBGRAPH = "More than one subgraph is not supported"
+
+
+class OperatorStatus(Struct, frozen=True):
+    """One line of the compiler's table."""
+
+    operator: str
+    count: int
+    status: str
+
+
+class EdgeTpuReport(Struct, frozen=True):
+    """What the compiler says it did. Sizes in bytes, as exact as its two decimals allow; None: it did not say."""
+
+    compiler_version: str | None
+    on_tpu: int
+    """Operators that run on the Edge TPU."""
+    on_cpu: int
+    subgraphs: int | None
+    on_chip_used: int | None
+    """Parameters cached in the chip's 8 MB."""
+    on_chip_remaining: int | None
+    off_chip: int | None
+    """Parameters fetched over USB or PCIe at every inference: more than 0 makes it slow."""
+    operators: tuple[OperatorStatus, ...]
+
+
+def run_compiler(model: Path, out: Path, timeout_s: float) -> str:
+    """Run the compiler and give its output."""
+    program = shutil.which(COMPILER)
+    if program is None:
+        raise ToolMissing(
+            f"{COMPILER}: expected the Edge TPU compiler on PATH, found none; install Coral's Debian package "
+            "edgetpu-compiler (x86-64 only, https://coral.ai/docs/edgetpu/compiler/#download)"
+        )
+    command = [program, "-s", "-o", str(out), str(model)]
+    try:
+        with _own_group(command) as process:
+            text, _ = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        raise QuantizationError(
+            f"{model}: expected {COMPILER} to finish in {timeout_s:g} s, found it still running; "
+            "allow it more time or use a smaller backbone"
+        ) from error
+    except OSError as error:
+        raise ToolMissing(
+            f"{program}: expected a program that starts, found {error.strerror}; install it again"
+        ) from error
+    if process.returncode != 0:
+        raise QuantizationError(
+            f"{model}: expected {COMPILER} to succeed, found status {process.returncode}: {last_line(text)}"
+        )
+    return text
+
+
+def parse_report(text: str) -> EdgeTpuReport:
+    """Read what ``edgetpu_compiler -s`` prints, or its ``.log``, or both (https://coral.ai/docs/edgetpu/compiler/).
+
+    Raises:
+        QuantizationError: nothing in it says how many operators were mapped.
+    """
+    # Output and log both hold the table; the same line twice is the same fact.
+    rows = dict.fromkeys(re.findall(r"^([A-Za-z][\w-]*)[ \t]+(\d+)[ \t]+(\S.*?)[ \t]*$", text, re.MULTILINE))
+    operators = tuple(OperatorStatus(name, int(count), status) for name, count, status in rows)
+    on_tpu = _number(text, "Number of operations that will run on Edge TPU")
+    on_cpu = _number(text, "Number of operations that will run on CPU")
+    if operators:  # the two lines are missing where everything was mapped
+        on_tpu = sum(o.count for o in operators if o.status == MAPPED)
+        on_cpu = sum(o.count for o in operators if o.status != MAPPED)
+    if on_tpu is None:
+        raise QuantizationError(f"{COMPILER}: expected a table of operators, found: {last_line(text)}")
+    version = re.search(r"Edge TPU Compiler version (\S+)", text)
+    return EdgeTpuReport(
+        compiler_version=version[1] if version else None,
+        on_tpu=on_tpu,
+        on_cpu=on_cpu or 0,
+        subgraphs=_number(text, "Number of Edge TPU subgraphs"),
+        on_chip_used=_size(text, "On-chip memory used for caching model parameters"),
+        on_chip_remaining=_size(text, "On-chip memory remaining for caching model parameters"),
+        off_chip=_size(text, "Off-chip memory used for streaming uncached model parameters"),
+        operators=operators,
+    )
+
+
+def last_line(text: str) -> str:
+    """The last line that says something."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing")
+
+
+@contextlib.contextmanager
+def _own_group(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """Run in a process group of its own and leave none of it behind: the packaged compiler is a shell script."""
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _number(text: str, what: str) -> int | None:
+    found = re.search(rf"{what}:\s*(\d+)", text)
+    return int(found[1]) if found else None
+
+
+def _size(text: str, what: str) -> int | None:
+    found = re.search(rf"{what}:\s*([\d.]+)(B|KiB|MiB|GiB)", text)
+    if not found:
+        return None
+    factor = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}[found[2]]
+    return round(float(found[1]) * factor)
