@@ -26,7 +26,7 @@ def one_pass(count: int) -> float:
     from edge_asl.config import Augmentation
     from edge_asl.datasets.packed import PackedPictures, Sample, pack
     from edge_asl.datasets.types import Dataset, Picture
-    from edge_asl.training.batches import training_batches
+    from edge_asl.training.batches import Pictures, training_batches
     from edge_asl_device.contract.manifest import Crop, Input, Resize
     from edge_asl_device.pictures import decode_picture
 
@@ -37,7 +37,7 @@ def one_pass(count: int) -> float:
     with tempfile.TemporaryDirectory(dir=Path(sys.argv[2]).parent) as scratch:
         pack(dataset, Sample(spec, 1.35), Path(scratch) / "pictures.u8", lambda _done, _total: None)
         with PackedPictures(Path(scratch) / "pictures.u8", dataset, spec) as packed:
-            for _ in training_batches(packed, np.arange(count), 32, Augmentation(), 1, 1):
+            for _ in training_batches(Pictures(packed, Augmentation(), 1), np.arange(count), 32, 1, 1):
                 pass
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

@@ -193,7 +193,7 @@ def _train(shop: Workshop) -> str:
             network, history = train(job, shop.progress)
             network.save_weights(outputs[0])
             write_atomically(outputs[1], msgspec.json.format(msgspec.json.encode(history), indent=1))
-            np.save(outputs[2], predict(network, packed, packed.rows_of(shop.split.parts["test"])))
+            np.save(outputs[2], predict(network, job.pictures, packed.rows_of(shop.split.parts["test"])))
         checkpoint.unlink(missing_ok=True)
 
     shop.steps.run("training", digest, outputs, make)

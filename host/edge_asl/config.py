@@ -66,6 +66,9 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
     """Phase two; 0 keeps the frozen backbone."""
     layers: Literal["all"] | Annotated[int, Meta(ge=1)] = "all"
     """How many of the backbone's last layers phase two trains."""
+    variants: Count = 4
+    """With ``layers`` a number: differently augmented copies of each picture whose way through the frozen layers is
+    computed once and kept on disk; 0 computes it anew in every epoch."""
     batch: Annotated[int, Meta(ge=1, le=1024)] = 32
     learning_rate: Positive = 1e-3
     weight_decay: Annotated[float, Meta(ge=0.0)] = 0.01

@@ -9,10 +9,8 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,15 +19,7 @@ from tiny_build import QUIET, Built, build_arguments, edge_asl
 
 from edge_asl_device.contract.manifest import MANIFEST, MODEL
 
-
-class Case(NamedTuple):
-    """A mistake and what is said of it."""
-
-    prepare: Callable[[Path, Built], list[object]]
-    """Makes the mistake in an empty folder; returns the arguments."""
-    said: str
-    """The last line after ``edge-asl: ``, the folder written as TMP."""
-    environment: dict[str, str] = {}
+DATA = Path(__file__).parents[1] / "data" / "cli-errors"
 
 
 def pictures(folder: Path, *labels: str, count: int = 6) -> Path:
@@ -83,7 +73,7 @@ def _corrupt_picture(tmp: Path, built: Built) -> list[object]:
 
 
 def _strange_signer_pattern(tmp: Path, built: Built) -> list[object]:
-    return build(pictures(tmp / "data", "A", "B"), tmp, data__signer_pattern="(")
+    return build(pictures(tmp / "data", "A", "B"), tmp, **{"data.signer_pattern": "("})
 
 
 def _unknown_recipe(tmp: Path, built: Built) -> list[object]:
@@ -173,39 +163,71 @@ def _film_no_mp4(tmp: Path, built: Built) -> list[object]:
     return ["synth", "film", tmp / "film.avi", "HI"]
 
 
+def _kept_work(built: Built, tmp: Path) -> Path:
+    """A folder of bundles in which every step but the last is done; gives where the bundle goes."""
+    shutil.copytree(built.work, tmp / "out" / "models" / ".work" / "tiny")
+    shutil.copytree(built.calibration, tmp / "out" / "calibration" / "tiny")
+    return tmp / "out" / "models" / "tiny"
+
+
+def _out_of_other_files(tmp: Path, built: Built) -> list[object]:
+    out = _kept_work(built, tmp)
+    out.mkdir()
+    (out / "thesis.txt").write_text("three years of work")
+    return build(built.data, tmp)
+
+
+def _out_is_a_file(tmp: Path, built: Built) -> list[object]:
+    _kept_work(built, tmp).write_text("three years of work")
+    return build(built.data, tmp)
+
+
+def _out_with_a_space(tmp: Path, built: Built) -> list[object]:
+    return build(built.data, tmp, "--out", tmp / "out" / "my bundle")
+
+
+def _version(tmp: Path, built: Built) -> list[object]:
+    return build(built.data, tmp, "--version", "final")
+
+
 _DEAD_PROXY = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
 
+# What each is told stands in tests/data/cli-errors/NAME.txt; TMP, DATA and BUILT are folders, ``*`` is what may differ.
 CASES = {
-    "missing folder": Case(
-        _missing_folder, "TMP/none: expected a folder of pictures, found nothing; check the path"
-    ),
-    "missing folder to check": Case(
-        _missing_folder_to_check, "TMP/none: expected a folder of pictures, found nothing; check the path"
-    ),
-    "empty class": Case(_empty_class, "?"),
-    "one class": Case(_one_class, "?"),
-    "corrupt picture": Case(_corrupt_picture, "?"),
-    "bad signer pattern": Case(_strange_signer_pattern, "?"),
-    "unknown recipe": Case(_unknown_recipe, "?"),
-    "unknown key": Case(_unknown_key, "?"),
-    "weights missing": Case(_weights_missing, "?"),
-    "weights that are none": Case(_weights_no_weights, "?"),
-    "weights without internet": Case(_weights_offline, "?", {**_DEAD_PROXY, "KERAS_HOME": "TMP/keras"}),
-    "split of other data": Case(_split_of_other_data, "?"),
-    "accuracy not reached": Case(_accuracy, "?"),
-    "truncated model": Case(_truncated_model, "?"),
-    "nothing to inspect": Case(_inspect_nothing, "?"),
-    "changed model": Case(_changed_model, "?"),
-    "future format": Case(_future_format, "?"),
-    "other contract": Case(_other_contract, "?"),
-    "other signs": Case(_other_signs, "?"),
-    "no split known": Case(_no_split, "?"),
-    "unknown layout": Case(_unknown_layout, "?"),
-    "no compiler": Case(_no_compiler, "?", {"PATH": "/nowhere"}),
-    "moving letter": Case(_demo_moving_letter, "?"),
-    "unknown sign": Case(_synth_unknown_sign, "?"),
-    "folder not empty": Case(_synth_full_folder, "?"),
-    "film of another kind": Case(_film_no_mp4, "?"),
+    "missing-folder": _missing_folder,
+    "missing-folder-to-check": _missing_folder_to_check,
+    "empty-class": _empty_class,
+    "one-class": _one_class,
+    "corrupt-picture": _corrupt_picture,
+    "bad-signer-pattern": _strange_signer_pattern,
+    "unknown-recipe": _unknown_recipe,
+    "unknown-key": _unknown_key,
+    "weights-missing": _weights_missing,
+    "weights-that-are-none": _weights_no_weights,
+    "weights-without-internet": _weights_offline,
+    "split-of-other-data": _split_of_other_data,
+    "accuracy-not-reached": _accuracy,
+    "truncated-model": _truncated_model,
+    "nothing-to-inspect": _inspect_nothing,
+    "changed-model": _changed_model,
+    "future-format": _future_format,
+    "other-contract": _other_contract,
+    "other-signs": _other_signs,
+    "no-split-known": _no_split,
+    "unknown-layout": _unknown_layout,
+    "no-compiler": _no_compiler,
+    "moving-letter": _demo_moving_letter,
+    "unknown-sign": _synth_unknown_sign,
+    "folder-not-empty": _synth_full_folder,
+    "film-of-another-kind": _film_no_mp4,
+    "out-of-other-files": _out_of_other_files,
+    "out-is-a-file": _out_is_a_file,
+    "out-that-names-no-bundle": _out_with_a_space,
+    "version-that-is-none": _version,
+}
+ENVIRONMENTS = {
+    "weights-without-internet": {**_DEAD_PROXY, "KERAS_HOME": "TMP/keras"},
+    "no-compiler": {"PATH": "/nowhere"},
 }
 
 
@@ -218,6 +240,13 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
+def assert_told(name: str, said: str) -> None:
+    """Compare with the golden file."""
+    wanted = (DATA / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n")
+    pattern = re.escape(wanted).replace(r"\*", ".*")
+    assert re.fullmatch(pattern, re.sub("[0-9a-f]{12}…", "HASH", said)), f"expected {wanted}\nfound    {said}"
+
+
 def one_line(run: subprocess.CompletedProcess[str], folder: Path) -> str:
     """The message of a command that failed as it should."""
     lines = run.stderr.splitlines()
@@ -225,20 +254,86 @@ def one_line(run: subprocess.CompletedProcess[str], folder: Path) -> str:
     assert "Traceback" not in run.stderr, run.stderr[-3000:]
     assert lines[-1].startswith("edge-asl: "), run.stderr[-3000:]
     assert sum(line.startswith("edge-asl: ") for line in lines) == 1
-    return lines[-1].removeprefix("edge-asl: ").replace(str(folder), "TMP")
+    return lines[-1].replace(str(folder), "TMP")
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_one_line(name: str, tmp_path: Path, built: Built):
-    case = CASES[name]
-    arguments = case.prepare(tmp_path, built)
+    arguments = CASES[name](tmp_path, built)
     before = contents(tmp_path)
     bundle = contents(built.bundle)
-    environment = {key: value.replace("TMP", str(tmp_path)) for key, value in case.environment.items()}
+    environment = {key: value.replace("TMP", str(tmp_path)) for key, value in ENVIRONMENTS.get(name, {}).items()}
 
     run = edge_asl(*arguments, environment=environment)
 
-    assert one_line(run, tmp_path).replace(str(built.bundle.parent), "BUILT") == case.said
+    said = one_line(run, tmp_path).replace(str(built.bundle.parent), "BUILT").replace(str(built.data), "DATA")
+    assert_told(name, said)
     assert run.stdout == ""
     assert contents(tmp_path) == before
     assert contents(built.bundle) == bundle
+
+
+@pytest.mark.parametrize("name", ["out-of-other-files", "out-is-a-file"])
+def test_an_occupied_place_is_noticed_before_the_work(name: str, tmp_path: Path, built: Built):
+    """Not after an hour of training."""
+    arguments = CASES[name](tmp_path, built)
+    shutil.rmtree(tmp_path / "out" / "models" / ".work")
+
+    assert_told(name, one_line(edge_asl(*arguments), tmp_path))
+    assert not list(tmp_path.rglob("pictures.u8"))
+
+
+def test_weights_of_another_width(weights: Path, tmp_path: Path, built: Built):
+    file = weights / "mobilenet_v2_1.0_224_no_top.weights.h5"
+    settings = {"model.backbone": "mobilenet_v2", "model.alpha": "0.35"}
+
+    run = edge_asl(*build(built.data, tmp_path, "--weights", file, **settings))
+
+    assert one_line(run, weights).startswith(
+        f"edge-asl: TMP/{file.name}: expected weights of mobilenet_v2 with model.alpha=0.35 without its top, found others ("
+    )
+    assert contents(tmp_path) == {}
+
+
+def test_a_disk_that_fills_up_leaves_the_earlier_bundle(
+    small_disk: Callable[[int], Path], drawn: Path, tmp_path: Path, built: Built
+):
+    """The disk is filled by somebody else while the network trains."""
+    disk = small_disk(80)
+    earlier = disk / "out" / "models" / "tiny"
+    shutil.copytree(built.bundle, earlier)
+    before = contents(disk)
+    command = [sys.executable, "-m", "edge_asl", *build(drawn, disk)]
+    running = subprocess.Popen(command, env=os.environ | QUIET, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    lines = []
+    for line in running.stderr:
+        lines.append(line)
+        if line == "training:\n":
+            fill(disk / "filler")
+    status = running.wait(timeout=120)
+
+    (disk / "filler").unlink()
+    run = subprocess.CompletedProcess(command, status, "", "".join(lines))
+    assert "No space left on device" in one_line(run, disk)
+    assert contents(disk) == before
+    assert not [path for path in disk.rglob("*") if path.name.endswith((".tmp", ".new", ".old"))]
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    block = bytes(65536)
+    with path.open("wb", buffering=0) as file:
+        try:
+            while file.write(block):
+                pass
+        except OSError:
+            return
+
+
+def test_options_that_cannot_be_are_refused_with_status_2():
+    for arguments in (["build"], ["build", "--min-accuracy", "2"], ["evaluate", "x", "--split", "half"], ["nonsense"]):
+        run = edge_asl(*arguments)
+        assert run.returncode == 2
+        assert "Traceback" not in run.stderr
+        assert run.stdout == ""

@@ -56,7 +56,7 @@ class Built(NamedTuple):
 
 def build_arguments(data: Path, folder: Path, **settings: str) -> list[str]:
     """A tiny build in ``folder``, the bundle's name always the same: it is written into the model."""
-    values = TINY | {key.replace("__", "."): value for key, value in settings.items()}
+    values = TINY | settings
     where = ["--out", str(folder / "models" / "tiny"), "--calibration", str(folder / "calibration")]
     sets = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
     return ["build", "--data", str(data), "--recipe", "demo", "--weights", "none", *where, *sets]

@@ -1,8 +1,9 @@
-"""Pictures on their way into the network, through tf.data."""
+"""What goes into the network, through tf.data: pictures, or what a frozen prefix makes of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -12,47 +13,85 @@ from edge_asl.config import Augmentation
 from edge_asl.datasets.packed import PackedPictures
 from edge_asl.training.augment import augment
 
+Rows = NDArray[np.int64]
+Floats = NDArray[np.float32]
 
-def as_floats(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+
+class Source(Protocol):
+    """Where a network's inputs come from."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """One input's (H, W, C)."""
+        ...
+
+    @property
+    def classes(self) -> NDArray[np.int32]:
+        """int32 (N,): each row's class."""
+        ...
+
+    def prepare(self, rows: Rows, epoch: int | None) -> None:
+        """Before ``augmented`` in ``epoch`` or, without one, ``plain`` is asked for any of these rows."""
+        ...
+
+    def plain(self, rows: Rows) -> Floats:
+        """Float32 (len(rows), H, W, C) as the device would see them."""
+        ...
+
+    def augmented(self, rows: Rows, epoch: int) -> Floats:
+        """The same, changed as training asks; the same for the same (row, epoch)."""
+        ...
+
+
+class Pictures:
+    """Pictures as the network's float input, (pixel − 128) / 128."""
+
+    def __init__(self, packed: PackedPictures, how: Augmentation, seed: int) -> None:
+        self._packed, self._how, self._seed = packed, how, seed
+        self.shape = packed.shape
+        self.classes = packed.classes
+
+    def prepare(self, rows: Rows, epoch: int | None) -> None:
+        """Nothing: pictures are read when they are needed."""
+
+    def plain(self, rows: Rows) -> Floats:
+        """Float32 (len(rows), H, W, 3), −1 to 127/128."""
+        return as_floats(self._packed.read(rows))
+
+    def augmented(self, rows: Rows, epoch: int) -> Floats:
+        """Float32 (len(rows), H, W, 3), −1 to 127/128, drawn from (seed, epoch, row) alone."""
+        pictures = self._packed.read(rows)
+        for picture, row in zip(pictures, rows, strict=True):
+            picture[:] = augment(picture, self._how, np.random.default_rng((self._seed, epoch, int(row))))
+        return as_floats(pictures)
+
+
+def as_floats(pictures: NDArray[np.uint8]) -> Floats:
     """RGB uint8 (N, H, W, 3) to the graph's float32 input (pixel − 128) / 128, −1 to 127/128."""
     return (pictures.astype(np.float32) - np.float32(128)) / np.float32(128)
 
 
-def plain_batches(packed: PackedPictures, rows: NDArray[np.int64], batch: int) -> tf.data.Dataset:
-    """Pictures in the order of ``rows``: float32 (≤ batch, H, W, 3), int32 (≤ batch,)."""
-
-    def generate() -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32]]]:
-        for start in range(0, len(rows), batch):
-            chosen = rows[start : start + batch]
-            yield as_floats(packed.read(chosen)), packed.classes[chosen]
-
-    return _prefetched(generate, packed)
+def plain_batches(source: Source, rows: Rows, batch: int) -> tf.data.Dataset:
+    """Inputs in the order of ``rows``: float32 (≤ batch, H, W, C), int32 (≤ batch,)."""
+    chunks = [rows[start : start + batch] for start in range(0, len(rows), batch)]
+    return _dataset(source, chunks, source.plain)
 
 
-def training_batches(
-    packed: PackedPictures, rows: NDArray[np.int64], batch: int, how: Augmentation, seed: int, epoch: int
-) -> tf.data.Dataset:
+def training_batches(source: Source, rows: Rows, batch: int, seed: int, epoch: int) -> tf.data.Dataset:
     """One epoch: shuffled, augmented, full batches only; the same for the same (seed, epoch).
 
     Batch norm on a last batch of two pictures would upset its statistics; the pictures left over change each epoch.
     """
     order = np.random.default_rng((seed, epoch)).permutation(rows)
     batch = min(batch, len(rows))
-
-    def generate() -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32]]]:
-        for start in range(0, len(order) - batch + 1, batch):
-            chosen = order[start : start + batch]
-            pictures = packed.read(chosen)
-            for picture, row in zip(pictures, chosen, strict=True):
-                picture[:] = augment(picture, how, np.random.default_rng((seed, epoch, int(row))))
-            yield as_floats(pictures), packed.classes[chosen]
-
-    return _prefetched(generate, packed)
+    chunks = [order[start : start + batch] for start in range(0, len(order) - batch + 1, batch)]
+    return _dataset(source, chunks, lambda chosen: source.augmented(chosen, epoch))
 
 
-def _prefetched(generate: object, packed: PackedPictures) -> tf.data.Dataset:
-    signature = (
-        tf.TensorSpec((None, *packed.shape), tf.float32),
-        tf.TensorSpec((None,), tf.int32),
-    )
+def _dataset(source: Source, chunks: list[Rows], read: Callable[[Rows], Floats]) -> tf.data.Dataset:
+    def generate() -> Iterator[tuple[Floats, NDArray[np.int32]]]:
+        for chosen in chunks:
+            yield read(chosen), source.classes[chosen]
+
+    signature = (tf.TensorSpec((None, *source.shape), tf.float32), tf.TensorSpec((None,), tf.int32))
     return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)

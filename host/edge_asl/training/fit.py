@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +19,9 @@ from edge_asl.errors import TrainingError
 from edge_asl.progress import Progress
 from edge_asl.training import checkpoint as checkpoints
 from edge_asl.training.backbone import NO_WEIGHTS, backbone_of, build_network
-from edge_asl.training.batches import plain_batches, training_batches
+from edge_asl.training.batches import Pictures, Source, plain_batches, training_batches
 from edge_asl.training.checkpoint import Checkpoint, Epoch
+from edge_asl.training.prefix import PrefixedSource, cut
 
 _EVALUATION_BATCH = 64
 
@@ -40,6 +42,11 @@ class Job(NamedTuple):
     checkpoint: Path
     logs: Path
     """TensorBoard's folder."""
+
+    @property
+    def pictures(self) -> Pictures:
+        """The pictures as network inputs."""
+        return Pictures(self.packed, self.recipe.augmentation, self.recipe.training.seed)
 
 
 def train(job: Job, progress: Progress) -> tuple[keras.Model, tuple[Epoch, ...]]:
@@ -89,9 +96,34 @@ def fine_tune(network: keras.Model, job: Job, state: Checkpoint | None, progress
     _unfreeze(network, how)
     averaged = keras.models.clone_model(network)
     averaged.set_weights(network.get_weights())
+    with tempfile.TemporaryDirectory(prefix="frozen-", dir=job.checkpoint.parent) as scratch:
+        stage = _stage(network, averaged, job, Path(scratch), progress)
+        return _epochs(network, averaged, stage, job, state, progress)
+
+
+class Stage(NamedTuple):
+    """What phase two runs: the whole network on pictures, or its tail on what the frozen layers make of them."""
+
+    source: Source
+    trained: keras.Model
+    averaged: keras.Model
+
+
+def _stage(network: keras.Model, averaged: keras.Model, job: Job, scratch: Path, progress: Progress) -> Stage:
+    how = job.recipe.training
+    if how.layers == "all" or not how.variants:
+        return Stage(job.pictures, network, averaged)
+    source = PrefixedSource(job.pictures, cut(network, how.layers).prefix, scratch, how.variants, progress)
+    return Stage(source, cut(network, how.layers).tail, cut(averaged, how.layers).tail)
+
+
+def _epochs(
+    network: keras.Model, averaged: keras.Model, stage: Stage, job: Job, state: Checkpoint | None, progress: Progress
+) -> tuple[Epoch, ...]:
+    how = job.recipe.training
     optimizer = _optimizer(how, len(job.train))
-    optimizer.build(network.trainable_variables)
-    step = _training_step(network, averaged, optimizer, how, job.classes)
+    optimizer.build(stage.trained.trainable_variables)
+    step = _training_step(stage, optimizer, how, job.classes)
     history: tuple[Epoch, ...] = ()
     best = averaged.get_weights()
     if state is not None:
@@ -100,38 +132,37 @@ def fine_tune(network: keras.Model, job: Job, state: Checkpoint | None, progress
         progress.say(f"  going on after epoch {len(history)} of {how.epochs}")
     writer = tf.summary.create_file_writer(str(job.logs))
     while len(history) < how.epochs and not _out_of_patience(history, how.patience):
-        number = len(history) + 1
         started = time.monotonic()
-        loss, accuracy = _run_epoch(step, job, number, progress)
-        validation_loss, validation_accuracy = evaluate_network(averaged, job.packed, job.validation)
-        entry = Epoch(
-            number, loss, accuracy, validation_loss, validation_accuracy, round(time.monotonic() - started, 2)
-        )
-        if validation_loss <= min((e.validation_loss for e in history), default=np.inf):
+        number = len(history) + 1
+        fitted = _run_epoch(step, stage.source, job, number, progress)
+        judged = evaluate_network(stage.averaged, stage.source, job.validation)
+        entry = Epoch(number, *fitted, *judged, round(time.monotonic() - started, 2))
+        if entry.validation_loss <= min((e.validation_loss for e in history), default=np.inf):
             best = averaged.get_weights()
         history = (*history, entry)
         checkpoints.save(job.checkpoint, _snapshot(network, averaged, optimizer, best, history))
         _log(writer, entry)
         progress.say(
-            f"  epoch {number}/{how.epochs}: loss {loss:.3f}, accuracy {accuracy:.1%}, "
-            f"validation loss {validation_loss:.3f}, accuracy {validation_accuracy:.2%}, {entry.seconds:.0f} s"
+            f"  epoch {number}/{how.epochs}: loss {entry.loss:.3f}, accuracy {entry.accuracy:.1%}, validation loss "
+            f"{entry.validation_loss:.3f}, accuracy {entry.validation_accuracy:.2%}, {entry.seconds:.0f} s"
         )
     network.set_weights(best)
     return history
 
 
-def evaluate_network(network: keras.Model, packed: PackedPictures, rows: NDArray[np.int64]) -> tuple[float, float]:
+def evaluate_network(network: keras.Model, source: Source, rows: NDArray[np.int64]) -> tuple[float, float]:
     """Cross-entropy in nats and accuracy, 0 to 1, of the float network on ``rows``."""
-    probabilities = predict(network, packed, rows)
-    of_truth = probabilities[np.arange(len(rows)), packed.classes[rows]]
-    right = probabilities.argmax(axis=1) == packed.classes[rows]
+    source.prepare(rows, None)
+    probabilities = predict(network, source, rows)
+    of_truth = probabilities[np.arange(len(rows)), source.classes[rows]]
+    right = probabilities.argmax(axis=1) == source.classes[rows]
     return float(-np.log(np.maximum(of_truth, 1e-7)).mean()), float(right.mean())
 
 
-def predict(network: keras.Model, packed: PackedPictures, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def predict(network: keras.Model, source: Source, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Float32 (len(rows), classes): the float network's probabilities."""
     run = tf.function(lambda pictures: network(pictures, training=False))
-    batches = plain_batches(packed, rows, _EVALUATION_BATCH)
+    batches = plain_batches(source, rows, _EVALUATION_BATCH)
     return np.concatenate([run(pictures).numpy() for pictures, _ in batches])
 
 
@@ -145,7 +176,7 @@ def _cached_features(
     run = tf.function(lambda pictures: pooled(pictures, training=False))
     parts: list[NDArray[np.float32]] = []
     with progress.task("features", len(rows)) as advance:
-        for pictures, _ in plain_batches(job.packed, rows, _EVALUATION_BATCH):
+        for pictures, _ in plain_batches(job.pictures, rows, _EVALUATION_BATCH):
             parts.append(run(pictures).numpy())
             advance(sum(map(len, parts)), "")
     features = np.concatenate(parts)
@@ -185,20 +216,20 @@ def _optimizer(how: Training, pictures: int) -> keras.optimizers.Optimizer:
     return optimizer
 
 
-def _training_step(network: keras.Model, averaged: keras.Model, optimizer: Any, how: Training, classes: int) -> Any:
+def _training_step(stage: Stage, optimizer: Any, how: Training, classes: int) -> Any:
     """One graph: forward, backward, update, average. (B, H, W, 3), (B,) → loss, accuracy."""
 
     def step(pictures: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         smooth = tf.one_hot(labels, classes) * (1 - how.label_smoothing) + how.label_smoothing / classes
         with tf.GradientTape() as tape:
-            probabilities = network(pictures, training=True)
+            probabilities = stage.trained(pictures, training=True)
             loss = tf.reduce_mean(keras.losses.categorical_crossentropy(smooth, probabilities))
-        gradients = tape.gradient(loss, network.trainable_variables)
-        optimizer.apply(gradients, network.trainable_variables)
+        variables = stage.trained.trainable_variables
+        optimizer.apply(tape.gradient(loss, variables), variables)
         # Short at first, so that the average forgets the start: min(decay, (1 + t) / (10 + t)).
         t = tf.cast(optimizer.iterations, tf.float32)
         decay = tf.minimum(how.averaging, (1 + t) / (10 + t)) if how.averaging else 0.0
-        for mean, weight in zip(averaged.weights, network.weights, strict=True):
+        for mean, weight in zip(stage.averaged.weights, stage.trained.weights, strict=True):
             mean.assign(weight + decay * (mean - weight))
         right = tf.equal(tf.argmax(probabilities, axis=1, output_type=tf.int32), labels)
         return loss, tf.reduce_mean(tf.cast(right, tf.float32))
@@ -206,11 +237,12 @@ def _training_step(network: keras.Model, averaged: keras.Model, optimizer: Any, 
     return tf.function(step, reduce_retracing=True)
 
 
-def _run_epoch(step: Any, job: Job, number: int, progress: Progress) -> tuple[float, float]:
+def _run_epoch(step: Any, source: Source, job: Job, number: int, progress: Progress) -> tuple[float, float]:
     """Mean loss and accuracy over the epoch's batches."""
     how = job.recipe.training
     batch = min(how.batch, len(job.train))
-    batches = training_batches(job.packed, job.train, batch, job.recipe.augmentation, how.seed, number)
+    source.prepare(job.train, number)
+    batches = training_batches(source, job.train, batch, how.seed, number)
     total = len(job.train) // batch
     sums = np.zeros(2)
     with progress.task(f"epoch {number}/{how.epochs}", total) as advance:
