@@ -18,7 +18,7 @@ from edge_asl.progress import Progress
 from edge_asl_device.contract.manifest import MANIFEST
 from edge_asl_device.errors import EdgeAslError
 
-PICTURES_PER_SIGN = 200
+PICTURES_PER_SIGN = 300
 SEED = 7
 # Not the people of the training pictures: the film's hand is drawn from another seed.
 FILM_SEED = 1234

@@ -289,9 +289,9 @@ def test_weights_of_another_width(weights: Path, tmp_path: Path, built: Built):
 
     run = edge_asl(*build(built.data, tmp_path, "--weights", file, **settings))
 
-    assert one_line(run, weights).startswith(
-        f"edge-asl: TMP/{file.name}: expected weights of mobilenet_v2 with model.alpha=0.35 without its top, found others ("
-    )
+    told = one_line(run, weights)
+    assert told.startswith(f"edge-asl: TMP/{file.name}: expected weights of mobilenet_v2 with model.alpha=0.35 ")
+    assert told.endswith("say so: --set model.alpha=1.0 or --set model.backbone=mobilenet")
     assert contents(tmp_path) == {}
 
 

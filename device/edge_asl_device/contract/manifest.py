@@ -88,7 +88,7 @@ class Decoder(Struct, frozen=True, forbid_unknown_fields=True):
     """A letter that was taken counts as let go below this; the gap between the two keeps flicker out."""
     hold_s: Seconds = 0.35
     """How long a letter leads before it is taken."""
-    release_s: Seconds = 0.15
+    release_s: Seconds = 0.08
     """How long a letter is let go before it may be taken again."""
     word_pause_s: Seconds = 1.5
     """How long no letter leads before the word ends."""

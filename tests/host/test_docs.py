@@ -1,0 +1,91 @@
+"""Documentation that is executed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GENERATOR = ROOT / "docs" / "generate_cli.py"
+
+sys.path.insert(0, str(GENERATOR.parent))
+
+import generate_cli  # noqa: E402 - a script beside its page, not a package
+
+
+def test_the_commands_page_is_up_to_date():
+    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == generate_cli.render()
+
+
+def test_the_check_says_in_one_line_what_to_do(tmp_path: Path):
+    """In a copy of the folder, whose page is another one, then none."""
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "generate_cli.py").write_bytes(GENERATOR.read_bytes())
+    for content in ("# Commands\n", None):
+        (docs / "cli.md").unlink(missing_ok=True)
+        if content:
+            (docs / "cli.md").write_text(content)
+        run = subprocess.run(
+            [sys.executable, str(docs / "generate_cli.py"), "--check"], capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 1
+        assert run.stderr.count("\n") == 1
+        assert run.stderr.startswith("docs/cli.md: expected what the programs' --help says, found ")
+    subprocess.run([sys.executable, str(docs / "generate_cli.py")], check=True)
+    assert (docs / "cli.md").read_text(encoding="utf-8") == generate_cli.render()
+
+
+def test_the_page_does_not_depend_on_the_terminal():
+    code = "import sys, generate_cli; sys.stdout.write(generate_cli.render())"
+    for columns, colour in (("40", "1"), ("300", "0")):
+        environment = {
+            "COLUMNS": columns,
+            "FORCE_COLOR": colour,
+            "PYTHONPATH": str(GENERATOR.parent),
+            "LANG": "C.UTF-8",
+        }
+        run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        assert run.stdout == generate_cli.render()
+
+
+def test_every_command_has_a_page_with_a_description():
+    commands = generate_cli.commands()
+    paths = {" ".join(command.path) for command in commands}
+    assert {"edge-asl build", "edge-asl data check", "edge-asl synth film", "edge-asl-device run"} <= paths
+    for command in commands:
+        lines = command.page.splitlines()
+        assert lines[0].startswith(f"Usage: {' '.join(command.path)}")
+        assert len(lines[2].strip()) > 20
+        assert max(map(len, lines)) <= generate_cli.WIDTH
+    for option in ("--source", "--headless", "--runtime"):
+        assert any(option in command.options for command in commands if command.path[0] == "edge-asl-device")
+
+
+@pytest.mark.parametrize(
+    ("line", "problems"),
+    [
+        ("edge-asl build --data x --recipe digits", []),
+        ("$ .venv/bin/edge-asl build --data x --wieghts y", ["edge-asl build: no option --wieghts"]),
+        ("edge-asl build --data x \\\n  --recpie digits | tee log --no-such", ["edge-asl build: no option --recpie"]),
+        ("edge-asl data chekc x", ["edge-asl data: no command chekc"]),
+        ("edge-asl-device run models/x --source film.mp4 --headless  # --comment", []),
+        ("edge-asl-device run models/x --camera 0", ["edge-asl-device run: no option --camera"]),
+        ("edge-asl-devices run --x", []),
+        ("edge-asl --version", []),
+    ],
+)
+def test_a_document_that_types_what_does_not_exist_is_found_out(line: str, problems: list[str]):
+    if line.endswith("--camera 0") and any("--camera" in command.options for command in generate_cli.commands()):
+        pytest.skip("there is a --camera now")
+    assert generate_cli.unknown_mentions(f"Text.\n\n```sh\n{line}\n```\n\nedge-asl nonsense\n") == problems
+
+
+def test_documents_type_only_what_exists():
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("host/*.md"), *ROOT.glob("device/*.md")]
+    assert ROOT / "docs" / "cli.md" in documents
+    for document in documents:
+        assert generate_cli.unknown_mentions(document.read_text(encoding="utf-8")) == [], document
