@@ -164,7 +164,7 @@ def inspect(
         return
     typer.echo(format_facts(facts))
     if mapping is not None:
-        typer.echo(format_mapping(mapping))
+        typer.echo(f"\n{format_mapping(mapping)}")
 
 
 @app.command("compile-edgetpu")
@@ -184,8 +184,12 @@ def compile_edgetpu(
 
 @app.command()
 def demo(
-    word: Annotated[str, typer.Option(help="What the drawn hand spells; J and Z move, the demo's model cannot read them.")] = "HELLO",
-    out: Annotated[Path, typer.Option(help="Folder for pictures, bundle and film; used again when it is there.")] = Path("out/demo"),
+    word: Annotated[
+        str, typer.Option(help="What the drawn hand spells; J and Z move, the demo's model cannot read them.")
+    ] = "HELLO",
+    out: Annotated[
+        Path, typer.Option(help="Folder for pictures, bundle and film; used again when it is there.")
+    ] = Path("out/demo"),
     json: JsonOption = False,
 ) -> None:
     """Draw hands, build a bundle from them, film a hand spelling a word, and let the device program read the film."""

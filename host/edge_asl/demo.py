@@ -67,7 +67,17 @@ def demo(folder: Path, word: str, progress: Progress) -> DemoResult:
 
 def _read(bundle: Path, film: Path) -> str:
     """Run the device program as on a device: in its own process."""
-    command = [sys.executable, "-m", "edge_asl_device", "run", str(bundle), "--source", str(film), "--headless", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "edge_asl_device",
+        "run",
+        str(bundle),
+        "--source",
+        str(film),
+        "--headless",
+        "--json",
+    ]
     try:
         run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     except subprocess.TimeoutExpired as error:

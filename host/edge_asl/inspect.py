@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from edge_asl.tflite_facts import ModelFacts, Tensor, model_facts
 from edge_asl.tflite_graph import read_file
-from edge_asl.tflite_releases import version_key as version_key
 from edge_asl_device.contract.manifest import (
     INPUT_SCALE,
     INPUT_ZERO_POINT,

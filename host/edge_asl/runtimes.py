@@ -9,8 +9,9 @@ import tempfile
 from pathlib import Path
 
 from edge_asl.errors import QuantizationError
-from edge_asl.inspect import contract_violations, inspect_model, version_key
+from edge_asl.inspect import contract_violations, inspect_model
 from edge_asl.progress import Progress
+from edge_asl.tflite_releases import version_key
 
 # Module and smallest version of the runtimes that a recipe may name; LiteRT is always present on the workstation.
 _PROMISED = {"tflite-2.14": ("tflite_runtime", "2.14"), "litert": ("ai_edge_litert", "2.21")}
@@ -36,7 +37,10 @@ def check_model(model: bytes, classes: int, runtime: str, progress: Progress) ->
         file.flush()
         facts = inspect_model(Path(file.name))
         if violations := contract_violations(facts, classes):
-            raise QuantizationError(f"model: expected full int8 as the contract says, found: {'; '.join(violations)}")
+            more = f"; and {len(violations) - 3} more" if len(violations) > 3 else ""
+            raise QuantizationError(
+                f"model: expected full int8 as the contract says, found: {'; '.join(violations[:3])}{more}"
+            )
         module, version = _PROMISED[runtime]
         needed = facts.minimum_runtime or "an unknown version"
         if facts.minimum_runtime is None or version_key(needed) > version_key(version):

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DATA
 
+from conftest import DATA
 from edge_asl_device.contract.manifest import MANIFEST, parse_manifest, read_bundle
 from edge_asl_device.errors import BundleError
 
@@ -82,14 +82,14 @@ def test_changed_model(bundle: Path) -> None:
     data = bytearray(model.read_bytes())
     data[1000] ^= 1
     model.write_bytes(data)
-    with pytest.raises(BundleError, match="expected sha256 .*found .*copy or build the bundle again"):
+    with pytest.raises(BundleError, match=r"expected sha256 .*found .*copy or build the bundle again"):
         read_bundle(bundle)
 
 
 def test_truncated_model(bundle: Path) -> None:
     model = bundle / "model.tflite"
     model.write_bytes(model.read_bytes()[:1000])
-    with pytest.raises(BundleError, match="expected .* bytes, found 1000"):
+    with pytest.raises(BundleError, match=r"expected .* bytes, found 1000"):
         read_bundle(bundle)
 
 

@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from conftest import DATA
 
+from conftest import DATA
 from edge_asl_device.contract.manifest import Crop, Input, Resize
 from edge_asl_device.contract.preprocess import Box, centre_square, crop, preprocess, square_around, to_tensor
 

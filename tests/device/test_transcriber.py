@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DATA
 
+from conftest import DATA
 from edge_asl_device.contract.manifest import Decoder
 from edge_asl_device.transcriber import Transcriber, written
 

@@ -226,7 +226,7 @@ CASES = {
     "version-that-is-none": _version,
 }
 ENVIRONMENTS = {
-    "weights-without-internet": {**_DEAD_PROXY, "KERAS_HOME": "TMP/keras"},
+    "weights-without-internet": {**_DEAD_PROXY, "KERAS_HOME": "TMP/.work/keras"},
     "no-compiler": {"PATH": "/nowhere"},
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -153,8 +154,9 @@ def test_the_same_recipe_has_the_same_digest_in_every_process(tmp_path: Path):
     here = digest_of(load_recipe("demo"), {"a": [2, 3], "b": 1}, None)
     for seed in ("1", "2"):
         run = subprocess.run(
-            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
-        )
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
         assert run.stdout.strip() == here
     path = tmp_path / "swapped.toml"
     path.write_text('description = "x"\n[training]\nbatch = 8\nepochs = 3\n')

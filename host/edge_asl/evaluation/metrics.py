@@ -12,8 +12,13 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edge_asl.errors import DataError
-from edge_asl.evaluation.calibration import CalibrationBin as CalibrationBin
-from edge_asl.evaluation.calibration import ThresholdPoint, calibration_bins, calibration_error, threshold_points
+from edge_asl.evaluation.calibration import (
+    CalibrationBin,
+    ThresholdPoint,
+    calibration_bins,
+    calibration_error,
+    threshold_points,
+)
 from edge_asl.evaluation.intervals import Interval, bootstrap_people, wilson
 from edge_asl_device.contract.manifest import Metrics
 

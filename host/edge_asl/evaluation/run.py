@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asl.bundle import work_folder
 from edge_asl.config import Data
 from edge_asl.datasets.packed import Sample
 from edge_asl.datasets.readers import read_dataset
@@ -18,7 +19,6 @@ from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.errors import DataError
 from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions
 from edge_asl.evaluation.report import Mistake, write_report
-from edge_asl.bundle import work_folder
 from edge_asl.progress import Progress
 from edge_asl_device.classifier import Classifier
 from edge_asl_device.contract.manifest import Bundle, read_bundle

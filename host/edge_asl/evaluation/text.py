@@ -24,5 +24,7 @@ def format_evaluation(evaluation: Evaluation) -> str:
     if weak:
         lines.append("weakest      " + ", ".join(f"{c.label} (F1 {c.f1:.2f})" for c in weak))
     if evaluation.confusions:
-        lines.append("confusions   " + ", ".join(f"{c.truth}→{c.predicted} ×{c.count}" for c in evaluation.confusions[:5]))
+        lines.append(
+            "confusions   " + ", ".join(f"{c.truth}→{c.predicted} ×{c.count}" for c in evaluation.confusions[:5])
+        )
     return "\n".join(lines)
