@@ -42,13 +42,13 @@ def parser() -> argparse.ArgumentParser:
     classify = _add(commands, "classify", "name the sign in each picture", _classify)
     classify.add_argument("bundle", type=Path, help="folder that edge-asl build wrote")
     classify.add_argument("pictures", type=Path, nargs="+", help="picture files or folders of them")
-    classify.add_argument("--top", type=int, default=1, metavar="N", help="show the N best labels (default: 1)")
+    classify.add_argument("--top", type=_positive, default=1, metavar="N", help="show the N best labels (default: 1)")
     _add_runtime(classify)
     classify.add_argument("--json", action="store_true", help="one JSON object a line")
 
     bench = _add(commands, "bench", "time the bare inference and the whole path side by side", _bench)
     bench.add_argument("bundle", type=Path, help="folder that edge-asl build wrote")
-    bench.add_argument("--runs", type=int, default=300, metavar="N", help="how often each (default: 300)")
+    bench.add_argument("--runs", type=_positive, default=300, metavar="N", help="how often each (default: 300)")
     _add_runtime(bench)
     bench.add_argument("--json", action="store_true", help="one JSON object")
 
@@ -63,6 +63,17 @@ def parser() -> argparse.ArgumentParser:
     _add_runtime(run)
     run.add_argument("--json", action="store_true", help="one JSON object for each letter, one for the text")
     return top
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+# argparse names the type in its message: "invalid number from 1 value: '0'".
+_positive.__name__ = "number from 1"
 
 
 def _add(commands: argparse._SubParsersAction, name: str, does: str, command: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]
@@ -80,7 +91,7 @@ def _add_runtime(command: argparse.ArgumentParser) -> None:
         default="auto",
         help="ai-edge-litert, tflite-runtime, or the first of them that is installed (default: auto)",
     )
-    command.add_argument("--threads", type=int, default=1, metavar="N", help="processor threads (default: 1)")
+    command.add_argument("--threads", type=_positive, default=1, metavar="N", help="processor threads (default: 1)")
 
 
 def _classify(options: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ data_app = typer.Typer(
     help="Look at a folder of pictures before training.", no_args_is_help=True, rich_markup_mode=None
 )
 synth_app = typer.Typer(
-    help="Draw hands: pictures and films for trying things out; no training data for people.",
+    help="Draw hands for trying things out; no training data for people.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -111,7 +111,10 @@ def build(
     ),
     json: JsonOption = False,
 ) -> None:
-    """Train, quantize, evaluate and write a bundle; a second run does only what changed."""
+    """Train, quantize, evaluate and write a bundle.
+
+    Killed at any moment, the same command goes on where it was; a second run does only what changed.
+    """
     from edge_asl.build import Request
     from edge_asl.build import build as run
     from edge_asl.config import load_recipe
@@ -192,7 +195,10 @@ def demo(
     ] = Path("out/demo"),
     json: JsonOption = False,
 ) -> None:
-    """Draw hands, build a bundle from them, film a hand spelling a word, and let the device program read the film."""
+    """Show the whole way with drawn hands.
+
+    Draws pictures, builds a bundle from them, films a hand spelling a word, and lets the device program read it.
+    """
     from edge_asl.demo import demo as run
     from edge_asl.progress import console
 
