@@ -100,6 +100,8 @@ class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
     gamma: Fraction = 0.0
     grey: Fraction = 0.0
     """How often a picture loses its colour."""
+    shadow: Fraction = 0.0
+    """How often a hard light's edge runs through a picture."""
     blur: Fraction = 0.0
     """How often a picture is blurred or made coarse."""
     noise: Annotated[float, Meta(ge=0.0, le=64.0)] = 0.0

@@ -6,6 +6,8 @@ epoch whatever else happened, so that a resumed run equals an uninterrupted one.
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 import cv2
@@ -30,9 +32,10 @@ def augment(picture: NDArray[np.uint8], how: Augmentation, rng: np.random.Genera
     if rng.random() < how.grey:
         warped = cv2.cvtColor(cv2.cvtColor(warped, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     lit = _lit(warped, how, rng)
+    if rng.random() < how.shadow:
+        lit *= _shadow(picture.shape[0], rng)
     if how.noise:
-        sigma = rng.uniform(0, how.noise)
-        lit = lit + rng.standard_normal(lit.shape, np.float32) * np.float32(sigma)
+        lit += _noise(lit.shape, rng) * np.float32(rng.uniform(0, how.noise))
     result = np.clip(lit, 0, 255).astype(np.uint8)
     if rng.random() < how.erase:
         _erase(result, rng)
@@ -63,7 +66,7 @@ def _lit(picture: NDArray[np.uint8], how: Augmentation, rng: np.random.Generator
         power = np.exp(rng.uniform(-how.gamma, how.gamma))
         level = np.clip(level / 255, 0, 1) ** np.float32(power) * 255
     table = np.clip(level, 0, 255).astype(np.float32)
-    return np.stack([table[picture[:, :, c], c] for c in range(3)], axis=-1)
+    return cv2.LUT(picture, table[np.newaxis])  # type: ignore[return-value]
 
 
 def _blurred(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -73,6 +76,29 @@ def _blurred(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np
     small = max(16, round(picture.shape[0] * rng.uniform(0.4, 0.8)))
     coarse = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
     return cv2.resize(coarse, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+
+def _shadow(side: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A hard light's edge: float32 (side, side, 1), 1 on one side of a random line and 0.3 to 0.8 on the other."""
+    angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4) * side
+    y, x = np.mgrid[:side, :side] - np.float32(side / 2)
+    across = x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle)) - np.float32(distance)
+    softness = np.float32(rng.uniform(0.01, 0.15) * side)
+    dark = np.clip(across / softness, 0, 1) * np.float32(1 - rng.uniform(0.3, 0.8))
+    return (1 - dark)[:, :, np.newaxis].astype(np.float32)  # type: ignore[no-any-return]
+
+
+@functools.cache
+def _noise_pool() -> NDArray[np.float32]:
+    """A million normal numbers: drawing them for each picture would cost more than everything else here."""
+    return np.random.default_rng(0).standard_normal(1 << 20, np.float32)
+
+
+def _noise(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Standard normal noise of a picture's shape, from a random place of the pool."""
+    count, pool = math.prod(shape), _noise_pool()
+    start = int(rng.integers(len(pool)))
+    return np.take(pool, np.arange(start, start + count), mode="wrap").reshape(shape)
 
 
 def _erase(picture: NDArray[np.uint8], rng: np.random.Generator) -> None:
