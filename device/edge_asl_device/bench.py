@@ -12,9 +12,7 @@ from edge_asl_device.classifier import Classifier
 from edge_asl_device.contract.preprocess import preprocess
 
 
-def measure(
-    classifier: Classifier, runs: int = 300, frame_size: tuple[int, int] = (640, 480)
-) -> dict[str, object]:
+def measure(classifier: Classifier, runs: int = 300, frame_size: tuple[int, int] = (640, 480)) -> dict[str, object]:
     """Milliseconds of raw invoke and of frame → preprocess → invoke → decode, taken in turns.
 
     Taken in turns, both see the same caches, clock and neighbours; ``ratio`` is that of the medians.

@@ -77,9 +77,7 @@ _positive.__name__ = "number from 1"
 
 
 def _add(commands: argparse._SubParsersAction, name: str, does: str, command: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]
-    added: argparse.ArgumentParser = commands.add_parser(
-        name, help=does, description=does[0].upper() + does[1:] + "."
-    )
+    added: argparse.ArgumentParser = commands.add_parser(name, help=does, description=does[0].upper() + does[1:] + ".")
     added.set_defaults(command=command)
     return added
 
@@ -115,9 +113,7 @@ def _classify(options: argparse.Namespace) -> int:
             milliseconds = (time.perf_counter() - started) * 1000
             if options.json:
                 predictions = [prediction._asdict() for prediction in best]
-                _print_json(
-                    {"file": str(path), "predictions": predictions, "milliseconds": round(milliseconds, 3)}
-                )
+                _print_json({"file": str(path), "predictions": predictions, "milliseconds": round(milliseconds, 3)})
             else:
                 named = "  ".join(f"{label} {probability:.3f}" for label, probability in best)
                 _print(f"{path}  {named}  {milliseconds:.1f} ms")

@@ -12,9 +12,6 @@ from edge_asl_device.errors import PictureError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 
-# Decoders allocate what the header asks for; a header of 65,535 × 65,535 would take 12 GB.
-MAX_PIXELS = 100_000_000
-
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """Read a picture as RGB, uint8, (height, width, 3), turned upright as its EXIF orientation says.
@@ -41,11 +38,11 @@ def decode_picture(data: bytes, name: str) -> NDArray[np.uint8]:
         # IMREAD_COLOR without IMREAD_IGNORE_ORIENTATION applies the EXIF orientation.
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise PictureError(f"{name}: expected a picture, found bytes that OpenCV refuses: {error.err}") from error
-    if bgr is None:
         raise PictureError(
-            f"{name}: expected a picture, found {len(data)} bytes that no decoder accepts; remove it"
-        )
+            f"{name}: expected a picture, found bytes OpenCV refuses ({error.err}); remove it"
+        ) from error
+    if bgr is None:
+        raise PictureError(f"{name}: expected a picture, found {len(data)} bytes that no decoder accepts; remove it")
     return np.ascontiguousarray(bgr[:, :, ::-1])
 
 

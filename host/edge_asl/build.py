@@ -6,6 +6,7 @@ Every step records the digest of what it used in the working folder; a second bu
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl import __version__
-from edge_asl.bundle import git_commit, package_versions, version_of, work_folder, write_bundle
-from edge_asl.calibration import LIST, keep_calibration_pictures
+from edge_asl.bundle import check_place, git_commit, package_versions, version_of, work_folder, write_bundle
+from edge_asl.calibration import LIST, check_calibration_place, keep_calibration_pictures
 from edge_asl.config import Recipe, digest_of
 from edge_asl.datasets.packed import PackedPictures, Sample, pack
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.splits import make_split, read_split, write_split
 from edge_asl.datasets.types import Dataset, Picture, Split
-from edge_asl.errors import AccuracyError, TrainingError
+from edge_asl.edgetpu import EDGETPU_MODEL
+from edge_asl.errors import AccuracyError, DataError, TrainingError
 from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions, to_manifest_metrics
 from edge_asl.evaluation.run import classify_all, describe_split, worst_mistakes
 from edge_asl.inspect import inspect_model
@@ -33,8 +35,10 @@ from edge_asl.steps import Steps
 from edge_asl.tflite_metadata import embed_labels
 from edge_asl_device.contract.manifest import (
     FORMAT_VERSION,
+    LABELS,
     MANIFEST,
     MODEL,
+    VERSION,
     Crop,
     Input,
     Manifest,
@@ -116,7 +120,7 @@ def build(request: Request, progress: Progress) -> Evaluation:
 def _open(request: Request, progress: Progress) -> Workshop:
     """Read the data and fix the split: made once, written down, made anew only when data or recipe change."""
     recipe = request.recipe
-    _check_weights(request.weights)
+    _check_request(request)
     request.work.mkdir(parents=True, exist_ok=True)
     dataset = read_dataset(
         request.data,
@@ -282,10 +286,14 @@ def _bundle(shop: Workshop, evaluated: str, evaluation: Evaluation) -> None:
 
     def make() -> None:
         files = {name: shop.path(source).read_bytes() for name, source in contents.items()}
+        if (request.out / EDGETPU_MODEL).exists():
+            shop.progress.say(f"  {EDGETPU_MODEL} belonged to the old model: run edge-asl compile-edgetpu again")
         files["metrics.json"] = msgspec.json.format(files["metrics.json"], indent=2)
         write_bundle(request.out, _manifest(shop, evaluation), files)
 
-    shop.steps.run("bundle", digest, [request.out / MANIFEST], make)
+    written = [request.out / name for name in (LABELS, *contents)]
+    # compile-edgetpu adds to the manifest; that is no reason to write the bundle without its model again.
+    shop.steps.run("bundle", digest, written, make, present=[request.out / MANIFEST])
 
 
 def _manifest(shop: Workshop, evaluation: Evaluation | None) -> Manifest:
@@ -336,7 +344,16 @@ def _facts(shop: Workshop) -> dict[str, str]:
     }
 
 
-def _check_weights(weights: str) -> None:
-    """Before the data are read, not after."""
+def _check_request(request: Request) -> None:
+    """Before the data are read and the network trained, not after."""
+    if not request.data.exists():
+        raise DataError(f"{request.data}: expected a folder of pictures, found nothing; check the path")
+    check_place(request.out)
+    if request.version is not None and not re.fullmatch(VERSION, request.version):
+        raise DataError(
+            f"version: expected dotted numbers, 1.2 say, found {request.version!r}; choose another --version"
+        )
+    check_calibration_place(request.calibration / request.out.name)
+    weights = request.weights
     if weights not in ("imagenet", "none") and not Path(weights).is_file():
         raise TrainingError(f"{weights}: expected imagenet, none or a weights file, found nothing there")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from edge_asl.errors import DataError
-from edge_asl_device.contract.manifest import FORMAT_VERSION, LABELS, MANIFEST, File, Manifest, read_bundle
+from edge_asl_device.contract.manifest import FORMAT_VERSION, LABELS, MANIFEST, NAME, File, Manifest, read_bundle
 from edge_asl_device.files import replacing_folder, sha256_of
 
 PACKAGES = (
@@ -34,10 +35,7 @@ def write_bundle(target: Path, manifest: Manifest, contents: Mapping[str, bytes]
         DataError: ``target`` exists and is no bundle.
         BundleError: what was written does not read back.
     """
-    if target.exists() and any(target.iterdir()) and not (target / MANIFEST).is_file():
-        raise DataError(
-            f"{target}: expected a bundle or no folder, found a folder of other files; choose another --out"
-        )
+    check_place(target)
     with replacing_folder(target) as folder:
         for name, content in contents.items():
             (folder / name).write_bytes(content)
@@ -47,6 +45,22 @@ def write_bundle(target: Path, manifest: Manifest, contents: Mapping[str, bytes]
         encoded = msgspec.json.format(msgspec.json.encode(complete), indent=2)
         (folder / MANIFEST).write_bytes(encoded + b"\n")
         read_bundle(folder)
+
+
+def check_place(target: Path) -> None:
+    """Refuse a place where a bundle must not or cannot lie.
+
+    Raises:
+        DataError: ``target`` exists and is no bundle, or its name cannot be a bundle's.
+    """
+    if not re.fullmatch(NAME, target.name):
+        raise DataError(
+            f"{target}: expected a name of letters, digits, dots, dashes and underscores, found {target.name!r}; "
+            "choose another --out"
+        )
+    found = "a file" if target.is_file() else "a folder of other files"
+    if target.is_file() or (target.exists() and any(target.iterdir()) and not (target / MANIFEST).is_file()):
+        raise DataError(f"{target}: expected a bundle or no folder, found {found}; choose another --out")
 
 
 def work_folder(bundle: Path) -> Path:

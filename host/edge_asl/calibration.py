@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 import cv2
 
 from edge_asl.datasets.types import Dataset, Picture
+from edge_asl.errors import DataError
 from edge_asl_device.files import replacing_folder, sha256_of
 
 LIST = "SHA256SUMS"
@@ -19,15 +21,38 @@ def keep_calibration_pictures(target: Path, dataset: Dataset, pictures: Sequence
     """Link (or copy, across disks) the pictures to ``target/LABEL/`` with a list for ``sha256sum --check``.
 
     Rows of a CSV file become PNG files.
+
+    Raises:
+        DataError: ``target`` is a folder of something else.
     """
+    check_calibration_place(target)
     with replacing_folder(target) as folder:
         lines = []
         for picture in pictures:
-            kept = folder / picture.label / picture.path.replace("/", "_").replace("#", "_")
+            kept = _free(folder / picture.label / picture.path.replace("/", "_").replace("#", "_"))
             kept.parent.mkdir(exist_ok=True)
             kept = _keep(dataset, picture, kept)
             lines.append(f"{sha256_of(kept)}  {kept.relative_to(folder).as_posix()}\n")
         (folder / LIST).write_text("".join(sorted(lines, key=lambda line: line.split("  ")[1])), encoding="utf-8")
+
+
+def check_calibration_place(target: Path) -> None:
+    """Refuse to replace what no build has written.
+
+    Raises:
+        DataError: ``target`` is a folder of something else.
+    """
+    if target.exists() and not (target / LIST).is_file() and (target.is_file() or any(target.iterdir())):
+        raise DataError(
+            f"{target}: expected calibration pictures with {LIST} or nothing, found something else; "
+            "choose another --calibration"
+        )
+
+
+def _free(path: Path) -> Path:
+    """``path``, or with a number where another picture took the name: a/b_c.jpg and a_b/c.jpg are called alike."""
+    others = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return path if not path.exists() else next(other for other in others if not other.exists())
 
 
 def _keep(dataset: Dataset, picture: Picture, kept: Path) -> Path:

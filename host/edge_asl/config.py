@@ -22,7 +22,7 @@ from edge_asl_device.contract.manifest import Decoder, Resize
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Count = Annotated[int, Meta(ge=0)]
-Positive = Annotated[float, Meta(gt=0.0)]
+Positive = Annotated[float, Meta(gt=0.0, le=1e6)]  # TOML knows inf
 
 
 class Data(Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,8 +71,8 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
     computed once and kept on disk; 0 computes it anew in every epoch."""
     batch: Annotated[int, Meta(ge=1, le=1024)] = 32
     learning_rate: Positive = 1e-3
-    weight_decay: Annotated[float, Meta(ge=0.0)] = 0.01
-    warmup_epochs: Annotated[float, Meta(ge=0.0)] = 1.0
+    weight_decay: Annotated[float, Meta(ge=0.0, le=1e6)] = 0.01
+    warmup_epochs: Annotated[float, Meta(ge=0.0, le=1e6)] = 1.0
     averaging: Fraction = 0.995
     """Decay of the exponential moving average of the weights; 0 switches it off."""
     batch_norm: Literal["frozen", "train"] = "train"

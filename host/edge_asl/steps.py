@@ -18,12 +18,21 @@ class Steps:
         self._progress = progress
         self._done = _read(self._path)
 
-    def run(self, name: str, digest: str, outputs: Sequence[Path], make: Callable[[], None]) -> bool:
+    def run(
+        self,
+        name: str,
+        digest: str,
+        outputs: Sequence[Path],
+        make: Callable[[], None],
+        present: Sequence[Path] = (),
+    ) -> bool:
         """Call ``make`` unless this step already made ``outputs`` from inputs of this ``digest``; True if it did.
 
-        A step that fails leaves no record, so that the next build does it again.
+        Files in ``present`` must be there, but others may have changed them since. A step that fails leaves no
+        record, so that the next build does it again.
         """
-        if self._done.get(name) == [digest, *map(_stamp, outputs)]:
+        known = self._done.get(name) == [digest, *map(_stamp, outputs)]
+        if known and all(path.exists() for path in present):
             self._progress.say(f"{name}: unchanged")
             return False
         self._progress.say(f"{name}:")
@@ -34,7 +43,7 @@ class Steps:
 
 
 def _stamp(path: Path) -> str:
-    """Size and time of change; a folder's is its ``manifest.json``'s or its own."""
+    """Size and time of change."""
     try:
         found = path.stat()
     except OSError:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from conftest import DATA
 from edge_asl_device.contract.manifest import MANIFEST, parse_manifest, read_bundle
 from edge_asl_device.errors import BundleError
+
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.fixture

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from conftest import DATA
 from edge_asl_device.contract.manifest import Crop, Input, Resize
 from edge_asl_device.contract.preprocess import Box, centre_square, crop, preprocess, square_around, to_tensor
+
+DATA = Path(__file__).parents[1] / "data"
 
 
 def spec(size: int, resize: Resize = Resize.LINEAR) -> Input:

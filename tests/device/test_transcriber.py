@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import DATA
 from edge_asl_device.contract.manifest import Decoder
 from edge_asl_device.transcriber import Transcriber, written
+
+DATA = Path(__file__).parents[1] / "data"
 
 LABELS = ("A", "B", "L", "del", "nothing", "space")
 STREAMS = sorted((DATA / "streams").glob("*.json"))

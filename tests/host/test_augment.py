@@ -174,3 +174,16 @@ def test_an_erased_rectangle_is_one_colour_and_smaller_than_a_third(picture: NDA
         patch = result[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
         assert len(np.unique(patch.reshape(-1, 3), axis=0)) == 1
         assert max(patch.shape[:2]) <= SIDE // 3
+
+
+def test_a_shadow_darkens_one_side_and_brightens_nothing():
+    grey = np.full((SIDE, SIDE, 3), 200, np.uint8)
+    darkest = []
+    for row in range(40):
+        result = changed(grey, only(shadow=1.0), 1, 1, row)
+        assert result.max() <= 200
+        assert (np.ptp(result.astype(int), axis=2) <= 1).all()  # light, not colour
+        darkest.append(result.min() / 200)
+
+    assert 0.28 < min(darkest) < 0.5
+    assert sum(dark < 0.85 for dark in darkest) > 30

@@ -23,9 +23,7 @@ class Film:
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise PictureError(
-                f"{path}: expected a video file, found {'a folder' if path.is_dir() else 'nothing'}"
-            )
+            raise PictureError(f"{path}: expected a video file, found {'a folder' if path.is_dir() else 'nothing'}")
         self._path = path
         self._capture = cv2.VideoCapture(str(path))
         self._fps = self._capture.get(cv2.CAP_PROP_FPS)

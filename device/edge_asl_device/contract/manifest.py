@@ -30,6 +30,9 @@ INPUT_ZERO_POINT = 0
 OUTPUT_SCALE = 1 / 256
 OUTPUT_ZERO_POINT = -128
 
+NAME = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$"
+VERSION = r"^[0-9]+(\.[0-9]+){0,5}$"
+
 # A manifest of 29 classes is 3 KB; one of megabytes is an attack on a 512 MB machine.
 MAX_MANIFEST_BYTES = 1_000_000
 
@@ -129,8 +132,8 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     """``manifest.json``, format version 1."""
 
     format_version: int
-    name: Annotated[str, Meta(pattern="^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
-    version: Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+){0,5}$")]
+    name: Annotated[str, Meta(pattern=NAME)]
+    version: Annotated[str, Meta(pattern=VERSION)]
     """Dotted numbers, compared number by number."""
     created: str
     """UTC, ISO 8601."""
@@ -234,9 +237,7 @@ def _check_contract(manifest: Manifest, name: str) -> None:
     }
     for what, (want, have) in expected.items():
         if want != have:
-            raise BundleError(
-                f"{name}: {what}: expected {want}, found {have}; this bundle is for another contract"
-            )
+            raise BundleError(f"{name}: {what}: expected {want}, found {have}; this bundle is for another contract")
     for required in (MODEL, LABELS):
         if required not in manifest.files:
             raise BundleError(f"{name}: files: expected {required}, found {', '.join(manifest.files) or 'none'}")
@@ -245,15 +246,11 @@ def _check_contract(manifest: Manifest, name: str) -> None:
 def _check_files(folder: Path, files: Mapping[str, File]) -> None:
     present = {p.name for p in folder.iterdir()} - {MANIFEST, SIGNATURE}
     for extra in sorted(present - files.keys()):
-        raise BundleError(
-            f"{folder / extra}: expected only files that the manifest lists, found this one; remove it"
-        )
+        raise BundleError(f"{folder / extra}: expected only files that the manifest lists, found this one; remove it")
     for name, file in files.items():
         path = folder / name
         if path.is_symlink() or not path.is_file():
-            raise BundleError(
-                f"{path}: expected a regular file, found {'a link' if path.is_symlink() else 'none'}"
-            )
+            raise BundleError(f"{path}: expected a regular file, found {'a link' if path.is_symlink() else 'none'}")
         size = path.stat().st_size
         if size != file.size:
             raise BundleError(f"{path}: expected {file.size} bytes, found {size}; copy or build the bundle again")

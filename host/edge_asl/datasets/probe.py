@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.pictures import MAX_PIXELS
+from edge_asl_device import MAX_PIXELS
 
 if TYPE_CHECKING:
     from PIL import Image

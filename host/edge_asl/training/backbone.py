@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +49,15 @@ def _backbone(model: Model, weights: str) -> keras.Model:
     make, extra = _ARCHITECTURES[model.backbone]
     options: dict[str, Any] = extra(model)
     try:
-        network = make(
-            input_shape=(model.size, model.size, 3),
-            alpha=model.alpha,
-            include_top=False,
-            weights=None if weights == NO_WEIGHTS else weights,
-            **options,
-        )
+        # Keras announces its download on standard output, where --json promises one object.
+        with contextlib.redirect_stdout(sys.stderr):
+            network = make(
+                input_shape=(model.size, model.size, 3),
+                alpha=model.alpha,
+                include_top=False,
+                weights=None if weights == NO_WEIGHTS else weights,
+                **options,
+            )
     except (ValueError, OSError, KeyError) as error:
         raise TrainingError(_weights_message(weights, model, error)) from error
     except Exception as error:

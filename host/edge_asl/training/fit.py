@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -62,7 +63,14 @@ def train(job: Job, progress: Progress) -> tuple[keras.Model, tuple[Epoch, ...]]
     state = checkpoints.load(job.checkpoint)
     if state is None and job.recipe.training.head_epochs and job.weights != NO_WEIGHTS:
         fit_head(network, job, progress)
-    return network, fine_tune(network, job, state, progress)
+    try:
+        return network, fine_tune(network, job, state, progress)
+    except tf.errors.ResourceExhaustedError as error:
+        reason = " ".join(str(error).split())[-300:]
+        raise TrainingError(
+            f"{job.logs}: expected memory and disk space, found TensorFlow without: {reason}; "
+            "free some, or lower training.batch"
+        ) from error
 
 
 def fit_head(network: keras.Model, job: Job, progress: Progress) -> None:
@@ -96,6 +104,8 @@ def fine_tune(network: keras.Model, job: Job, state: Checkpoint | None, progress
     _unfreeze(network, how)
     averaged = keras.models.clone_model(network)
     averaged.set_weights(network.get_weights())
+    for left in job.checkpoint.parent.glob("frozen-*"):
+        shutil.rmtree(left)  # by a training that was killed
     with tempfile.TemporaryDirectory(prefix="frozen-", dir=job.checkpoint.parent) as scratch:
         stage = _stage(network, averaged, job, Path(scratch), progress)
         return _epochs(network, averaged, stage, job, state, progress)
