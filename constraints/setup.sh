@@ -16,6 +16,7 @@ projects=()
 for project in "$@"; do
     if [ -d "$project" ]; then projects+=(-e "./$project"); else projects+=("$project"); fi
 done
+echo "setup: installing $(grep -c '==' "$pins") packages into $venv; TensorFlow makes it a few minutes the first time" >&2
 if command -v uv >/dev/null; then
     uv venv --quiet --clear --python "$python" "$venv"
     export VIRTUAL_ENV="$PWD/$venv"

@@ -42,14 +42,14 @@ def format_report(report: dict[str, object]) -> str:
     lines = []
     for key, value in report.items():
         if key == "runtimes" and isinstance(value, dict):
-            lines += [f"{'runtime ' + name:<18} {_runtime_words(facts)}" for name, facts in value.items()]
+            lines += [f"{'runtime ' + name:<24}{_runtime_words(facts)}" for name, facts in value.items()]
         elif isinstance(value, dict):
-            lines += [f"{key + ' ' + name:<32} {fact}" if key == "packages" else f"{key + ' ' + name:<18} {fact}"
-                      for name, fact in value.items()]  # fmt: skip
+            prefix = "" if key == "packages" else f"{key} "
+            lines += [f"{prefix + name:<24}{fact}" for name, fact in value.items()]
         elif key == "ok":
             lines.append("ready" if value else "not ready: see the lines above")
         else:
-            lines.append(f"{key:<18} {value}")
+            lines.append(f"{key:<24}{value}")
     return "\n".join(lines)
 
 

@@ -21,6 +21,7 @@ from edge_asl_device.contract.manifest import (
     Bundle,
 )
 from edge_asl_device.errors import BundleError, RuntimeMissing
+from edge_asl_device.silence import native_output_silenced
 
 
 class Runtime(NamedTuple):
@@ -103,8 +104,9 @@ def load_runtime(name: str = "auto") -> tuple[str, Any]:
 
 def _interpreter(interpreter_class: Any, model: Path, runtime: str, threads: int) -> Any:
     try:
-        interpreter = interpreter_class(model_path=str(model), num_threads=threads)
-        interpreter.allocate_tensors()
+        with native_output_silenced():  # "INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
+            interpreter = interpreter_class(model_path=str(model), num_threads=threads)
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise RuntimeMissing(

@@ -47,6 +47,10 @@ from edge_asl_device.contract.manifest import (
 )
 from edge_asl_device.files import sha256_of, write_atomically
 
+# Below and above these the report warns.
+FEW_PICTURES = 100
+LOST_POINTS = 1.0
+
 
 class Request(NamedTuple):
     """What the user asked for."""
@@ -175,9 +179,10 @@ def _train(shop: Workshop) -> str:
     weights = shop.request.weights
     content = sha256_of(Path(weights)) if Path(weights).is_file() else weights
     digest = digest_of(shop.base_digest, recipe.model, recipe.training, recipe.augmentation, content)
-    outputs = [shop.path("float.weights.h5"), shop.path("history.json"), shop.path("float-test.npy")]
+    outputs = [shop.path("float-weights.npz"), shop.path("history.json"), shop.path("float-test.npy")]
 
     def make() -> None:
+        from edge_asl.training.checkpoint import save_weights
         from edge_asl.training.fit import Job, predict, train
 
         features = digest_of(shop.base_digest, recipe.model, content)[:16]
@@ -195,7 +200,7 @@ def _train(shop: Workshop) -> str:
                 shop.path("logs") / digest[:16],
             )
             network, history = train(job, shop.progress)
-            network.save_weights(outputs[0])
+            save_weights(outputs[0], network.get_weights())
             write_atomically(outputs[1], msgspec.json.format(msgspec.json.encode(history), indent=1))
             np.save(outputs[2], predict(network, job.pictures, packed.rows_of(shop.split.parts["test"])))
         checkpoint.unlink(missing_ok=True)
@@ -213,10 +218,11 @@ def _quantize(shop: Workshop, trained: str) -> str:
     def make() -> None:
         from edge_asl.quantize import choose_representative, quantize
         from edge_asl.training.backbone import NO_WEIGHTS, build_network
+        from edge_asl.training.checkpoint import load_weights
 
         recipe = request.recipe
         network = build_network(recipe.model, len(labels), NO_WEIGHTS)
-        network.load_weights(shop.path("float.weights.h5"))
+        network.set_weights(load_weights(shop.path("float-weights.npz")))
         with shop.packed() as packed:
             rows = choose_representative(
                 packed.rows_of(shop.split.parts["train"]),
@@ -265,11 +271,27 @@ def _evaluate(shop: Workshop, quantized: str) -> tuple[str, Evaluation]:
             facts=_facts(shop),
             mistakes=worst_mistakes(shop.dataset, shop.sample, pictures, answers),
             shares_people=shop.split.shares_people,
-            warnings=(),
+            warnings=_warnings(evaluation),
         )
 
     shop.steps.run("evaluation", digest, outputs, make)
     return digest, msgspec.json.decode(outputs[0].read_bytes(), type=Evaluation)
+
+
+def _warnings(evaluation: Evaluation) -> list[str]:
+    """What a reader of the report should know before the figures."""
+    said = []
+    if evaluation.pictures < FEW_PICTURES:
+        said.append(
+            f"Only {evaluation.pictures} pictures were left for this test; each one that is wrong weighs "
+            f"{100 / evaluation.pictures:.1f} points. Take more pictures before you trust the figures."
+        )
+    if evaluation.loss_points is not None and evaluation.loss_points > LOST_POINTS:
+        said.append(
+            f"The small model answers {evaluation.loss_points:.1f} points worse than the full-precision one. More "
+            "pictures for quantization (quantization.pictures) or longer training may help."
+        )
+    return said
 
 
 def _float_answers(shop: Workshop, pictures: Sequence[Picture]) -> NDArray[np.float32]:

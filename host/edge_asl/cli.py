@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -55,6 +56,18 @@ class Target(StrEnum):
     edgetpu = "edgetpu"
 
 
+_MENDABLE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EACCES: "check who may read and write there",
+    errno.EPERM: "check who may read and write there",
+    errno.EROFS: "choose another place",
+    errno.ENOTDIR: "a file lies where a folder should; choose another path",
+    errno.EISDIR: "a folder lies where a file should; choose another path",
+    errno.ENOENT: "check the path",
+}
+
+
 def main() -> None:
     """Run one command; an ``EdgeAslError`` becomes one line on stderr and exit status 1."""
     try:
@@ -63,13 +76,17 @@ def main() -> None:
         sys.stderr.write(f"edge-asl: {error}\n")
         raise SystemExit(1) from None
     except OSError as error:
-        import errno
-
-        # Disk full and no permission are no bugs; other operating system errors are.
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        # A full disk, a missing permission, a file where a folder should be are no bugs; other errors are.
+        if error.errno not in _MENDABLE:
             raise
-        sys.stderr.write(f"edge-asl: {error.filename or 'disk'}: expected to write, found: {error.strerror}\n")
+        where = error.filename2 or error.filename or "disk"
+        sys.stderr.write(
+            f"edge-asl: {where}: expected to read or write, found: {error.strerror}; {_MENDABLE[error.errno]}\n"
+        )
         raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("edge-asl: stopped; a build goes on after its last whole epoch when started again\n")
+        raise SystemExit(130) from None
 
 
 @app.callback(invoke_without_command=True)
@@ -136,7 +153,8 @@ def evaluate(
     part: Annotated[
         Part,
         typer.Option(
-            "--split", help="Which pictures; auto: the test part of the data the bundle was built from, else all."
+            "--split",
+            help="Which pictures; auto: the test part of the data it was built from, all of others.",
         ),
     ] = Part.auto,
     layout: LayoutOption = "auto",
@@ -208,6 +226,7 @@ def demo(
     else:
         typer.echo(f"accuracy on drawn people never seen: {result.accuracy:.1%}")
         typer.echo(f"spelled in {result.film}: {result.word}\nread by edge-asl-device: {result.read}")
+        typer.echo(f"report: {result.report}")
     if result.read != result.word:
         raise typer.Exit(1)
 

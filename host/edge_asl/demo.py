@@ -15,7 +15,6 @@ from edge_asl.datasets.synthetic import LETTERS, write_film, write_pictures
 from edge_asl.datasets.synthetic.film import normalise
 from edge_asl.errors import DataError
 from edge_asl.progress import Progress
-from edge_asl_device.contract.manifest import MANIFEST
 from edge_asl_device.errors import EdgeAslError
 
 PICTURES_PER_SIGN = 300
@@ -34,6 +33,7 @@ class DemoResult(Struct, frozen=True):
     accuracy: float
     """Of the int8 model on drawn people it never saw, 0 to 1."""
     bundle: str
+    report: str
     film: str
 
 
@@ -62,7 +62,9 @@ def demo(folder: Path, word: str, progress: Progress) -> DemoResult:
         with progress.task(f"film of {text}", 0) as advance:
             write_film(film, text, seed=FILM_SEED, progress=lambda done, total: advance(done, total=total))
     progress.say("edge-asl-device run:")
-    return DemoResult(text, _read(bundle, film), evaluation.accuracy, str(bundle / MANIFEST), str(film))
+    return DemoResult(
+        text, _read(bundle, film), evaluation.accuracy, str(bundle), str(bundle / "report.html"), str(film)
+    )
 
 
 def _read(bundle: Path, film: Path) -> str:

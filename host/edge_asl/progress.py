@@ -60,7 +60,8 @@ class Lines:
             nonlocal last, last_note, reached
             last_note, reached = note, done
             now = time.monotonic()
-            if now - last >= self.every_s and total is not None and 0 < done < total:
+            # The first steps compile; a guess from them would be wrong by minutes.
+            if now - last >= self.every_s and total is not None and total / 20 < done < total:
                 left_s = (now - started) / done * (total - done)
                 self.say(f"  {label}: {done}/{total} {note}, {left_s:.0f} s left")
                 last = now

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_asl.errors import QuantizationError
 from edge_asl.training.batches import as_floats
+from edge_asl.training.quiet import keras, tf
+from edge_asl_device.silence import native_output_silenced
 
 
 def quantize(network: keras.Model, representative: NDArray[np.uint8]) -> bytes:
@@ -42,7 +38,7 @@ def quantize(network: keras.Model, representative: NDArray[np.uint8]) -> bytes:
     converter.inference_output_type = tf.int8
     # One scale for the head's matrix: neither old runtimes nor the Edge TPU compiler know one per class.
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    with _silenced():
+    with native_output_silenced():
         try:
             model: bytes = converter.convert()
         except Exception as error:
@@ -73,22 +69,3 @@ def _calibration(representative: NDArray[np.uint8]) -> Iterator[Sequence[Any]]:
         if i == 0:
             extremes[0, 0], extremes[0, 1] = 0, 255
         yield [as_floats(extremes[np.newaxis])]
-
-
-@contextlib.contextmanager
-def _silenced() -> Iterator[None]:
-    """The converter writes pages to both standard streams, below Python's own, that mean nothing to a user."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [os.dup(1), os.dup(2)]
-    with tempfile.TemporaryFile() as sink:
-        for stream in (1, 2):
-            os.dup2(sink.fileno(), stream)
-        try:
-            yield
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for stream, original in zip((1, 2), kept, strict=True):
-                os.dup2(original, stream)
-                os.close(original)

@@ -228,7 +228,7 @@ def test_what_is_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected a folder per class"):
         read_dataset(tmp_path)
     draw(tmp_path / "A" / "1.jpg")
-    with pytest.raises(DataError, match="expected two classes or more, found only A"):
+    with pytest.raises(DataError, match="expected two classes or more, found only class A"):
         read_dataset(tmp_path)
     (tmp_path / "B").mkdir()
     with pytest.raises(DataError, match=r"B: expected pictures of class B, found none"):

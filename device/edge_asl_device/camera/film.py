@@ -12,6 +12,7 @@ import numpy as np
 
 from edge_asl_device.camera import Frame
 from edge_asl_device.errors import PictureError
+from edge_asl_device.pictures import SUFFIXES
 
 
 class Film:
@@ -24,6 +25,8 @@ class Film:
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise PictureError(f"{path}: expected a video file, found {'a folder' if path.is_dir() else 'nothing'}")
+        if path.suffix.lower() in SUFFIXES:
+            raise PictureError(f"{path}: expected a video file, found a picture; use edge-asl-device classify")
         self._path = path
         self._capture = cv2.VideoCapture(str(path))
         self._fps = self._capture.get(cv2.CAP_PROP_FPS)

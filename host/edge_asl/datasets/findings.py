@@ -83,7 +83,7 @@ def names(listing: Listing) -> Iterator[Finding]:
         yield _finding("misnamed", "warning", wrong, what, "look at them; move or rename what is misplaced")
     if words := sorted(label for label in labels if not is_known(label)):
         what = "classes that are no letter, digit, space, del or nothing"
-        yield _finding("own-words", "note", words, what, "nothing if they are meant; else rename or remove them")
+        yield _finding("own-words", "note", words, what, "leave them if they are meant; else rename or remove them")
     spellings: dict[str, set[str]] = defaultdict(set)
     for picture in listing.pictures if listing.layout == "folders" else ():
         folders = picture.path.split("/")[:-1]
@@ -91,7 +91,7 @@ def names(listing: Listing) -> Iterator[Finding]:
     for label, several in sorted(spellings.items()):
         if len(several) > 1:
             what = f"folders that count as one class {label}: {', '.join(sorted(several))}"
-            yield _finding("spellings", "note", sorted(several), what, "nothing if they are meant to be one class")
+            yield _finding("spellings", "note", sorted(several), what, "leave them if they are meant to be one class")
 
 
 def _misnamed(picture: Picture, labels: set[str]) -> bool:
@@ -104,7 +104,7 @@ def balance(listing: Listing) -> Iterator[Finding]:
     """Classes with too few pictures, or far fewer than others."""
     sizes_ = Counter(picture.label for picture in listing.pictures)
     if len(sizes_) < 2:
-        what = f"expected two classes or more, found {', '.join(sizes_) or 'none'}"
+        what = f"expected two classes or more, found {f'only class {next(iter(sizes_))}' if sizes_ else 'none'}"
         yield Finding("classes", "error", what, "add a folder of pictures for each sign to tell apart")
         return
     few = sorted(label for label, size in sizes_.items() if size < FEW)

@@ -61,7 +61,17 @@ def pack(dataset: Dataset, sample: Sample, target: Path, progress: Progress) -> 
             f"found {free // 1_000_000} MB; free some space or choose another --out"
         )
     beside = target.with_suffix(".tmp")
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, beside.open("wb") as file:
+    try:
+        _write(dataset, sample, beside, progress)
+        beside.replace(target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _write(dataset: Dataset, sample: Sample, path: Path, progress: Progress) -> None:
+    total = len(dataset.pictures)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, path.open("wb") as file:
         for start in range(0, total, _AHEAD):
             chunk = dataset.pictures[start : start + _AHEAD]
             for done, square in enumerate(pool.map(lambda p: sample.take(dataset.load(p), p), chunk), start + 1):
@@ -69,7 +79,6 @@ def pack(dataset: Dataset, sample: Sample, target: Path, progress: Progress) -> 
                 progress(done, total)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(target)
 
 
 class PackedPictures:

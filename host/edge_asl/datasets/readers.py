@@ -50,7 +50,7 @@ def read_dataset(
             raise DataError(f"{root / oddity.path}: {oddity.what}; {oddity.fix}")
     labels = order_labels(picture.label for picture in listing.pictures)
     if len(labels) < 2:
-        found = f"only {labels[0]}" if labels else "none"
+        found = f"only class {labels[0]}" if labels else "none"
         raise DataError(f"{root}: expected two classes or more, found {found}; add folders, or name the one above")
     return to_dataset(listing, root, hash_listing(listing, root, cache))
 

@@ -106,7 +106,9 @@ def evaluate_bundle(
     """
     bundle = read_bundle(folder)
     dataset = read_dataset(data, layout)
-    pictures, split = _chosen(bundle, dataset, part)
+    pictures, split, warning = _chosen(bundle, dataset, part)
+    if warning:
+        progress.say(f"warning: {warning}")
     unknown = sorted({p.label for p in pictures} - set(bundle.labels))
     known = [picture for picture in pictures if picture.label in bundle.labels]
     if not known:
@@ -128,6 +130,7 @@ def evaluate_bundle(
         invoke_ms=answers.milliseconds,
     )
     if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
         write_report(
             report,
             evaluation,
@@ -135,16 +138,17 @@ def evaluate_bundle(
             facts={"bundle": bundle.digest[:16], "version": bundle.manifest.version, "data": dataset.digest[:16]},
             mistakes=worst_mistakes(dataset, sample, known, answers),
             shares_people=False,
-            warnings=(),
+            warnings=[warning] if warning else [],
         )
     return evaluation
 
 
-def _chosen(bundle: Bundle, dataset: Dataset, part: str) -> tuple[list[Picture], str]:
-    """The pictures of ``part`` and what to call them."""
+def _chosen(bundle: Bundle, dataset: Dataset, part: str) -> tuple[list[Picture], str, str | None]:
+    """The pictures of ``part``, what to call them, and what is to be said of them."""
     same = bundle.manifest.provenance.data_digest == dataset.digest
     if part == "all" or (part == "auto" and not same):
-        return list(dataset.pictures), "all pictures"
+        trained_on = "these include the pictures that the bundle was trained on; strangers are read worse"
+        return list(dataset.pictures), "all pictures", trained_on if same else None
     part = "test" if part == "auto" else part
     path = work_folder(bundle.folder) / "split.json"
     if not path.is_file():
@@ -153,4 +157,8 @@ def _chosen(bundle: Bundle, dataset: Dataset, part: str) -> tuple[list[Picture],
         )
     split = read_split(path, dataset)
     wanted = set(split.parts[part])
-    return [picture for picture in dataset.pictures if picture.path in wanted], f"{part} by {split.how}"
+    return (
+        [picture for picture in dataset.pictures if picture.path in wanted],
+        f"{part} by {split.how}",
+        (None if part == "test" else f"the {part} part took part in training; strangers are read worse"),
+    )

@@ -8,10 +8,13 @@ from edge_asl.evaluation.metrics import Evaluation
 def format_evaluation(evaluation: Evaluation) -> str:
     """Accuracy with its interval, float beside int8, the weakest classes and people, the usual confusions."""
     low, high = evaluation.interval.low, evaluation.interval.high
+    by_people = evaluation.interval_people
+    over = f"; over people {by_people.low:.1%} to {by_people.high:.1%}" if by_people else ""
     people = f" of {evaluation.people} people" if evaluation.people else ""
     lines = [
         f"{evaluation.split}: {evaluation.pictures} pictures{people}",
-        f"accuracy     {evaluation.accuracy:.2%}  (95 % interval {low:.1%} to {high:.1%}), top 3 {evaluation.top3:.2%}",
+        f"accuracy     {evaluation.accuracy:.2%}  (95 % interval {low:.1%} to {high:.1%}{over}), "
+        f"top 3 {evaluation.top3:.2%}",
     ]
     if evaluation.accuracy_float is not None:
         lines.append(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from edge_asl.config import Model
 from edge_asl.errors import TrainingError
+from edge_asl.training.quiet import keras
 
 IMAGENET = "imagenet"
 NO_WEIGHTS = "none"
@@ -50,7 +50,8 @@ def _backbone(model: Model, weights: str) -> keras.Model:
     options: dict[str, Any] = extra(model)
     try:
         # Keras announces its download on standard output, where --json promises one object.
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # one line for each layer that does not fit; the error says it once
             network = make(
                 input_shape=(model.size, model.size, 3),
                 alpha=model.alpha,
@@ -78,7 +79,7 @@ def _weights_message(weights: str, model: Model, error: Exception) -> str:
     if weights == NO_WEIGHTS:
         return f"model: expected a network that Keras can build, found {what} at {model.size} px: {reason}"
     return (
-        f"{weights}: expected weights of {what} without its top, found others ({reason[:160]}); "
+        f"{weights}: expected weights of {what} without its top, found others; "
         "if the file is for another width or backbone, say so: --set model.alpha=1.0 or --set model.backbone=mobilenet"
     )
 

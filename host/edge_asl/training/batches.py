@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_asl.config import Augmentation
 from edge_asl.datasets.packed import PackedPictures
 from edge_asl.training.augment import augment
+from edge_asl.training.quiet import tf
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]

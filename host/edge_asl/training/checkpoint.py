@@ -49,6 +49,19 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     write_atomically(path, buffer.getvalue())
 
 
+def save_weights(path: Path, weights: Arrays) -> None:
+    """A network's weights in their own order, whole or not at all: HDF5 on a full disk ends in a crash."""
+    buffer = io.BytesIO()
+    np.savez(buffer, *weights)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_weights(path: Path) -> Arrays:
+    """What ``save_weights`` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        return [file[f"arr_{i}"] for i in range(len(file.files))]
+
+
 def load(path: Path) -> Checkpoint | None:
     """The checkpoint at ``path``, or None where none was written yet."""
     if not path.exists():

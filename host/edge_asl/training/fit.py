@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_asl.config import Recipe, Training
@@ -23,6 +21,7 @@ from edge_asl.training.backbone import NO_WEIGHTS, backbone_of, build_network
 from edge_asl.training.batches import Pictures, Source, plain_batches, training_batches
 from edge_asl.training.checkpoint import Checkpoint, Epoch
 from edge_asl.training.prefix import PrefixedSource, cut
+from edge_asl.training.quiet import keras, tf
 
 _EVALUATION_BATCH = 64
 

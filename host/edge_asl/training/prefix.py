@@ -13,14 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from edge_asl.errors import DataError
 from edge_asl.progress import Progress
 from edge_asl.training.backbone import backbone_of
 from edge_asl.training.batches import Floats, Rows, Source
+from edge_asl.training.quiet import keras, tf
 
 _BATCH = 64
 

@@ -1,0 +1,15 @@
+"""TensorFlow and Keras, imported without the pages that their C++ side writes about missing GPUs.
+
+What matters arrives as an exception. Everything here that needs them takes them from this module.
+"""
+
+import os
+
+from edge_asl_device.silence import native_output_silenced
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with native_output_silenced():
+    import keras
+    import tensorflow as tf
+
+__all__ = ["keras", "tf"]
