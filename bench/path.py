@@ -12,7 +12,10 @@ def main() -> None:
     bundle, pictures = OUT / "models" / "path-224", OUT / "pictures-224"
     if not pictures.exists():
         run("edge-asl", "synth", "pictures", pictures, "--signs", "A,B,nothing", "--count", 40, "--size", 224)
-    settings = [f"--set={item}" for item in ("model.alpha=1.0", "model.size=224", "training.epochs=0")]
+    settings = [
+        f"--set={item}"
+        for item in ("model.backbone=mobilenet_v2", "model.alpha=1.0", "model.size=224", "training.epochs=0")
+    ]
     run(
         "edge-asl", "build", "--data", pictures, "--recipe", "demo", "--weights", "none", "--out", bundle,
         "--calibration", OUT / "calibration_data", "--json", *settings,

@@ -68,6 +68,8 @@ class Request(NamedTuple):
     min_accuracy: float | None = None
     """0 to 1."""
     version: str | None = None
+    warnings: tuple[str, ...] = ()
+    """What the report should say of these pictures before the figures."""
 
     @property
     def work(self) -> Path:
@@ -244,7 +246,7 @@ def _quantize(shop: Workshop, trained: str) -> str:
 
 def _evaluate(shop: Workshop, quantized: str) -> tuple[str, Evaluation]:
     """Classify the test part through the device's own classifier, the float network's answers beside it."""
-    digest = digest_of(quantized, "evaluation")
+    digest = digest_of(quantized, "evaluation", shop.request.warnings)
     outputs = [shop.path("evaluation.json"), shop.path("report.html")]
 
     def make() -> None:
@@ -271,7 +273,7 @@ def _evaluate(shop: Workshop, quantized: str) -> tuple[str, Evaluation]:
             facts=_facts(shop),
             mistakes=worst_mistakes(shop.dataset, shop.sample, pictures, answers),
             shares_people=shop.split.shares_people,
-            warnings=_warnings(evaluation),
+            warnings=[*shop.request.warnings, *_warnings(evaluation)],
         )
 
     shop.steps.run("evaluation", digest, outputs, make)

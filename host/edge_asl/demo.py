@@ -21,6 +21,7 @@ PICTURES_PER_SIGN = 300
 SEED = 7
 # Not the people of the training pictures: the film's hand is drawn from another seed.
 FILM_SEED = 1234
+DRAWN = "The hands in these pictures are drawn. The figures show that the parts fit; they say nothing about people."
 
 
 class DemoResult(Struct, frozen=True):
@@ -56,7 +57,9 @@ def demo(folder: Path, word: str, progress: Progress) -> DemoResult:
             write_pictures(
                 pictures, signs, PICTURES_PER_SIGN, seed=SEED, progress=lambda done, total: advance(done, total=total)
             )
-    request = Request(pictures, "demo", load_recipe("demo"), "none", bundle, folder / "calibration_data")
+    request = Request(
+        pictures, "demo", load_recipe("demo"), "none", bundle, folder / "calibration_data", warnings=(DRAWN,)
+    )
     evaluation = build(request, progress)
     if not film.exists():
         with progress.task(f"film of {text}", 0) as advance:

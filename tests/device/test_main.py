@@ -371,3 +371,17 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]):
             main(arguments)
         assert caught.value.code == 0
         assert capsys.readouterr().out.startswith(wanted)
+
+
+def test_a_picture_is_no_film(golden_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = golden_bundle.parent / "pictures" / "A.jpg"
+    assert main(["run", str(golden_bundle), "--source", str(picture), "--headless"]) == 1
+    assert capsys.readouterr().err == (
+        f"edge-asl-device: {picture}: expected a video file, found a picture; use edge-asl-device classify\n"
+    )
+
+
+def test_the_golden_film_is_read(golden_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    film = golden_bundle.parent / "BALLY.mp4"
+    assert main(["run", str(golden_bundle), "--source", str(film), "--headless"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "text: BALLY"

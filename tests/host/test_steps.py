@@ -134,3 +134,21 @@ def test_what_is_said_tells_work_from_none(bench: Workbench, capsys: pytest.Capt
         Steps(bench.folder, Lines()).run("pictures", "d1", [path], lambda: path.write_text("x") and None)
 
     assert capsys.readouterr().err.splitlines() == ["pictures:", "pictures: unchanged"]
+
+
+def test_a_file_that_others_may_change_only_has_to_be_there(bench: Workbench):
+    """compile-edgetpu writes a bundle's manifest anew; that is no reason to write the bundle again."""
+    made, touched = bench.folder / "made", bench.folder / "touched"
+
+    def make() -> None:
+        made.write_text("x")
+        touched.write_text("x")
+
+    def again() -> bool:
+        return Steps(bench.folder, Quiet()).run("bundle", "d1", [made], make, present=[touched])
+
+    assert again()
+    touched.write_text("changed")
+    assert not again()
+    touched.unlink()
+    assert again()

@@ -167,8 +167,10 @@ def write_film(
     frames = film_frames(text, seed=seed, fps=fps, size=size, letters_per_minute=letters_per_minute)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.stem}.{os.getpid()}.new.mp4")
+    beside.touch()  # a folder that may not be written to says so here; OpenCV would blame the encoder
     try:
         _encode(beside, frames, fps, size, round(script[-1].end_s * fps), progress)
+        _check_frames(beside, round(script[-1].end_s * fps))
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         beside.replace(path)
@@ -176,6 +178,15 @@ def write_film(
         beside.unlink(missing_ok=True)
         raise
     return path
+
+
+def _check_frames(path: Path, total: int) -> None:
+    """OpenCV's writer says nothing of a full disk."""
+    film = cv2.VideoCapture(str(path))
+    found = int(film.get(cv2.CAP_PROP_FRAME_COUNT)) if film.isOpened() else 0
+    film.release()
+    if found != total:
+        raise DataError(f"{path}: expected a film of {total} frames, found {found}; free some space")
 
 
 def _encode(
