@@ -379,9 +379,3 @@ def test_a_picture_is_no_film(golden_bundle: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == (
         f"edge-asl-device: {picture}: expected a video file, found a picture; use edge-asl-device classify\n"
     )
-
-
-def test_the_golden_film_is_read(golden_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    film = golden_bundle.parent / "BALLY.mp4"
-    assert main(["run", str(golden_bundle), "--source", str(film), "--headless"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "text: BALLY"
