@@ -5,42 +5,33 @@ Every step records the digest of what it used in the working folder; a second bu
 
 from __future__ import annotations
 
-import importlib.metadata
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl import __version__
-from edge_asl.bundle import check_place, git_commit, package_versions, version_of, work_folder, write_bundle
-from edge_asl.calibration import LIST, check_calibration_place, keep_calibration_pictures
-from edge_asl.config import Recipe, digest_of
-from edge_asl.datasets.packed import PackedPictures, Sample, pack
-from edge_asl.datasets.readers import read_dataset
-from edge_asl.datasets.splits import make_split, read_split, write_split
-from edge_asl.datasets.types import Dataset, Picture, Split
+from edge_asl.bundle import git_commit, package_versions, version_of, write_bundle
+from edge_asl.calibration import LIST, keep_calibration_pictures
+from edge_asl.config import digest_of
+from edge_asl.datasets.packed import pack
+from edge_asl.datasets.types import Picture
 from edge_asl.edgetpu import EDGETPU_MODEL
-from edge_asl.errors import AccuracyError, DataError, TrainingError
+from edge_asl.errors import AccuracyError
 from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions, to_manifest_metrics
 from edge_asl.evaluation.run import classify_all, describe_split, worst_mistakes
 from edge_asl.inspect import inspect_model
 from edge_asl.progress import Progress
 from edge_asl.runtimes import check_model
-from edge_asl.steps import Steps
 from edge_asl.tflite_metadata import embed_labels
+from edge_asl.workshop import Request, Workshop, open_workshop
 from edge_asl_device.contract.manifest import (
     FORMAT_VERSION,
     LABELS,
     MANIFEST,
     MODEL,
-    VERSION,
-    Crop,
-    Input,
     Manifest,
     Output,
     Provenance,
@@ -52,64 +43,13 @@ FEW_PICTURES = 100
 LOST_POINTS = 1.0
 
 
-class Request(NamedTuple):
-    """What the user asked for."""
-
-    data: Path
-    recipe_name: str
-    recipe: Recipe
-    weights: str
-    """``imagenet``, ``none`` or a file."""
-    out: Path
-    calibration: Path
-    """Folder below which the calibration pictures are kept, by bundle name."""
-    split_file: Path | None = None
-    """A split made before, instead of one made by the recipe."""
-    min_accuracy: float | None = None
-    """0 to 1."""
-    version: str | None = None
-    warnings: tuple[str, ...] = ()
-    """What the report should say of these pictures before the figures."""
-
-    @property
-    def work(self) -> Path:
-        """Where the steps keep what they made."""
-        return work_folder(self.out)
-
-
-class Workshop(NamedTuple):
-    """What all steps share."""
-
-    request: Request
-    dataset: Dataset
-    split: Split
-    sample: Sample
-    steps: Steps
-    progress: Progress
-    base_digest: str
-    """Of the data, the split and the picture size."""
-
-    def path(self, name: str) -> Path:
-        """A file of the working folder."""
-        return self.request.work / name
-
-    def packed(self) -> PackedPictures:
-        """The unpacked pictures."""
-        return PackedPictures(self.path("pictures.u8"), self.dataset, self.sample.spec)
-
-    def pictures(self, part: str) -> list[Picture]:
-        """The pictures of ``train``, ``validation`` or ``test``."""
-        wanted = set(self.split.parts[part])
-        return [picture for picture in self.dataset.pictures if picture.path in wanted]
-
-
 def build(request: Request, progress: Progress) -> Evaluation:
     """Turn a folder of pictures into a bundle; returns what was measured on its test part.
 
     Raises:
         EdgeAslError: anything a user can mend; the bundle at ``request.out`` is then as it was.
     """
-    shop = _open(request, progress)
+    shop = open_workshop(request, progress)
     _pack(shop)
     trained = _train(shop)
     quantized = _quantize(shop, trained)
@@ -121,48 +61,6 @@ def build(request: Request, progress: Progress) -> Evaluation:
         )
     _bundle(shop, evaluated, evaluation)
     return evaluation
-
-
-def _open(request: Request, progress: Progress) -> Workshop:
-    """Read the data and fix the split: made once, written down, made anew only when data or recipe change."""
-    recipe = request.recipe
-    _check_request(request)
-    request.work.mkdir(parents=True, exist_ok=True)
-    dataset = read_dataset(
-        request.data,
-        recipe.data.layout,
-        signer_pattern=recipe.data.signer_pattern,
-        cache=request.work / "hashes.json",
-    )
-    progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} classes in {request.data}")
-    spec = Input(recipe.model.size, recipe.model.size, Crop.CENTRE_SQUARE, recipe.model.resize)
-    sample = Sample(spec, recipe.data.margin)
-    steps = Steps(request.work, progress)
-    split_path = request.work / "split.json"
-    settings = digest_of(
-        dataset.digest, recipe.data, recipe.training.seed, request.split_file and sha256_of(request.split_file)
-    )
-    steps.run("split", settings, [split_path], lambda: write_split(split_path, _split(request, dataset)))
-    split = read_split(split_path, dataset)
-    progress.say(f"  {describe_split(split, dataset)}")
-    packages = [importlib.metadata.version(name) for name in ("opencv-python-headless", "tensorflow", "keras")]
-    base = digest_of(__version__, packages, dataset.digest, split.parts, sample.spec, sample.margin)
-    return Workshop(request, dataset, split, sample, steps, progress, base)
-
-
-def _split(request: Request, dataset: Dataset) -> Split:
-    if request.split_file is not None:
-        return read_split(request.split_file, dataset)
-    how = request.recipe.data
-    return make_split(
-        dataset,
-        by=how.split,
-        seed=request.recipe.training.seed,
-        validation=how.validation,
-        test=how.test,
-        counts=how.counts,
-        allow_shared_people=how.allow_shared_people,
-    )
 
 
 def _pack(shop: Workshop) -> None:
@@ -204,7 +102,7 @@ def _train(shop: Workshop) -> str:
             network, history = train(job, shop.progress)
             save_weights(outputs[0], network.get_weights())
             write_atomically(outputs[1], msgspec.json.format(msgspec.json.encode(history), indent=1))
-            np.save(outputs[2], predict(network, job.pictures, packed.rows_of(shop.split.parts["test"])))
+            np.save(outputs[2], predict(network, job.pictures, packed.rows_of(shop.split.parts[shop.judged])))
         checkpoint.unlink(missing_ok=True)
 
     shop.steps.run("training", digest, outputs, make)
@@ -254,7 +152,7 @@ def _evaluate(shop: Workshop, quantized: str) -> tuple[str, Evaluation]:
 
         draft = shop.path("draft")
         write_bundle(draft, _manifest(shop, None), {MODEL: shop.path(MODEL).read_bytes()})
-        pictures = shop.pictures("test")
+        pictures = shop.pictures(shop.judged)
         answers = classify_all(draft, shop.dataset, shop.sample, pictures, shop.progress)
         evaluation = evaluate_predictions(
             labels=shop.dataset.labels,
@@ -262,7 +160,7 @@ def _evaluate(shop: Workshop, quantized: str) -> tuple[str, Evaluation]:
             probabilities_int8=answers.probabilities,
             probabilities_float=_float_answers(shop, pictures),
             signers=[picture.signer for picture in pictures],
-            split=f"test by {shop.split.how}",
+            split=f"{shop.judged} by {shop.split.how}",
             invoke_ms=answers.milliseconds,
         )
         write_atomically(outputs[0], msgspec.json.encode(evaluation))
@@ -273,16 +171,18 @@ def _evaluate(shop: Workshop, quantized: str) -> tuple[str, Evaluation]:
             facts=_facts(shop),
             mistakes=worst_mistakes(shop.dataset, shop.sample, pictures, answers),
             shares_people=shop.split.shares_people,
-            warnings=[*shop.request.warnings, *_warnings(evaluation)],
+            warnings=[*shop.request.warnings, *_warnings(shop, evaluation)],
         )
 
     shop.steps.run("evaluation", digest, outputs, make)
     return digest, msgspec.json.decode(outputs[0].read_bytes(), type=Evaluation)
 
 
-def _warnings(evaluation: Evaluation) -> list[str]:
+def _warnings(shop: Workshop, evaluation: Evaluation) -> list[str]:
     """What a reader of the report should know before the figures."""
     said = []
+    if shop.judged != "test":
+        said.append("No pictures were kept for a test. These chose the best epoch: the figures flatter the model.")
     if evaluation.pictures < FEW_PICTURES:
         said.append(
             f"Only {evaluation.pictures} pictures were left for this test; each one that is wrong weighs "
@@ -298,7 +198,7 @@ def _warnings(evaluation: Evaluation) -> list[str]:
 
 def _float_answers(shop: Workshop, pictures: Sequence[Picture]) -> NDArray[np.float32]:
     """The float network's probabilities in the order of ``pictures``; they were saved in the split's order."""
-    row = {path: i for i, path in enumerate(shop.split.parts["test"])}
+    row = {path: i for i, path in enumerate(shop.split.parts[shop.judged])}
     found: NDArray[np.float32] = np.load(shop.path("float-test.npy"))
     return found[[row[picture.path] for picture in pictures]]
 
@@ -366,18 +266,3 @@ def _facts(shop: Workshop) -> dict[str, str]:
         "data": f"{shop.dataset.digest[:16]}…",
         **package_versions(),
     }
-
-
-def _check_request(request: Request) -> None:
-    """Before the data are read and the network trained, not after."""
-    if not request.data.exists():
-        raise DataError(f"{request.data}: expected a folder of pictures, found nothing; check the path")
-    check_place(request.out)
-    if request.version is not None and not re.fullmatch(VERSION, request.version):
-        raise DataError(
-            f"version: expected dotted numbers, 1.2 say, found {request.version!r}; choose another --version"
-        )
-    check_calibration_place(request.calibration / request.out.name)
-    weights = request.weights
-    if weights not in ("imagenet", "none") and not Path(weights).is_file():
-        raise TrainingError(f"{weights}: expected imagenet, none or a weights file, found nothing there")

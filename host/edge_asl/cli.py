@@ -132,10 +132,10 @@ def build(
 
     Killed at any moment, the same command goes on where it was; a second run does only what changed.
     """
-    from edge_asl.build import Request
     from edge_asl.build import build as run
     from edge_asl.config import load_recipe
     from edge_asl.progress import console
+    from edge_asl.workshop import Request
 
     loaded = load_recipe(recipe, settings or ())
     target = out or Path("models") / Path(recipe).stem

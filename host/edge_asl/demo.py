@@ -9,12 +9,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from edge_asl.build import Request, build
+from edge_asl.build import build
 from edge_asl.config import load_recipe
 from edge_asl.datasets.synthetic import LETTERS, write_film, write_pictures
 from edge_asl.datasets.synthetic.film import normalise
 from edge_asl.errors import DataError
 from edge_asl.progress import Progress
+from edge_asl.workshop import Request
 from edge_asl_device.errors import EdgeAslError
 
 PICTURES_PER_SIGN = 300

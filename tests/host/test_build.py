@@ -223,3 +223,21 @@ def test_the_evaluation_saw_what_the_device_program_says(built: Built):
         assert by_label == dict(zip(SIGNS, probabilities.tolist(), strict=True))
     right = sum(line["predictions"][0]["label"] == p.label for line, p in zip(said, pictures, strict=True))
     assert right / len(pictures) == metrics(built)["accuracy"]
+
+
+def test_without_a_test_part_the_validation_part_is_measured_and_the_report_says_so(drawn: Path, tmp_path: Path):
+    """The tutorials' 30 and 5 pictures a class keep nothing for a test."""
+    counts = {"data.split": "counts", "data.counts": "[16, 4, 0]", "data.allow_shared_people": "true"}
+    run = edge_asl(*build_arguments(drawn, tmp_path, **counts, **{"training.epochs": "1"}), "--json")
+
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert (found["split"], found["pictures"]) == ("validation by counts", 4 * len(SIGNS))
+    assert "the figures flatter the model" in (tmp_path / "models" / "tiny" / "report.html").read_text()
+
+
+def test_a_build_without_validation_is_refused_before_training(drawn: Path, tmp_path: Path):
+    run = edge_asl(*build_arguments(drawn, tmp_path, **{"data.validation": "0.0"}))
+
+    assert run.returncode == 1
+    assert "expected pictures for validation, found none by signer; change data.validation" in run.stderr
