@@ -140,11 +140,12 @@ def _epochs(
         history, best = state.history, state.best
         progress.say(f"  going on after epoch {len(history)} of {how.epochs}")
     writer = tf.summary.create_file_writer(str(job.logs))
+    judge = predictor(stage.averaged)
     while len(history) < how.epochs and not _out_of_patience(history, how.patience):
         started = time.monotonic()
         number = len(history) + 1
         fitted = _run_epoch(step, stage.source, job, number, progress)
-        judged = evaluate_network(stage.averaged, stage.source, job.validation)
+        judged = evaluate(judge, stage.source, job.validation)
         entry = Epoch(number, *fitted, *judged, round(time.monotonic() - started, 2))
         if entry.validation_loss <= min((e.validation_loss for e in history), default=np.inf):
             best = averaged.get_weights()
@@ -159,10 +160,10 @@ def _epochs(
     return history
 
 
-def evaluate_network(network: keras.Model, source: Source, rows: NDArray[np.int64]) -> tuple[float, float]:
-    """Cross-entropy in nats and accuracy, 0 to 1, of the float network on ``rows``."""
+def evaluate(run: Any, source: Source, rows: NDArray[np.int64]) -> tuple[float, float]:
+    """Cross-entropy in nats and accuracy, 0 to 1, of a ``predictor`` on ``rows``."""
     source.prepare(rows, None)
-    probabilities = predict(network, source, rows)
+    probabilities = _predict(run, source, rows)
     of_truth = probabilities[np.arange(len(rows)), source.classes[rows]]
     right = probabilities.argmax(axis=1) == source.classes[rows]
     return float(-np.log(np.maximum(of_truth, 1e-7)).mean()), float(right.mean())
@@ -170,9 +171,17 @@ def evaluate_network(network: keras.Model, source: Source, rows: NDArray[np.int6
 
 def predict(network: keras.Model, source: Source, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Float32 (len(rows), classes): the float network's probabilities."""
-    run = tf.function(lambda pictures: network(pictures, training=False))
+    return _predict(predictor(network), source, rows)
+
+
+def predictor(network: keras.Model) -> Any:
+    """The network's inference as one graph, traced once: (batch, H, W, C) → softmax (batch, classes)."""
+    return tf.function(lambda inputs: network(inputs, training=False), reduce_retracing=True)
+
+
+def _predict(run: Any, source: Source, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     batches = plain_batches(source, rows, _EVALUATION_BATCH)
-    return np.concatenate([run(pictures).numpy() for pictures, _ in batches])
+    return np.concatenate([run(inputs).numpy() for inputs, _ in batches])
 
 
 def _cached_features(

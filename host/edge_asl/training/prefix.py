@@ -63,6 +63,7 @@ class PrefixedSource:
         self._run = tf.function(lambda inputs: prefix(inputs, training=False), reduce_retracing=True)
         self.shape: tuple[int, ...] = tuple(prefix.output_shape[1:])
         self.classes = source.classes
+        self._orders: dict[str, Rows] = {}
 
     def plain(self, rows: Rows) -> Floats:
         """Float32 (len(rows), h, w, c)."""
@@ -84,6 +85,7 @@ class PrefixedSource:
         path = self._folder / f"{name}.f16"
         if path.exists():
             return
+        rows = np.sort(rows)  # so that a row's place is found by bisection
         needed = len(rows) * 2 * math.prod(self.shape)
         if (free := shutil.disk_usage(self._folder).free) < needed + 50_000_000:
             raise DataError(
@@ -95,11 +97,10 @@ class PrefixedSource:
                 chosen = rows[start : start + _BATCH]
                 file.write(self._run(read(chosen)).numpy().astype(np.float16).data)
                 advance(start + len(chosen))
-        np.save(self._folder / f"{name}.npy", rows)
+        self._orders[name] = rows
 
     def _read(self, name: str, rows: Rows) -> Floats:
-        order = np.load(self._folder / f"{name}.npy")
-        places = np.searchsorted(order, rows)
+        places = np.searchsorted(self._orders[name], rows)
         features = np.empty((len(rows), *self.shape), np.float16)
         with (self._folder / f"{name}.f16").open("rb", buffering=0) as file:
             for feature, place in zip(features, places, strict=True):
