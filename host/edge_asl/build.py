@@ -38,6 +38,9 @@ from edge_asl_device.contract.manifest import (
 )
 from edge_asl_device.files import sha256_of, write_atomically
 
+METRICS = "metrics.json"
+REPORT = "report.html"
+
 # Below and above these the report warns.
 FEW_PICTURES = 100
 LOST_POINTS = 1.0
@@ -145,10 +148,10 @@ def _quantize(shop: Workshop, trained: str) -> str:
 def _evaluate(shop: Workshop, quantized: str) -> tuple[str, Evaluation]:
     """Classify the test part through the device's own classifier, the float network's answers beside it."""
     digest = digest_of(quantized, "evaluation", shop.request.warnings)
-    outputs = [shop.path("evaluation.json"), shop.path("report.html")]
+    outputs = [shop.path(METRICS), shop.path(REPORT)]
 
     def make() -> None:
-        from edge_asl.evaluation.report import write_report
+        from edge_asl.evaluation.report import write_metrics, write_report
 
         draft = shop.path("draft")
         write_bundle(draft, _manifest(shop, None), {MODEL: shop.path(MODEL).read_bytes()})
@@ -163,7 +166,7 @@ def _evaluate(shop: Workshop, quantized: str) -> tuple[str, Evaluation]:
             split=f"{shop.judged} by {shop.split.how}",
             invoke_ms=answers.milliseconds,
         )
-        write_atomically(outputs[0], msgspec.json.encode(evaluation))
+        write_metrics(outputs[0], evaluation)
         write_report(
             outputs[1],
             evaluation,
@@ -206,13 +209,12 @@ def _float_answers(shop: Workshop, pictures: Sequence[Picture]) -> NDArray[np.fl
 def _bundle(shop: Workshop, evaluated: str, evaluation: Evaluation) -> None:
     request = shop.request
     digest = digest_of(evaluated, request.recipe, request.recipe_name, request.version, request.out.name)
-    contents = {MODEL: MODEL, "report.html": "report.html", "metrics.json": "evaluation.json"}
+    contents = (MODEL, METRICS, REPORT)
 
     def make() -> None:
-        files = {name: shop.path(source).read_bytes() for name, source in contents.items()}
+        files = {name: shop.path(name).read_bytes() for name in contents}
         if (request.out / EDGETPU_MODEL).exists():
             shop.progress.say(f"  {EDGETPU_MODEL} belonged to the old model: run edge-asl compile-edgetpu again")
-        files["metrics.json"] = msgspec.json.format(files["metrics.json"], indent=2)
         write_bundle(request.out, _manifest(shop, evaluation), files)
 
     written = [request.out / name for name in (LABELS, *contents)]

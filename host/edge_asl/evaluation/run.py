@@ -18,12 +18,11 @@ from edge_asl.datasets.splits import read_split
 from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.errors import DataError
 from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions
-from edge_asl.evaluation.report import Mistake, write_report
+from edge_asl.evaluation.report import MOST_MISTAKES, Mistake, write_report
 from edge_asl.progress import Progress
 from edge_asl_device.classifier import Classifier
 from edge_asl_device.contract.manifest import Bundle, read_bundle
 
-THUMBNAILS = 24
 MARGIN = Data().margin
 
 
@@ -65,7 +64,7 @@ def worst_mistakes(dataset: Dataset, sample: Sample, pictures: Sequence[Picture]
     """The wrong answers, the surest first, with the crop that the model saw."""
     best = answers.probabilities.argmax(axis=1)
     sure = answers.probabilities.max(axis=1)
-    wrong = sorted(np.flatnonzero(best != answers.truth), key=lambda i: -sure[i])[:THUMBNAILS]
+    wrong = sorted(np.flatnonzero(best != answers.truth), key=lambda i: -sure[i])[:MOST_MISTAKES]
     return [
         Mistake(
             pictures[i].path,

@@ -122,8 +122,9 @@ def _stage(network: keras.Model, averaged: keras.Model, job: Job, scratch: Path,
     how = job.recipe.training
     if how.layers == "all" or not how.variants:
         return Stage(job.pictures, network, averaged)
-    source = PrefixedSource(job.pictures, cut(network, how.layers).prefix, scratch, how.variants, progress)
-    return Stage(source, cut(network, how.layers).tail, cut(averaged, how.layers).tail)
+    prefix, tail = cut(network, how.layers)
+    source = PrefixedSource(job.pictures, prefix, scratch, how.variants, progress)
+    return Stage(source, tail, cut(averaged, how.layers).tail)
 
 
 def _epochs(
@@ -191,7 +192,7 @@ def _cached_features(
         found: NDArray[np.float32] = np.load(job.features)
         return found
     pooled = keras.Model(network.inputs, network.get_layer("pool").output)
-    run = tf.function(lambda pictures: pooled(pictures, training=False))
+    run = predictor(pooled)
     parts: list[NDArray[np.float32]] = []
     with progress.task("features", len(rows)) as advance:
         for pictures, _ in plain_batches(job.pictures, rows, _EVALUATION_BATCH):
