@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_asl_device.contract.decode import Prediction, probabilities, top
 from edge_asl_device.contract.manifest import Bundle, read_bundle
 from edge_asl_device.contract.preprocess import preprocess
-from edge_asl_device.engine import TfliteEngine
+from edge_asl_device.engine import PROCESSOR, TfliteEngine
 
 
 class Classifier:
@@ -26,15 +26,15 @@ class Classifier:
         RuntimeMissing: no TensorFlow Lite runtime, or it refuses the model.
     """
 
-    def __init__(self, bundle: Bundle, runtime: str = "auto", threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, runtime: str = "auto", threads: int = 1, accelerator: str = PROCESSOR) -> None:
         self.bundle = bundle
         self.labels = bundle.labels
-        self.engine = TfliteEngine(bundle, runtime, threads)
+        self.engine = TfliteEngine(bundle, runtime, threads, accelerator)
 
     @classmethod
-    def open(cls, folder: Path, runtime: str = "auto", threads: int = 1) -> Self:
+    def open(cls, folder: Path, runtime: str = "auto", threads: int = 1, accelerator: str = PROCESSOR) -> Self:
         """Read the bundle in ``folder`` and make it ready."""
-        return cls(read_bundle(folder), runtime, threads)
+        return cls(read_bundle(folder), runtime, threads, accelerator)
 
     def probabilities(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """RGB uint8 (h, w, 3) to float32 (classes,), 0 to 255/256, in the order of ``labels``."""

@@ -6,7 +6,6 @@ Both offer the same ``Interpreter``; two entries in a dictionary select.
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -14,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl_device.contract.manifest import (
+    EDGETPU_MODEL,
     INPUT_SCALE,
     INPUT_ZERO_POINT,
+    MODEL,
     OUTPUT_SCALE,
     OUTPUT_ZERO_POINT,
     Bundle,
@@ -46,22 +47,29 @@ class Engine(Protocol):
         ...
 
 
+PROCESSOR, EDGETPU = "processor", "edgetpu"
+EDGETPU_LIBRARY = "libedgetpu.so.1"
+
+
 class TfliteEngine:
-    """A bundle's ``model.tflite`` in a TensorFlow Lite runtime; a context manager.
+    """A bundle's model in a TensorFlow Lite runtime; a context manager.
 
     Args:
         bundle: a bundle that ``read_bundle`` has checked.
         runtime: ``litert``, ``tflite``, or ``auto`` for the first of these that is installed.
         threads: processor threads for one inference. On busy cores more is slower.
+        accelerator: ``processor`` runs ``model.tflite``; ``edgetpu`` runs ``model_edgetpu.tflite`` on a Coral. A
+            libedgetpu that does not fit the runtime crashes the process: ask ``coral.choose`` first.
 
     Raises:
-        RuntimeMissing: no such runtime, or it refuses the model's operators.
+        RuntimeMissing: no such runtime, or it refuses the model's operators or the accelerator's library.
         BundleError: the model's tensors are not what the manifest says.
     """
 
-    def __init__(self, bundle: Bundle, runtime: str = "auto", threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, runtime: str = "auto", threads: int = 1, accelerator: str = PROCESSOR) -> None:
         self.runtime, interpreter_class = load_runtime(runtime)
-        self.interpreter: Any = _interpreter(interpreter_class, bundle.model, self.runtime, threads)
+        self.accelerator = accelerator
+        self.interpreter: Any = _interpreter(interpreter_class, bundle, self.runtime, threads, accelerator)
         self._input, self._output = _checked_tensors(self.interpreter, bundle)
 
     def invoke(self, tensor: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -102,18 +110,28 @@ def load_runtime(name: str = "auto") -> tuple[str, Any]:
     )
 
 
-def _interpreter(interpreter_class: Any, model: Path, runtime: str, threads: int) -> Any:
+def _interpreter(interpreter_class: Any, bundle: Bundle, runtime: str, threads: int, accelerator: str) -> Any:
+    model = EDGETPU_MODEL if accelerator == EDGETPU else MODEL
+    # From memory, not from the path: a file that is mapped and then truncated kills the process with SIGBUS.
+    content = bundle.content(model)
     try:
         with native_output_silenced():  # "INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
-            interpreter = interpreter_class(model_path=str(model), num_threads=threads)
+            delegates = [_edgetpu_delegate(runtime)] if accelerator == EDGETPU else None
+            interpreter = interpreter_class(
+                model_content=content, num_threads=threads, experimental_delegates=delegates
+            )
             interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, OSError) as error:
         reason = " ".join(str(error).split())
         raise RuntimeMissing(
-            f"{model}: expected a model that {RUNTIMES[runtime].distribution} can run, found: {reason}; "
-            "update the runtime, or build the bundle for this one"
+            f"{bundle.folder / model}: expected a model that {RUNTIMES[runtime].distribution} can run, "
+            f"found: {reason}; update the runtime, or build the bundle for this one"
         ) from error
     return interpreter
+
+
+def _edgetpu_delegate(runtime: str) -> Any:
+    return importlib.import_module(RUNTIMES[runtime].module).load_delegate(EDGETPU_LIBRARY)
 
 
 def _checked_tensors(interpreter: Any, bundle: Bundle) -> tuple[int, int]:

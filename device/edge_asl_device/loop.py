@@ -1,15 +1,127 @@
-"""The loop: frame → classify → transcribe."""
+"""The loop: newest frame → square → preprocess → invoke → transcriber → publish."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
 
-from edge_asl_device.camera import Camera
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl_device.camera import Camera, Frame
+from edge_asl_device.camera.keeper import CameraStatus
 from edge_asl_device.classifier import Classifier
+from edge_asl_device.contract.decode import probabilities
+from edge_asl_device.contract.manifest import Decoder
+from edge_asl_device.contract.preprocess import preprocess
 from edge_asl_device.transcriber import State, Transcriber
 
+WAIT_S = 0.1
+"""How long the loop waits for a frame before it looks after everything else."""
 
-def read_signs(camera: Camera, classifier: Classifier, transcriber: Transcriber) -> Iterator[tuple[float, State]]:
-    """(frame time in seconds, what a screen shows) for every frame until the camera ends."""
+Observe = Callable[[str, float], None]
+"""(stage, seconds): fills the histograms."""
+
+
+class Feed(Protocol):
+    """Where the loop's frames come from."""
+
+    status: CameraStatus
+
+    @property
+    def brightness(self) -> float | None:
+        """Mean of the last frame, 0 to 255."""
+        ...
+
+    def next(self, timeout_s: float) -> Frame | None:
+        """The newest frame, or None when there is none within the time."""
+        ...
+
+
+class Consumer(Protocol):
+    """What is done with frames: reading signs, or storing pictures."""
+
+    def frame(self, frame: Frame, feed: Feed) -> None:
+        """Take in one frame; its memory is only lent."""
+        ...
+
+    def no_frame(self, feed: Feed) -> None:
+        """Nothing came for ``WAIT_S``."""
+        ...
+
+
+class Reading(NamedTuple):
+    """What one frame was read as."""
+
+    state: State
+    best: str
+    """The most probable label of this very frame."""
+
+
+class Reader:
+    """A classifier and the transcriber of its stream, each stage timed.
+
+    Args:
+        classifier: ready and warm.
+        decoder: when a stream of predictions becomes text.
+        observe: told how long each stage took.
+    """
+
+    def __init__(self, classifier: Classifier, decoder: Decoder, observe: Observe) -> None:
+        self.classifier = classifier
+        self.transcriber = Transcriber(classifier.labels, decoder)
+        self._observe = observe
+
+    def read(self, frame: Frame) -> Reading:
+        """Name the sign in a frame and let it become text when it was held."""
+        started = time.perf_counter()
+        tensor = preprocess(frame.picture, self.classifier.bundle.manifest.input)
+        prepared = time.perf_counter()
+        predicted = probabilities(self.classifier.engine.invoke(tensor))
+        invoked = time.perf_counter()
+        state = self._transcribe(frame, predicted)
+        self._observe("preprocess", prepared - started)
+        self._observe("invoke", invoked - prepared)
+        self._observe("transcribe", time.perf_counter() - invoked)
+        return Reading(state, self.classifier.labels[int(predicted.argmax())])
+
+    def _transcribe(self, frame: Frame, predicted: NDArray[np.float32]) -> State:
+        return self.transcriber.feed(frame.time_s, predicted)
+
+
+def run_loop(
+    feed: Feed,
+    consumer: Consumer,
+    stop: threading.Event,
+    *,
+    between: Callable[[], None],
+    max_fps: float | None = None,
+) -> None:
+    """Until ``stop`` is set: take the newest frame, hand it on, look after everything else.
+
+    Args:
+        feed: where frames come from.
+        consumer: what is done with them.
+        stop: ends the loop within ``WAIT_S``.
+        between: called between two frames: buttons, a new bundle, the watchdog.
+        max_fps: at most so many frames a second; the others are never looked at.
+    """
+    period_s = 1 / max_fps if max_fps else 0.0
+    while not stop.is_set():
+        started = time.monotonic()
+        between()
+        frame = feed.next(WAIT_S)
+        if frame is None:
+            consumer.no_frame(feed)
+            continue
+        consumer.frame(frame, feed)
+        if (left_s := started + period_s - time.monotonic()) > 0:
+            stop.wait(left_s)
+
+
+def read_signs(camera: Camera, reader: Reader) -> Iterator[tuple[float, State]]:
+    """(frame time in seconds, what a screen shows) for every frame until the camera ends: no frame is left out."""
     for frame in camera.frames():
-        yield frame.time_s, transcriber.feed(frame.time_s, classifier.probabilities(frame.picture))
+        yield frame.time_s, reader.read(frame).state

@@ -9,9 +9,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from edge_asl_device import __version__
 from edge_asl_device.errors import EdgeAslError
+
+MIN_TOKEN = 16
+"""Characters of a token; shorter ones can be tried out."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,13 +60,68 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("bundle", type=Path, nargs="?", help="a bundle to run once with every runtime found")
     doctor.add_argument("--json", action="store_true", help="one JSON object")
 
-    run = _add(commands, "run", "read signs from a film until it ends", _run)
-    run.add_argument("bundle", type=Path, help="folder that edge-asl build wrote")
-    run.add_argument("--source", type=Path, required=True, metavar="FILM", help="a video file")
-    run.add_argument("--headless", action="store_true", help="no screen: letters and text on standard output")
+    run = _add(commands, "run", "read signs from a camera, show them on a page and say them", _run)
+    run.add_argument("bundle", type=Path, nargs="?", help="folder that edge-asl build wrote")
+    _add_camera(run)
+    run.add_argument("--fast", action="store_true", help="with --headless: every frame, as fast as it can be decoded")
+    run.add_argument("--headless", action="store_true", help="no page: letters and text on standard output")
+    run.add_argument("--demo", type=Path, metavar="FOLDER", help="what edge-asl demo made: its bundle, its film")
+    _add_page(run)
+    run.add_argument("--mute", action="store_true", help="say nothing until the page's button is pressed")
+    run.add_argument(
+        "--clear-after",
+        type=_number,
+        default=60.0,
+        metavar="S",
+        help="seconds without a sign before the text makes room for the next visitor; 0: never (default: 60)",
+    )
+    run.add_argument(
+        "--decoder",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="override when a letter is taken: hold_s=0.5, accept_probability=0.8, ...",
+    )
     _add_runtime(run)
-    run.add_argument("--json", action="store_true", help="one JSON object for each letter, one for the text")
+    run.add_argument("--json", action="store_true", help="JSON: log lines; with --headless each letter and the text")
+
+    capture = _add(commands, "capture", "store pictures of signs for training, with a banner on the page", _capture)
+    capture.add_argument("bundle", type=Path, help="the bundle whose square and page are used")
+    capture.add_argument("folder", type=Path, help="where the pictures go, a folder per sign, with signers.csv")
+    capture.add_argument("--person", required=True, help="who shows the signs: a name or a number")
+    capture.add_argument("--session", help="room, day or lamp (default: now)")
+    capture.add_argument("--labels", metavar="A,B,C", help="which signs, in this order (default: the bundle's)")
+    capture.add_argument("--count", type=_positive, default=40, metavar="N", help="pictures of each (default: 40)")
+    capture.add_argument("--every", type=_number, default=0.3, metavar="S", help="seconds between two (default: 0.3)")
+    capture.add_argument("--ready", type=_number, default=3.0, metavar="S", help="seconds to form a sign (default: 3)")
+    _add_camera(capture)
+    _add_page(capture)
+    _add_runtime(capture)
+    capture.add_argument("--json", action="store_true", help="JSON log lines, one JSON object at the end")
     return top
+
+
+def _add_camera(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--source",
+        default="auto",
+        metavar="SOURCE",
+        help="auto, picamera2[:N], v4l2[:/dev/videoN], a video file, a folder of pictures, or rehearsal:FOLDER "
+        "(default: auto)",
+    )
+    command.add_argument("--loop", action="store_true", help="a video file or a folder starts again at its end")
+    command.add_argument("--max-fps", type=_number, metavar="N", help="look at no more frames a second than N")
+
+
+def _add_page(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--host", default="127.0.0.1", help="address to serve the page on (default: 127.0.0.1); others need a token"
+    )
+    command.add_argument("--port", type=_port, default=8080, help="port of the page; 0: any free one (default: 8080)")
+    command.add_argument("--token-file", type=Path, metavar="FILE", help="file with the token that browsers must bring")
+    command.add_argument("--language", choices=("en", "de"), default="en", help="of the page (default: en)")
+    command.add_argument("--no-mirror", action="store_true", help="show the picture as the camera sees it")
 
 
 def _positive(text: str) -> int:
@@ -72,8 +131,32 @@ def _positive(text: str) -> int:
     return number
 
 
+def _number(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < 1e6:
+        raise ValueError
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise ValueError
+    return number
+
+
+def _setting(text: str) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError
+    return name, float(value)
+
+
 # argparse names the type in its message: "invalid number from 1 value: '0'".
 _positive.__name__ = "number from 1"
+_number.__name__ = "number from 0"
+_port.__name__ = "port number"
+_setting.__name__ = "NAME=VALUE"
 
 
 def _add(commands: argparse._SubParsersAction, name: str, does: str, command: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]
@@ -148,27 +231,128 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from edge_asl_device.camera.film import Film
-    from edge_asl_device.classifier import Classifier
-    from edge_asl_device.loop import read_signs
-    from edge_asl_device.transcriber import Transcriber
+    if options.demo is not None:
+        options.bundle, options.source = _demo_of(options.demo)
+        options.loop, options.clear_after = True, min(options.clear_after, 3.0)
+    if options.bundle is None:
+        raise EdgeAslError("bundle: expected the folder that edge-asl build wrote, found none; name it")
+    if options.headless:
+        return _run_headless(options)
+    if options.fast:
+        raise EdgeAslError("--fast: expected --headless beside it, found none; a page shows a film in its own time")
+    return _serve_reading(options)
 
-    with (
-        Classifier.open(options.bundle, options.runtime, options.threads) as classifier,
-        Film(options.source) as film,
+
+def _run_headless(options: argparse.Namespace) -> int:
+    from edge_asl_device.camera.source import parse_source
+    from edge_asl_device.headless import read_source
+
+    text = ""
+    source = parse_source(options.source)
+    for time_s, state in read_source(
+        options.bundle,
+        source,
+        fast=options.fast,
+        loop=options.loop,
+        decoder=dict(options.decoder),
+        runtime=options.runtime,
+        threads=options.threads,
     ):
-        transcriber = Transcriber(classifier.labels, classifier.bundle.manifest.decoder)
-        for time_s, state in read_signs(film, classifier, transcriber):
-            if state.accepted is None:
-                continue
-            if options.json:
-                letter = {"time_s": round(time_s, 3), "label": state.accepted, "probability": state.probability}
-                _print_json({**letter, "text": state.text})
-            else:
-                _print(f"{time_s:7.2f} s  {state.accepted:<8} {state.probability:.2f}  {state.text}")
-        text = transcriber.text.strip()
-        _print(json.dumps({"text": text}) if options.json else f"text: {text}")
+        text = state.text.strip()
+        if state.accepted is None:
+            continue
+        if options.json:
+            letter = {"time_s": round(time_s, 3), "label": state.accepted, "probability": state.probability}
+            _print_json({**letter, "text": state.text})
+        else:
+            _print(f"{time_s:7.2f} s  {state.accepted:<8} {state.probability:.2f}  {state.text}")
+        sys.stdout.flush()
+    _print(json.dumps({"text": text}) if options.json else f"text: {text}")
     return 0
+
+
+def _serve_reading(options: argparse.Namespace) -> int:
+    from edge_asl_device.service import Service
+
+    clear_after_s = options.clear_after or None
+    settings = _settings(options, muted=options.mute, decoder=dict(options.decoder), clear_after_s=clear_after_s)
+    return Service(settings).run()
+
+
+def _capture(options: argparse.Namespace) -> int:
+    from edge_asl_device.collect import Collection
+    from edge_asl_device.contract.manifest import read_bundle
+    from edge_asl_device.service import Service
+
+    labels = options.labels.split(",") if options.labels else read_bundle(options.bundle).labels
+    collection = Collection(
+        folder=options.folder,
+        person=options.person,
+        session=options.session or time.strftime("%Y%m%dT%H%M%S", time.gmtime()),
+        labels=tuple(label.strip() for label in labels if label.strip()),
+        count=options.count,
+        every_s=options.every,
+        ready_s=options.ready,
+    )
+    service = Service(_settings(options, collection=collection))
+    status = service.run()
+    stored, wanted = service.stored, len(collection.labels) * collection.count
+    if options.json:
+        _print_json({"folder": str(options.folder), "stored": stored, "wanted": wanted})
+    else:
+        _print(f"{stored} of {wanted} pictures in {options.folder}; edge-asl data check {options.folder}")
+    return status if stored == wanted else 1
+
+
+def _settings(options: argparse.Namespace, **more: Any) -> Any:
+    from edge_asl_device.camera.source import check_source, parse_source
+    from edge_asl_device.logs import start_logging
+    from edge_asl_device.service import Settings
+
+    start_logging(as_json=options.json)
+    source = parse_source(options.source)
+    check_source(source)
+    return Settings(
+        bundle=options.bundle,
+        source=source,
+        loop_film=options.loop,
+        runtime=options.runtime,
+        threads=options.threads,
+        max_fps=options.max_fps or None,
+        host=options.host,
+        port=options.port,
+        token=_token(options.token_file, options.host),
+        language=options.language,
+        mirror=not options.no_mirror,
+        **more,
+    )
+
+
+def _token(file: Path | None, host: str) -> str | None:
+    """The token from a file or from EDGE_ASL_TOKEN; whoever serves to others needs one."""
+    token = os.environ.get("EDGE_ASL_TOKEN", "").strip()
+    if file is not None:
+        try:
+            token = file.read_text().strip()
+        except OSError as error:
+            raise EdgeAslError(f"{file}: expected a file with a token, found: {error.strerror}") from error
+    if token and len(token) < MIN_TOKEN:
+        raise EdgeAslError(f"token: expected at least {MIN_TOKEN} characters, found {len(token)}; choose a longer one")
+    if not token and host not in ("127.0.0.1", "localhost", "::1"):
+        raise EdgeAslError(
+            f"--host {host}: expected a token, since others can reach the page there, found none; "
+            "write one to a file and name it: --token-file FILE"
+        )
+    return token or None
+
+
+def _demo_of(folder: Path) -> tuple[Path, str]:
+    """The bundle and the newest film in a folder of edge-asl demo's."""
+    films = sorted(folder.glob("*.mp4"), key=lambda path: path.stat().st_mtime)
+    bundle = folder / "models" / "demo"
+    if not films or not bundle.is_dir():
+        raise EdgeAslError(f"{folder}: expected a film and models/demo, found none; run edge-asl demo --out {folder}")
+    return bundle, str(films[-1])
 
 
 def _print_json(value: object) -> None:

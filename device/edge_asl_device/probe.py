@@ -1,4 +1,6 @@
-"""Load a bundle and run it once, in a process of its own: ``python -m edge_asl_device.probe BUNDLE RUNTIME``.
+"""Load a bundle and run it once, in a process of its own.
+
+    python -m edge_asl_device.probe RUNTIME [BUNDLE [ACCELERATOR]]
 
 A native library that does not fit the processor or another library dies with a signal, not with an exception; in a
 child process that becomes a line in a report.
@@ -15,13 +17,17 @@ from pathlib import Path
 TIMEOUT_S = 60.0
 
 
-def probe(bundle: Path | None, runtime: str, timeout_s: float = TIMEOUT_S) -> dict[str, object]:
+def probe(
+    bundle: Path | None, runtime: str, timeout_s: float = TIMEOUT_S, accelerator: str = "processor"
+) -> dict[str, object]:
     """What became of importing ``runtime`` and, with a bundle, of running it once, in a child process.
 
     Returns:
         ``{"ok": True, "version": …, "milliseconds": …}`` or ``{"ok": False, "reason": …}``.
     """
-    command = [sys.executable, "-m", "edge_asl_device.probe", runtime, *([str(bundle)] if bundle else [])]
+    command = [sys.executable, "-m", "edge_asl_device.probe", runtime]
+    if bundle is not None:
+        command += [str(bundle), accelerator]
     try:
         run = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
@@ -36,7 +42,7 @@ def probe(bundle: Path | None, runtime: str, timeout_s: float = TIMEOUT_S) -> di
     return answer
 
 
-def _answer(runtime: str, bundle: Path | None) -> dict[str, object]:
+def _answer(runtime: str, bundle: Path | None, accelerator: str) -> dict[str, object]:
     import importlib.metadata
 
     import numpy as np
@@ -46,13 +52,13 @@ def _answer(runtime: str, bundle: Path | None) -> dict[str, object]:
     from edge_asl_device.errors import EdgeAslError
 
     try:
-        load_runtime(runtime)
+        runtime, _ = load_runtime(runtime)
         answer: dict[str, object] = {
             "ok": True,
             "version": importlib.metadata.version(RUNTIMES[runtime].distribution),
         }
         if bundle is not None:
-            with Classifier.open(bundle, runtime) as classifier:
+            with Classifier.open(bundle, runtime, accelerator=accelerator) as classifier:
                 spec = classifier.bundle.manifest.input
                 picture = np.zeros((spec.height, spec.width, 3), np.uint8)
                 classifier.classify(picture)
@@ -65,4 +71,5 @@ def _answer(runtime: str, bundle: Path | None) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(_answer(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None)) + "\n")
+    runtime, bundle, accelerator = [*sys.argv[1:], "", "processor"][:3]
+    sys.stdout.write(json.dumps(_answer(runtime, Path(bundle) if bundle else None, accelerator)) + "\n")

@@ -18,7 +18,6 @@ from edge_asl.calibration import LIST, keep_calibration_pictures
 from edge_asl.config import digest_of
 from edge_asl.datasets.packed import pack
 from edge_asl.datasets.types import Picture
-from edge_asl.edgetpu import EDGETPU_MODEL
 from edge_asl.errors import AccuracyError
 from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions, to_manifest_metrics
 from edge_asl.evaluation.run import classify_all, describe_split, worst_mistakes
@@ -28,6 +27,7 @@ from edge_asl.runtimes import check_model
 from edge_asl.tflite_metadata import embed_labels
 from edge_asl.workshop import Request, Workshop, open_workshop
 from edge_asl_device.contract.manifest import (
+    EDGETPU_MODEL,
     FORMAT_VERSION,
     LABELS,
     MANIFEST,

@@ -25,10 +25,9 @@ from edge_asl.edgetpu_compiler import (
 from edge_asl.edgetpu_limits import SOURCE, obstacle
 from edge_asl.errors import QuantizationError
 from edge_asl.tflite_graph import damage_as_error, load_model, read_file, read_graphs
-from edge_asl_device.contract.manifest import MANIFEST, File, read_bundle
+from edge_asl_device.contract.manifest import EDGETPU_MODEL, MANIFEST, File, read_bundle
 from edge_asl_device.files import replacing_folder
 
-EDGETPU_MODEL = "model_edgetpu.tflite"
 _AFTER_CPU = f"{ONE_SUBGRAPH}; an operator before it runs on the CPU"
 
 

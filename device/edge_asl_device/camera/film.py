@@ -8,26 +8,37 @@ from types import TracebackType
 from typing import Self
 
 import cv2
-import numpy as np
+from cv2.typing import MatLike
 
-from edge_asl_device.camera import Frame
+from edge_asl_device.camera import Frame, Place, new_picture
+from edge_asl_device.camera.pace import Pace
 from edge_asl_device.errors import PictureError
 from edge_asl_device.pictures import SUFFIXES
 
+PAUSE_S = 3.0
+"""Between two showings the last picture stands still: whoever watches can read what was spelled."""
+
 
 class Film:
-    """A video file, frame by frame, with the film's own time; a context manager.
+    """A video file, frame by frame; a context manager.
+
+    Args:
+        path: anything that OpenCV can decode.
+        paced: in the film's own time, stamped with the monotonic clock; else as fast as it can be decoded, stamped
+            with the film's time.
+        loop: starts again at the end.
+        pause_s: how long the last picture stands still before that.
 
     Raises:
         PictureError: missing, or not a film that OpenCV can read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, paced: bool = False, loop: bool = False, pause_s: float = PAUSE_S) -> None:
         if not path.is_file():
             raise PictureError(f"{path}: expected a video file, found {'a folder' if path.is_dir() else 'nothing'}")
         if path.suffix.lower() in SUFFIXES:
             raise PictureError(f"{path}: expected a video file, found a picture; use edge-asl-device classify")
-        self._path = path
+        self._path, self._paced, self._loop, self._pause_s = path, paced, loop, pause_s
         self._capture = cv2.VideoCapture(str(path))
         self._fps = self._capture.get(cv2.CAP_PROP_FPS)
         # isOpened() stays True after every failure; only a rate and a frame prove a film.
@@ -35,21 +46,35 @@ class Film:
             self._capture.release()
             raise PictureError(f"{path}: expected a video file that OpenCV can read, found another kind of file")
 
-    def frames(self) -> Iterator[Frame]:
-        """Every frame once, as fast as it can be decoded.
+    def frames(self, place: Place = new_picture) -> Iterator[Frame]:
+        """Every frame in order.
 
         Raises:
             PictureError: the film holds not a single frame.
         """
-        index = 0
+        pace = Pace(1 / self._fps, self._paced)
+        while True:
+            last = None
+            for bgr in self._showing():
+                last = bgr
+                yield _frame(bgr, place, pace)
+            if last is None:
+                raise PictureError(f"{self._path}: expected frames, found none; the file is damaged or empty")
+            if not self._loop:
+                return
+            for _ in range(round(self._pause_s * self._fps)):
+                yield _frame(last, place, pace)
+
+    def _showing(self) -> Iterator[MatLike]:
+        """The film once, B, G, R as OpenCV decodes it."""
         while True:
             delivered, bgr = self._capture.read()
             if not delivered:
                 break
-            yield Frame(index / self._fps, np.ascontiguousarray(bgr[:, :, ::-1]))
-            index += 1
-        if index == 0:
-            raise PictureError(f"{self._path}: expected frames, found none; the file is damaged or empty")
+            yield bgr
+        # Seeking to the first frame is not exact in every container; opening again is.
+        self._capture.release()
+        self._capture = cv2.VideoCapture(str(self._path))
 
     def __enter__(self) -> Self:
         return self
@@ -58,3 +83,9 @@ class Film:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._capture.release()
+
+
+def _frame(bgr: MatLike, place: Place, pace: Pace) -> Frame:
+    picture = place(*bgr.shape[:2])
+    cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=picture)
+    return Frame(pace.next(), picture)

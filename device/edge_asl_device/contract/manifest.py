@@ -23,6 +23,7 @@ FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"
 MODEL = "model.tflite"
+EDGETPU_MODEL = "model_edgetpu.tflite"
 LABELS = "labels.txt"
 
 INPUT_SCALE = 1 / 128
@@ -165,6 +166,24 @@ class Bundle(NamedTuple):
     def model(self) -> Path:
         """The quantized model's path."""
         return self.folder / MODEL
+
+    def content(self, name: str) -> bytes:
+        """The bytes of one of the bundle's files, checked again: what is used is what was verified.
+
+        Raises:
+            BundleError: the file was changed or taken away since the bundle was read.
+        """
+        path, file = self.folder / name, self.manifest.files[name]
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise BundleError(f"{path}: expected a file, found {error.strerror}; copy the bundle again") from error
+        if hashlib.sha256(data).hexdigest() != file.sha256:
+            raise BundleError(
+                f"{path}: expected {file.size} bytes of sha256 {file.sha256[:12]}…, found {len(data)} others; "
+                "copy or build the bundle again"
+            )
+        return data
 
     @property
     def labels(self) -> tuple[str, ...]:

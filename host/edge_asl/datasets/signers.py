@@ -12,6 +12,8 @@ from edge_asl.errors import DataError
 
 SIGNERS = "signers.csv"
 _COLUMNS = ["file", "label", "signer"]
+# edge-asl-device capture also writes in which session; a person is one person in all of them.
+_WITH_SESSION = [*_COLUMNS, "session"]
 
 
 def name_signers(listing: Listing, root: Path, pattern: str | None) -> Listing:
@@ -75,9 +77,9 @@ def _rows(table: Path) -> list[list[str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{table}: expected a table {','.join(_COLUMNS)}, found: {error}") from error
     header = [name.strip().lower() for name in rows[0]] if rows else []
-    if header != _COLUMNS:
+    if header not in (_COLUMNS, _WITH_SESSION):
         raise DataError(f"{table}:1: expected the header {','.join(_COLUMNS)}, found {','.join(header)!r}")
     for line, row in enumerate(rows[1:], start=2):
-        if len(row) != len(_COLUMNS):
-            raise DataError(f"{table}:{line}: expected file,label,signer, found {','.join(row)!r}; correct the line")
-    return [[cell.strip() for cell in row] for row in rows[1:]]
+        if len(row) != len(header):
+            raise DataError(f"{table}:{line}: expected {','.join(header)}, found {','.join(row)!r}; correct the line")
+    return [[cell.strip() for cell in row[: len(_COLUMNS)]] for row in rows[1:]]

@@ -1,0 +1,259 @@
+"""Keeps a camera running: starts the capture process, watches it, gives it up, starts another."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from edge_asl_device.camera import CameraError, CameraState, Frame
+from edge_asl_device.camera.health import Health, HealthWatch
+from edge_asl_device.camera.mailbox import Mailbox
+from edge_asl_device.camera.source import Source
+
+OPEN_LIMIT_S = 20.0
+"""picamera2 alone takes five seconds to import on a Pi 3."""
+
+SILENCE_LIMIT_S = 2.5
+"""A little more than the two seconds after which cameras themselves report silence."""
+
+BACKOFF_S = (0.2, 0.5, 1.0, 2.0)
+"""Pauses before opening again; the last one for ever. A camera that is back is seen within five seconds."""
+
+STEADY_S = 5.0
+"""A camera that lived that long has got over its last fault."""
+
+FROZEN_RETRY_S = 5.0
+END_LIMIT_S = 0.5
+MAX_WEDGED = 4
+"""Processes that hang in a driver and cannot be killed; more would hang, too."""
+
+log = logging.getLogger(__name__)
+
+
+class CameraStatus(NamedTuple):
+    """What the camera is doing."""
+
+    state: CameraState
+    reason: str | None
+    """One line, for the log and for who mends it."""
+    since_s: float
+    """Monotonic seconds."""
+
+
+class Keeper:
+    """The newest frame of a camera that may come, go, hang and come back; a context manager.
+
+    Nothing here waits longer than it is told to, whatever the driver does.
+
+    Args:
+        source: what to open.
+        loop: a film or folder starts again at its end.
+    """
+
+    def __init__(self, source: Source, *, loop: bool = False) -> None:
+        self._source, self._options = source, "loop" if loop else "once"
+        self._capture: _Capture | None = None
+        self._watch = HealthWatch(source.live)
+        self._health: Health | None = None
+        self._wedged: list[_Capture] = []
+        self._failures = 0
+        self._try_at_s = 0.0
+        self.reopened = -1
+        self.status = CameraStatus(CameraState.STARTING, None, time.monotonic())
+
+    @property
+    def brightness(self) -> float | None:
+        """Mean of the frame that ``next`` gave last, 0 to 255."""
+        return self._health.brightness if self._health else None
+
+    def next(self, timeout_s: float) -> Frame | None:
+        """The newest frame that was not given out before, or None when there is none after ``timeout_s``.
+
+        The frame's memory stays as it is until the next call. A frame is given in ``LIVE`` only: what comes from a
+        covered lens or a stuck buffer is for nobody to read.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            now_s = time.monotonic()
+            if self._capture is None:
+                self._start_when_due(now_s)
+            if self._capture is not None and (frame := self._look(self._capture, now_s)):
+                return frame
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return None
+            if self._capture is not None:
+                self._capture.wait(min(left_s, 0.1))
+            else:
+                time.sleep(min(left_s, 0.05))
+
+    def __enter__(self) -> Self:
+        self._start_when_due(time.monotonic())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._capture is not None:
+            self._drop(self._capture)
+
+    def _start_when_due(self, now_s: float) -> None:
+        if now_s < self._try_at_s or self.status.state is CameraState.ENDED:
+            return
+        self._wedged = [capture for capture in self._wedged if not capture.gone()]
+        if len(self._wedged) >= MAX_WEDGED:
+            self._set(
+                CameraState.FAILED, f"{len(self._wedged)} capture processes hang in the driver; switch off and on"
+            )
+            self._later(now_s)
+            return
+        try:
+            self._capture = _Capture(self._source, self._options)
+        except OSError as error:  # no process, no memory, no descriptor: another time
+            self._set(CameraState.FAILED, f"capture process: expected to start, found: {error.strerror}")
+            self._later(now_s)
+            return
+        self.reopened += 1
+
+    def _look(self, capture: _Capture, now_s: float) -> Frame | None:
+        try:
+            frame = capture.box.newest()
+        except CameraError as error:
+            self._give_up(capture, error.state, str(error), now_s)
+            return None
+        if frame is None:
+            self._judge_silence(capture, now_s)
+            return None
+        capture.heard_s = now_s
+        self._health = self._watch.judge(now_s, frame.picture)
+        state = self._health.state
+        if state is CameraState.FROZEN:
+            reason = "the same picture again and again"
+            if now_s - capture.started_s > FROZEN_RETRY_S:
+                self._give_up(capture, state, reason, now_s)
+            self._set(state, reason)
+            return None
+        if now_s - capture.started_s > STEADY_S:
+            self._failures = 0
+        self._set(state, "all pictures are black" if state is CameraState.BLACK else capture.reason())
+        return frame if state is CameraState.LIVE else None
+
+    def _judge_silence(self, capture: _Capture, now_s: float) -> None:
+        if said := capture.said():
+            if said[0] is CameraState.ENDED:
+                self._drop(capture)
+                self._set(*said)
+            elif said[0] is not CameraState.LIVE:
+                self._give_up(capture, *said, now_s)
+        elif capture.gone():
+            self._give_up(capture, CameraState.LOST, f"the capture process ended ({capture.status_words()})", now_s)
+        elif capture.heard_s is None and now_s - capture.started_s > OPEN_LIMIT_S:
+            self._give_up(capture, CameraState.FROZEN, f"no picture {OPEN_LIMIT_S:g} s after the start", now_s)
+        elif capture.heard_s is not None and now_s - capture.heard_s > SILENCE_LIMIT_S:
+            self._give_up(capture, CameraState.FROZEN, f"no picture for {SILENCE_LIMIT_S:g} s", now_s)
+
+    def _give_up(self, capture: _Capture, state: CameraState, reason: str, now_s: float) -> None:
+        self._drop(capture)
+        self._set(state, reason)
+        self._later(now_s)
+
+    def _drop(self, capture: _Capture) -> None:
+        self._capture = self._health = None
+        if not capture.end():
+            log.error("capture process hangs in the driver", extra={"pid": capture.pid})
+            self._wedged.append(capture)
+
+    def _later(self, now_s: float) -> None:
+        self._try_at_s = now_s + BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
+        self._failures += 1
+
+    def _set(self, state: CameraState, reason: str | None) -> None:
+        if state is self.status.state:
+            return
+        level = logging.INFO if state in (CameraState.LIVE, CameraState.ENDED) else logging.WARNING
+        log.log(level, "camera", extra={"state": str(state), "reason": reason})
+        self.status = CameraStatus(state, reason, time.monotonic())
+
+
+class _Capture:
+    """One capture process and its mailbox."""
+
+    def __init__(self, source: Source, options: str) -> None:
+        self.box = Mailbox.create()
+        try:
+            self._process = subprocess.Popen(
+                _command(self.box, source, options),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                pass_fds=(self.box.memory, self.box.bell),
+                start_new_session=True,
+            )
+        except BaseException:
+            self.box.__exit__(None, None, None)
+            raise
+        assert self._process.stdout is not None  # noqa: S101 - for the type checker
+        self._words = self._process.stdout.fileno()
+        os.set_blocking(self._words, False)
+        self._heard = b""
+        self._opened: str | None = None
+        self.pid = self._process.pid
+        self.started_s = time.monotonic()
+        self.heard_s: float | None = None
+
+    def wait(self, timeout_s: float) -> None:
+        """Until there may be something new."""
+        self.box.wait(timeout_s, self._words)
+
+    def said(self) -> tuple[CameraState, str] | None:
+        """The last thing that the process said and that was not asked for before."""
+        with contextlib.suppress(BlockingIOError):
+            self._heard += os.read(self._words, 65536)
+        *lines, self._heard = self._heard.split(b"\n")
+        if not lines:
+            return None
+        said = json.loads(lines[-1])
+        if said["state"] == CameraState.LIVE:
+            self._opened = said["reason"]
+        return CameraState(said["state"]), said["reason"]
+
+    def reason(self) -> str | None:
+        """What it opened."""
+        if self._opened is None:
+            self.said()
+        return self._opened
+
+    def gone(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
+
+    def status_words(self) -> str:
+        """How it ended: ``signal 9``, ``exit status 1``."""
+        code = self._process.returncode
+        return f"signal {-code}" if code < 0 else f"exit status {code}"
+
+    def end(self) -> bool:
+        """Politely, then not; False if not even that ended it."""
+        self._process.terminate()
+        for limit_s in (END_LIMIT_S, END_LIMIT_S):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(limit_s)
+                break
+            self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]
+        self.box.__exit__(None, None, None)
+        return self.gone()
+
+
+def _command(box: Mailbox, source: Source, options: str) -> Sequence[str]:
+    worker = [sys.executable, "-m", "edge_asl_device.camera.worker"]
+    return [*worker, str(box.memory), str(box.bell), source.kind, source.what, options]

@@ -1,0 +1,97 @@
+"""A camera that misbehaves when told to, so that a site can see what its kiosk does before it has to.
+
+mkdir rehearsal && cp film.mp4 rehearsal/ && echo live > rehearsal/state
+edge-asl-device run models/letters --source rehearsal:rehearsal
+echo frozen > rehearsal/state          # what does the page say now?
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, Self
+
+import numpy as np
+
+from edge_asl_device.camera import CameraError, CameraState, Frame, Place, new_picture
+from edge_asl_device.camera.film import Film
+
+FILM, STATE = "film.mp4", "state"
+STATES = ("live", "missing", "busy", "lost", "frozen", "silent", "black", "wedged")
+_RAISED = {"missing": CameraState.MISSING, "busy": CameraState.BUSY, "lost": CameraState.LOST}
+_SILENCE_S = 2.0
+
+
+class Rehearsal:
+    """Shows ``film.mp4`` of a folder over and over, as the word in its file ``state`` says; a context manager.
+
+    ``live``; ``missing``, ``busy`` and ``lost`` raise what a real camera raises; ``frozen`` repeats one picture;
+    ``silent`` delivers none until the driver's time limit; ``black`` has the lens covered; ``wedged`` hangs in a
+    driver that no signal reaches.
+
+    Raises:
+        CameraError: the state says so.
+        PictureError: the folder holds no film.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._state = folder / STATE
+        if self._told() in ("missing", "busy"):
+            self._fail(self._told())
+        self._film = Film(folder / FILM, paced=True, loop=True, pause_s=0.0)
+
+    def frames(self, place: Place = new_picture) -> Iterator[Frame]:
+        """The film's frames, or what the state makes of them, at once."""
+        still: Frame | None = None
+        for frame in self._film.frames(place):
+            told = self._told()
+            if told in _RAISED:
+                self._fail(told)
+            elif told == "silent":
+                self._be_silent()
+            elif told == "wedged":
+                _wedge()
+            elif told == "black":
+                frame.picture[:] = 0
+            elif told == "frozen":
+                still = still or Frame(frame.time_s, frame.picture.copy())
+                np.copyto(frame.picture, still.picture)
+            if told != "frozen":
+                still = None
+            yield frame
+
+    def _told(self) -> str:
+        try:
+            word = self._state.read_text().strip()
+        except OSError:
+            word = "live"
+        return word if word in STATES else "live"
+
+    def _fail(self, told: str) -> NoReturn:
+        raise CameraError(_RAISED[told], f"{self._state}: rehearsed: the camera is {told}")
+
+    def _be_silent(self) -> None:
+        """No frame for as long as a driver waits, then what a driver says."""
+        deadline = time.monotonic() + _SILENCE_S
+        while self._told() == "silent":
+            if time.monotonic() > deadline:
+                raise CameraError(CameraState.FROZEN, f"{self._state}: rehearsed: no picture within {_SILENCE_S:g} s")
+            time.sleep(0.05)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._film.__exit__(kind, value, trace)
+
+
+def _wedge() -> None:
+    """Hang as in a driver: whoever waits for this process to end politely waits in vain."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        time.sleep(3600)

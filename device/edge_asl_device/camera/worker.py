@@ -1,0 +1,64 @@
+"""The capture process: ``python -m edge_asl_device.camera.worker MEMORY BELL SOURCE OPTIONS``.
+
+A driver can hang beyond the reach of any signal. Here it hangs alone: the program that shows the page goes on, gives
+this process up and starts another. Pictures go through shared memory, words go to standard output, one JSON object a
+line: ``{"state": "live", "reason": "640×480"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+from edge_asl_device.camera import CameraError, CameraState
+from edge_asl_device.camera.mailbox import Mailbox
+from edge_asl_device.camera.source import Source, open_source
+from edge_asl_device.errors import EdgeAslError
+
+
+def main(arguments: list[str]) -> int:
+    """Open the source and publish its frames until it ends, fails, or nobody reads any more."""
+    memory, bell, kind, what, options = int(arguments[0]), int(arguments[1]), *arguments[2:5]
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches the parent, which ends this process
+    try:
+        with (
+            Mailbox(memory, bell) as box,
+            open_source(Source(kind, what), paced=True, loop="loop" in options.split(",")) as camera,
+        ):
+            for number, frame in enumerate(camera.frames(box.place)):
+                box.publish(frame.time_s)
+                if number == 0:
+                    _say(CameraState.LIVE, f"{frame.picture.shape[1]}×{frame.picture.shape[0]}")
+    except CameraError as error:
+        _say(error.state, str(error))
+        return 1
+    except EdgeAslError as error:
+        _say(CameraState.FAILED, str(error))
+        return 1
+    _say(CameraState.ENDED, "the film has ended")
+    return 0
+
+
+def _say(state: CameraState, reason: str) -> None:
+    sys.stdout.write(json.dumps({"state": state, "reason": reason}) + "\n")
+    sys.stdout.flush()
+
+
+def _end_with_parent() -> None:
+    """Standard input is a pipe from the parent; it closes when the parent dies, however it dies."""
+    os.read(0, 1)
+    os._exit(0)
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

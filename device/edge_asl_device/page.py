@@ -1,0 +1,123 @@
+"""What a page shows, as plain values: ``event: hello`` once a connection, ``event: state`` at every change."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Scene = Literal["hand", "no-hand", "too-dark"]
+VoiceState = Literal["ready", "speaking", "muted", "absent"]
+
+
+class CameraView(Struct, frozen=True):
+    """The camera's state and why."""
+
+    state: str
+    reason: str | None
+
+
+class Letter(Struct, frozen=True):
+    """The sign in front."""
+
+    label: str
+    probability: float
+    """Smoothed, 0 to 1."""
+    held: float
+    """Share of the holding time, 0 to 1."""
+
+
+class Accepted(Struct, frozen=True):
+    """The sign that became text last."""
+
+    label: str
+    number: int
+    """Grows by one with each."""
+
+
+class Notice(Struct, frozen=True):
+    """Something that whoever looks after the kiosk should know."""
+
+    kind: Literal["model-changed", "model-refused", "processor-instead-of-edgetpu"]
+    text: str
+
+
+class Capturing(Struct, frozen=True):
+    """Pictures are being stored."""
+
+    person: str
+    label: str
+    stored: int
+    wanted: int
+    phase: Literal["get-ready", "storing", "done", "disk-full"]
+    next_in_s: float
+
+
+class PageState(Struct, frozen=True):
+    """Everything that changes."""
+
+    camera: CameraView
+    scene: Scene | None = None
+    letter: Letter | None = None
+    accepted: Accepted | None = None
+    text: str = ""
+    word: str = ""
+    """The unfinished word."""
+    suggestions: tuple[str, ...] = ()
+    corrected: str | None = None
+    """A corrected reading of ``text``, if there is one; never shown instead of it."""
+    voice: VoiceState = "absent"
+    notices: tuple[Notice, ...] = ()
+    capture: Capturing | None = None
+    fps: float = 0.0
+    latency_ms: float | None = None
+    """From capture to now, of the last frame."""
+    captured_s: float | None = None
+    """Monotonic seconds at which the frame was captured."""
+
+
+class Sign(Struct, frozen=True):
+    """A label of the model and the picture of its handshape, if there is one."""
+
+    label: str
+    picture: str | None
+
+
+class FrameSize(Struct, frozen=True):
+    """Of the camera's pictures, in pixels."""
+
+    width: int
+    height: int
+
+
+class SquareView(Struct, frozen=True):
+    """The part of the frame that the model sees, in pixels."""
+
+    x: int
+    y: int
+    side: int
+
+
+class BundleView(Struct, frozen=True):
+    """Which bundle reads."""
+
+    name: str
+    version: str
+    digest: str
+
+
+class Hello(Struct, frozen=True):
+    """Everything that hardly ever changes."""
+
+    program: str
+    run: str
+    """Another one after every start."""
+    language: str
+    mode: Literal["read", "capture"]
+    mirror: bool
+    hold_s: float
+    frame: FrameSize | None
+    square: SquareView | None
+    bundle: BundleView
+    signs: tuple[Sign, ...]
+    voice: VoiceState

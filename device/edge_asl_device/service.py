@@ -1,0 +1,371 @@
+"""The whole program on a device: camera, loop, page, voice, and what systemd and a deployer ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import uvicorn
+from msgspec import Struct
+
+from edge_asl_device import __version__
+from edge_asl_device.camera import CameraState, Frame
+from edge_asl_device.camera.keeper import Keeper
+from edge_asl_device.camera.source import Source
+from edge_asl_device.collect import Collection, Collector
+from edge_asl_device.contract.preprocess import centre_square
+from edge_asl_device.errors import EdgeAslError
+from edge_asl_device.hub import Hub
+from edge_asl_device.kiosk import Kiosk
+from edge_asl_device.loop import run_loop
+from edge_asl_device.metrics import Metrics
+from edge_asl_device.notify import Watchdog, monotonic_usec, notify
+from edge_asl_device.page import BundleView, CameraView, FrameSize, Hello, Notice, PageState, Sign, SquareView
+from edge_asl_device.readers import Opened, open_reader
+from edge_asl_device.speech import Espeak
+from edge_asl_device.web.app import STATIC, make_app
+
+JPEG_QUALITY = 80
+STALLED_S = 2.0
+END_LIMIT_S = 1.8
+"""After SIGTERM; systemd and whoever waits at a terminal get their answer within two seconds, whatever hangs."""
+MAX_CONNECTIONS = 300
+
+log = logging.getLogger(__name__)
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What the command line asked for."""
+
+    bundle: Path
+    source: Source
+    loop_film: bool = False
+    runtime: str = "auto"
+    threads: int = 1
+    max_fps: float | None = None
+    decoder: dict[str, float] = {}
+    """Overrides of the manifest's decoder."""
+    host: str = "127.0.0.1"
+    port: int = 8080
+    token: str | None = None
+    language: str = "en"
+    mirror: bool = True
+    muted: bool = False
+    clear_after_s: float | None = 60.0
+    collection: Collection | None = None
+    """Store pictures instead of reading signs."""
+
+
+class Service:
+    """One run of the program.
+
+    Raises:
+        EdgeAslError: the port is taken, or the bundle cannot be run.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._run = secrets.token_hex(8)
+        self._stop = threading.Event()
+        self._reloading = threading.Lock()
+        self._failed = False
+        self._beat_s = time.monotonic()
+        self._frames: deque[float] = deque(maxlen=2000)
+        self._frame_size: FrameSize | None = None
+        self.metrics = Metrics()
+        self._watchdog = Watchdog()
+
+    @property
+    def stored(self) -> int:
+        """How many pictures were stored."""
+        return self._consumer.stored_in_all if isinstance(self._consumer, Collector) else 0
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT; the exit status."""
+        settings = self._settings
+        with contextlib.ExitStack() as stack:
+            listening = stack.enter_context(_listen(settings.host, settings.port))
+            # The camera takes longest to open: it does so while everything else is made ready.
+            self._keeper = stack.enter_context(Keeper(settings.source, loop=settings.loop_film))
+            opened = open_reader(
+                settings.bundle, settings.runtime, settings.threads, settings.decoder, self.metrics.observe_stage
+            )
+            self._voice = stack.enter_context(Espeak(muted=settings.muted, observe=self._count_speech))
+            self._opened = opened
+            self._hub = Hub(self._hello(), PageState(CameraView(str(CameraState.STARTING), None)))
+            self._consumer = self._make_consumer(opened)
+            self._name_bundle(opened)
+            thread = threading.Thread(target=self._loop, name="loop", daemon=True)
+            thread.start()
+            asyncio.run(self._serve(listening))
+            self._stop.set()
+            thread.join(1)
+        return 1 if self._failed else 0
+
+    def _make_consumer(self, opened: Opened) -> Kiosk | Collector:
+        settings = self._settings
+        if settings.collection is not None:
+            return Collector(settings.collection, self._publish)
+        kiosk = Kiosk(opened.reader, self._voice, self._publish, settings.clear_after_s)
+        if opened.instead:
+            kiosk.note(Notice("processor-instead-of-edgetpu", opened.instead), stays=True)
+        threading.Thread(target=self._load_words, args=(kiosk,), name="words", daemon=True).start()
+        return kiosk
+
+    @staticmethod
+    def _load_words(kiosk: Kiosk) -> None:
+        from edge_asl_device.words import Words
+
+        words = Words.load()
+        kiosk.wish(lambda: setattr(kiosk, "words", words))
+
+    # the loop's thread
+
+    def _loop(self) -> None:
+        try:
+            run_loop(self._keeper, self._consumer, self._stop, between=self._between, max_fps=self._settings.max_fps)
+        except Exception:
+            # A bug must not leave a page that looks alive: end, and let systemd start anew.
+            log.exception("the loop failed")
+            self._failed = True
+        finally:
+            self._end()
+
+    def _between(self) -> None:
+        self._beat_s = time.monotonic()
+        self._consumer.grant_wishes()
+        if isinstance(self._consumer, Collector) and self._consumer.done:
+            self._end()
+        state = self._keeper.status.state
+        self.metrics.camera.state(str(state))
+        self.metrics.reopened.set(max(0, self._keeper.reopened))
+        self.metrics.pages.set(self._hub.pages)
+        if state is not CameraState.LIVE:
+            # No frame to read, but the camera is being looked after; a live one must prove itself by frames.
+            self._watchdog.alive()
+
+    def _publish(self, state: PageState, frame: Frame | None) -> None:
+        before = self._consumer.accepted if isinstance(self._consumer, Kiosk) else None
+        started = time.perf_counter()
+        self._hub.publish(state)
+        if frame is None:
+            return
+        now_s = time.monotonic()
+        self.metrics.observe_stage("publish", time.perf_counter() - started)
+        self.metrics.latency.observe(now_s - frame.time_s)
+        self.metrics.frames.inc()
+        if before is not None and before.number > self._letters_counted:
+            self.metrics.letters.inc(before.number - self._letters_counted)
+            self._letters_counted = before.number
+        self._frames.append(now_s)
+        self._watchdog.alive()
+        self._note_size(frame)
+        if self._hub.wants_picture(now_s):
+            self._show(frame, now_s)
+
+    _letters_counted = 0
+
+    def _show(self, frame: Frame, now_s: float) -> None:
+        started = time.perf_counter()
+        bgr = cv2.cvtColor(frame.picture, cv2.COLOR_RGB2BGR)
+        encoded, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        if encoded:
+            self._hub.show(jpeg.tobytes(), now_s)
+        self.metrics.observe_stage("picture", time.perf_counter() - started)
+
+    def _note_size(self, frame: Frame) -> None:
+        height, width = frame.picture.shape[:2]
+        size = FrameSize(width, height)
+        if size != self._frame_size:
+            self._frame_size = size
+            self._hub.say_hello(self._hello())
+
+    def _hello(self) -> Hello:
+        settings, size = self._settings, self._frame_size
+        square = centre_square(size.height, size.width) if size else None
+        manifest = self._opened.bundle.manifest
+        return Hello(
+            program=__version__,
+            run=self._run,
+            language=settings.language,
+            mode="read" if settings.collection is None else "capture",
+            mirror=settings.mirror,
+            hold_s=self._opened.decoder.hold_s,
+            frame=size,
+            square=SquareView(*square) if square else None,
+            bundle=BundleView(manifest.name, manifest.version, self._opened.bundle.digest),
+            signs=tuple(Sign(label, _picture_of(label)) for label in manifest.labels),
+            voice=self._voice.state,
+        )
+
+    def _count_speech(self, result: str) -> None:
+        self.metrics.speech.labels(result).inc()
+
+    # the server's thread
+
+    async def _serve(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = _Server(
+            uvicorn.Config(
+                make_app(self._hub, self._health, self.metrics.text, self._command, self._settings.token),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                http="h11",
+                loop="asyncio",
+                limit_concurrency=MAX_CONNECTIONS,
+                timeout_graceful_shutdown=1,
+                server_header=False,
+            )
+        )
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        self._hub.serve(loop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        log.info("ready", extra={"page": f"http://{host}:{listening.getsockname()[1]}/", "bundle": self._digest()})
+        notify(READY=1, STATUS=f"reading with {self._opened.bundle.manifest.name} {self._digest()}")
+        await self._server.serve(sockets=[listening])
+
+    def _end(self) -> None:
+        """End everything, from any thread; what does not end in time is left behind."""
+        if self._stop.is_set():
+            return
+        notify(STOPPING=1)
+        self._stop.set()
+        self._hub.close()
+        self._server.should_exit = True
+        guard = threading.Timer(END_LIMIT_S, _leave, (1 if self._failed else 0,))
+        guard.daemon = True
+        guard.start()
+
+    def _command(self, name: str, wanted: dict[str, object]) -> None:
+        self._consumer.command(name, wanted)
+
+    def _health(self) -> tuple[bool, dict[str, object]]:
+        now_s = time.monotonic()
+        ready = now_s - self._beat_s < STALLED_S and not self._stop.is_set()
+        status, bundle = self._keeper.status, self._opened.bundle
+        return ready, {
+            "ready": ready,
+            "program": __version__,
+            "run": self._run,
+            "bundle": {"name": bundle.manifest.name, "version": bundle.manifest.version, "digest": bundle.digest},
+            "runtime": self._opened.reader.classifier.engine.runtime,
+            "accelerator": self._opened.reader.classifier.engine.accelerator,
+            "frames_10s": sum(1 for at_s in tuple(self._frames) if now_s - at_s <= 10),
+            "camera": {
+                "state": str(status.state),
+                "reason": status.reason,
+                "for_s": round(now_s - status.since_s, 1),
+            },
+            "voice": self._voice.state,
+        }
+
+    # a new bundle
+
+    def _reload_soon(self) -> None:
+        threading.Thread(target=self._reload, name="reload", daemon=True).start()
+
+    def _reload(self) -> None:
+        """Check and warm what the bundle's path names now, while the old one reads; keep it out if it fails."""
+        with self._reloading:
+            notify(RELOADING=1, MONOTONIC_USEC=monotonic_usec())
+            try:
+                opened = open_reader(
+                    self._settings.bundle,
+                    self._settings.runtime,
+                    self._settings.threads,
+                    self._settings.decoder,
+                    self.metrics.observe_stage,
+                    trial=True,
+                )
+            except EdgeAslError as error:
+                log.warning("bundle refused", extra={"reason": str(error), "still": self._digest()})
+                self.metrics.reloads.labels("refused").inc()
+                refused = Notice("model-refused", str(error))
+                self._consumer.wish(lambda: self._note(refused, stays=True))
+            else:
+                self._consumer.wish(lambda: self._take(opened))
+                self.metrics.reloads.labels("taken").inc()
+            notify(READY=1)
+
+    def _take(self, opened: Opened) -> None:
+        """In the loop's thread, between two frames."""
+        self._opened = opened
+        self._name_bundle(opened)
+        if isinstance(self._consumer, Kiosk):
+            self._consumer.replace(opened.reader)
+            self._consumer.forget("model-refused")
+            manifest = opened.bundle.manifest
+            self._note(Notice("model-changed", f"{manifest.name} {manifest.version}"), stays=False)
+        self._hub.say_hello(self._hello())
+        log.info("bundle taken", extra={"bundle": self._digest()})
+
+    def _note(self, notice: Notice, *, stays: bool) -> None:
+        if isinstance(self._consumer, Kiosk):
+            self._consumer.note(notice, stays=stays)
+
+    def _name_bundle(self, opened: Opened) -> None:
+        manifest = opened.bundle.manifest
+        self.metrics.bundle.info(
+            {"name": manifest.name, "version": manifest.version, "digest": opened.bundle.digest[:12]}
+        )
+
+    def _digest(self) -> str:
+        return self._opened.bundle.digest[:12]
+
+
+class _Server(uvicorn.Server):
+    """uvicorn whose signals are the service's own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
+        yield
+
+
+@contextlib.contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    """A bound socket, before anything slow is begun.
+
+    Raises:
+        EdgeAslError: the port is taken, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+            listening.listen(128)
+        except OSError as error:
+            raise EdgeAslError(
+                f"{host}:{port}: expected an address of this machine and a free port, found: {error.strerror}; "
+                "choose another --port, or end the program that has it"
+            ) from error
+        yield listening
+
+
+def _leave(status: int) -> None:
+    log.error("something hangs; leaving it behind")
+    os._exit(status)
+
+
+def _picture_of(label: str) -> str | None:
+    for suffix in (".webp", ".svg", ".png"):
+        if (STATIC / "signs" / f"{label}{suffix}").is_file():
+            return f"/static/signs/{label}{suffix}"
+    return None

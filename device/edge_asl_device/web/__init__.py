@@ -1,0 +1,1 @@
+"""The kiosk's page and what else is asked for over HTTP."""

@@ -1,0 +1,91 @@
+"""Who may ask, and what a browser is told with every answer."""
+
+from __future__ import annotations
+
+import hmac
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+COOKIE = "edge-asl-token"
+OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+        "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class Guard:
+    """ASGI middleware: the right name or the right token, and ``HEADERS`` on every answer.
+
+    With a token, ``/?token=…`` hands it to the browser as a cookie; programs send ``Authorization: Bearer …``.
+    """
+
+    def __init__(self, app: ASGIApp, token: str | None) -> None:
+        self._app, self._token = app, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        refusal = self._refusal(scope)
+        await (refusal or self._app)(scope, receive, with_headers)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        """What to answer instead, if the caller may not ask."""
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if scope["method"] == "POST" and headers.get("origin", f"http://{host}").partition("//")[2] != host:
+            return JSONResponse({"error": "expected a request of the kiosk's own page, found another's"}, 403)
+        if self._token is None:
+            name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+            if name in OWN_NAMES:
+                return None
+            return JSONResponse({"error": f"expected the name 127.0.0.1 or localhost, found {name!r}"}, 421)
+        if self._same(_bearer(headers)) or self._same(_cookie(headers)):
+            return None
+        given = QueryParams(scope["query_string"]).get("token", "")
+        if scope["path"] == "/" and self._same(given):
+            return _welcome(given)
+        return JSONResponse({"error": "expected a token: open /?token=… once, or send Authorization: Bearer …"}, 401)
+
+    def _same(self, given: str) -> bool:
+        return self._token is not None and hmac.compare_digest(given.encode(), self._token.encode())
+
+
+def _welcome(token: str) -> Response:
+    """To the page without the token in its address, which would stay in histories and logs."""
+    answer = RedirectResponse("/", 303)
+    answer.set_cookie(COOKIE, token, max_age=365 * 86400, httponly=True, samesite="strict", path="/")
+    return answer
+
+
+def _bearer(headers: Headers) -> str:
+    kind, _, value = headers.get("authorization", "").partition(" ")
+    return value.strip() if kind.lower() == "bearer" else ""
+
+
+def _cookie(headers: Headers) -> str:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found else ""
