@@ -1,0 +1,92 @@
+// The page: events in, views out. Only the newest state is kept and drawn once a frame; nothing queues or grows.
+
+import { actionsState, onLanguage, present } from "./actions.js";
+import { cameraHello, cameraState, openPicture } from "./camera.js";
+import { byId, setAttribute, setText } from "./dom.js";
+import { drawNotices, noticesState } from "./notices.js";
+import { captureState, paperState } from "./paper.js";
+import { readingCapture, readingHello, readingState } from "./reading.js";
+import { drawSheets, sheetState } from "./sheet.js";
+import { openStream } from "./stream.js";
+import { language, loadWords, nextLanguage, setServedLanguage, t } from "./words.js";
+
+let link = "connecting";
+let hello = null;
+let state = null;
+let asked = 0;
+
+const draw = () => {
+  asked = 0;
+  const live = link === "up" && state !== null;
+  setAttribute(document.body, "data-link", link);
+  cameraState(link, state);
+  if (live && state.capture) readingCapture(state.capture);
+  else readingState(live && state.camera.state === "live", state);
+  paperState(live, state);
+  actionsState(live, state);
+  sheetState((live && (state.capture ?? state.letter)?.label) || null);
+  captureState(hello?.mode, state);
+  if (state) noticesState(state.notices);
+  if (byId("help").open) drawAbout();
+};
+
+// A hidden tab draws no frames: the newest state waits until it is seen again.
+const redraw = () => {
+  asked ||= requestAnimationFrame(draw);
+};
+
+const drawAbout = () => {
+  const { program = "", bundle = {} } = hello ?? {};
+  const fps = (state?.fps ?? 0).toFixed(0);
+  const latency = (state?.latency_ms ?? 0).toFixed(0);
+  setText(byId("about"), t("about.line", { program, ...bundle, fps, latency }));
+};
+
+const drawLanguage = () => {
+  const next = nextLanguage();
+  setText(byId("language-name"), next.name);
+  setAttribute(byId("language-name"), "lang", next.code);
+  setText(byId("privacy-text"), t(hello?.mode === "capture" ? "capture.private" : "help.private"));
+  drawSheets(hello?.signs ?? []);
+  drawNotices(state?.notices ?? []);
+  drawAbout();
+  redraw();
+};
+
+const greet = (said) => {
+  // Another program may bring another page; this one is then of no use.
+  if (hello && hello.program !== said.program) return location.reload();
+  if (hello?.run !== said.run) {
+    state = null;
+    readingHello();
+  }
+  if (link !== "up" || hello?.run !== said.run) openPicture();
+  link = "up";
+  hello = said;
+  setAttribute(document.body, "data-mode", said.mode);
+  setServedLanguage(said.language);
+  cameraHello(said);
+  return drawLanguage();
+};
+
+const follow = (said) => {
+  state = said;
+  if (said.scene === "hand") present();
+  redraw();
+};
+
+const lose = (how) => {
+  // While a token is missing every new try is refused as well: say that, not "connecting" in between.
+  link = link === "forbidden" ? link : how;
+  redraw();
+};
+
+onLanguage(drawLanguage);
+await loadWords();
+drawLanguage();
+present();
+openStream("/events", {
+  event: (name, data) => (name === "hello" ? greet(data) : follow(data)),
+  down: () => lose("connecting"),
+  forbidden: () => lose("forbidden"),
+});

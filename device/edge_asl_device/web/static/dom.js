@@ -1,0 +1,38 @@
+// What every view needs: write to the page only what changed. Thirty states a second come in; on a Raspberry Pi a
+// write that changes nothing still costs style and layout.
+
+export const byId = (id) => document.getElementById(id);
+
+const written = new WeakMap();
+
+const changed = (node, name, value) => {
+  let values = written.get(node);
+  if (!values) written.set(node, (values = new Map()));
+  if (values.get(name) === value) return false;
+  values.set(name, value);
+  return true;
+};
+
+export const setText = (node, text) => {
+  if (changed(node, "#text", text)) node.textContent = text;
+};
+
+/** A boolean attribute (`true`: there, empty), or one with a value; null and false remove it. */
+export const setAttribute = (node, name, value) => {
+  if (!changed(node, name, value)) return;
+  if (value === null || value === false) node.removeAttribute(name);
+  else node.setAttribute(name, value === true ? "" : value);
+};
+
+export const setStyle = (node, name, value) => {
+  if (changed(node, `style ${name}`, value)) node.style.setProperty(name, value);
+};
+
+export const setIcon = (use, name) => setAttribute(use, "href", `#i-${name}`);
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** One short animation; none where the visitor asked for a page that stands still. */
+export const animate = (node, frames, duration) => {
+  if (!still.matches) node.animate(frames, { duration, easing: "ease-out" });
+};

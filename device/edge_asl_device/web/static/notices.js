@@ -1,0 +1,45 @@
+// Short notes over the page. A notice of the program shows for a while and then stays in the help, for the staff.
+
+import { byId, setAttribute } from "./dom.js";
+import { hasWord, t } from "./words.js";
+
+const SHOWN_MS = 12_000;
+const MOST = 3;
+
+const toasts = byId("toasts");
+let known = "[]";
+
+const line = (notice) => {
+  const item = document.createElement("li");
+  item.textContent = words(notice);
+  return item;
+};
+
+const words = ({ kind, text }) => {
+  const title = hasWord(`notice.${kind}`) ? t(`notice.${kind}`) : "";
+  return [title, text].filter(Boolean).join(": ");
+};
+
+export const toast = (text) => {
+  const note = document.createElement("p");
+  note.textContent = text;
+  toasts.append(note);
+  while (toasts.childElementCount > MOST) toasts.firstElementChild.remove();
+  setTimeout(() => note.remove(), SHOWN_MS);
+};
+
+/** Show what is new among the program's notices. */
+export const noticesState = (notices) => {
+  const now = JSON.stringify(notices);
+  if (now === known) return;
+  const before = new Set(JSON.parse(known).map((notice) => JSON.stringify(notice)));
+  known = now;
+  for (const notice of notices) if (!before.has(JSON.stringify(notice))) toast(words(notice));
+  drawNotices(notices);
+};
+
+/** The list in the help, also after a change of language. */
+export const drawNotices = (notices) => {
+  byId("notices").replaceChildren(...notices.map(line));
+  setAttribute(byId("badge"), "hidden", notices.length === 0);
+};

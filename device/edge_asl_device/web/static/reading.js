@@ -1,0 +1,66 @@
+// The letter in front of the camera: how long it is held (ring), how sure the model is (words and bar).
+
+import { animate, byId, setAttribute, setStyle, setText } from "./dom.js";
+import { labelWord, percent, t } from "./words.js";
+
+const SURENESS = [0, 0.5, 0.7, 0.85, 0.95];
+
+const panel = byId("reading");
+const letter = byId("letter");
+const ring = document.querySelector("#ring .fill");
+const bar = document.querySelector("#bar i");
+
+let taken = null;
+
+const sureness = (probability) => SURENESS.findLastIndex((from) => probability >= from);
+
+// Between two letters there is a moment without one: the last stays, faded by the style sheet, instead of flickering.
+const showLetter = (label) => {
+  const word = labelWord(label);
+  setText(letter, word);
+  setAttribute(letter, "data-length", word.length === 1 ? "one" : word.length <= 5 ? "short" : "long");
+};
+
+// The circle's length is 100 (pathLength); the dash is 101, so that a full ring shows no seam.
+const fillRing = (share) => setStyle(ring, "stroke-dashoffset", String(Math.round(101 - 101 * share)));
+
+const phase = (live, reading, scene) => {
+  if (!live) return "out";
+  if (reading) return "letter";
+  return scene === "hand" ? "hand" : "idle";
+};
+
+export const readingState = (live, state) => {
+  const reading = live ? state.letter : null;
+  setAttribute(panel, "data-phase", phase(live, reading, live && state.scene));
+  setAttribute(panel, "data-full", Boolean(reading && reading.held >= 1));
+  if (reading) showLetter(reading.label);
+  fillRing(reading?.held ?? 0);
+  setStyle(bar, "transform", `scaleX(${(reading?.probability ?? 0).toFixed(2)})`);
+  setText(byId("sureness"), reading ? t(`sure.${sureness(reading.probability)}`) : t("sure.0"));
+  setText(byId("percent"), reading ? percent(reading.probability) : "");
+  if (live) celebrate(state.accepted);
+};
+
+/** A letter became text: said once to screen readers, shown once by a short swell. */
+const celebrate = (accepted) => {
+  const number = accepted?.number ?? 0;
+  const before = taken;
+  taken = number;
+  if (before === null || number <= before) return;
+  byId("said").textContent = labelWord(accepted.label);
+  animate(letter, [{ scale: 1 }, { scale: 1.12 }, { scale: 1 }], 320);
+};
+
+/** While labelled pictures are stored: the sign to show, the ring tells how many of them there are. */
+export const readingCapture = ({ label, stored, wanted, phase }) => {
+  setAttribute(panel, "data-phase", "capture");
+  setAttribute(panel, "data-full", phase === "done");
+  showLetter(label);
+  fillRing(wanted ? Math.min(1, stored / wanted) : 0);
+};
+
+/** The numbers of another run begin again. */
+export const readingHello = () => {
+  taken = null;
+};

@@ -1,0 +1,66 @@
+// The handshapes that the model knows: beside the camera where there is room, and large in the help.
+
+import { byId, setAttribute, setStyle } from "./dom.js";
+import { labelWord, t } from "./words.js";
+
+const lists = [...document.querySelectorAll(".signs")];
+const sheet = byId("sheet");
+// A tile is a little taller than wide: the label stands above the hand.
+const TALL = 1.18;
+
+let signs = [];
+let tiles = new Map();
+let lit = null;
+
+const tile = ({ label, picture }) => {
+  const item = document.createElement("li");
+  const word = labelWord(label);
+  item.dataset.kind = picture ? "picture" : "word";
+  const name = document.createElement("b");
+  name.textContent = word;
+  item.append(name);
+  if (picture) {
+    const image = document.createElement("img");
+    Object.assign(image, { src: picture, alt: t("sign.alt", { label: word }), draggable: false, decoding: "async" });
+    item.append(image);
+  }
+  return item;
+};
+
+/** As many columns as make the tiles largest in the room there is. */
+const fit = () => {
+  const list = lists[0];
+  const { clientWidth: width, clientHeight: height } = list;
+  const count = signs.length;
+  if (!width || !height || !count) return;
+  const side = (columns) => Math.min(width / columns, height / Math.ceil(count / columns) / TALL);
+  const columns = Array.from({ length: count }, (_, n) => n + 1).reduce((a, b) => (side(b) > side(a) ? b : a));
+  setStyle(list, "--columns", String(columns));
+  setStyle(list, "--tile", `${Math.floor(side(columns) - 1)}px`);
+};
+
+new ResizeObserver(fit).observe(sheet);
+
+/** Draw the sheets anew: another bundle, or another language. */
+export const drawSheets = (known) => {
+  signs = known;
+  tiles = new Map(signs.map(({ label }) => [label, []]));
+  lit = null;
+  for (const list of lists) {
+    const drawn = signs.map((sign) => {
+      const item = tile(sign);
+      tiles.get(sign.label).push(item);
+      return item;
+    });
+    list.replaceChildren(...drawn);
+  }
+  fit();
+};
+
+/** Light the handshape being read. */
+export const sheetState = (label) => {
+  if (label === lit) return;
+  for (const item of tiles.get(lit) ?? []) setAttribute(item, "aria-current", null);
+  for (const item of tiles.get(label) ?? []) setAttribute(item, "aria-current", "true");
+  lit = label;
+};
