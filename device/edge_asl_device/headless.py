@@ -47,4 +47,4 @@ def read_source(
         while keeper.status.state is not CameraState.ENDED:
             frame = keeper.next(WAIT_S)
             if frame is not None:
-                yield frame.time_s, reader.read(frame).state
+                yield frame.time_s, reader.read(frame)

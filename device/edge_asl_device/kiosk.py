@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from edge_asl_device.camera import Frame
 from edge_asl_device.camera.health import DARK_LEVEL
-from edge_asl_device.loop import Feed, Reader, Reading
+from edge_asl_device.loop import Feed, Reader
 from edge_asl_device.page import Accepted, CameraView, Letter, Notice, PageState, Scene
 from edge_asl_device.speech import Voice
-from edge_asl_device.transcriber import NOTHING
+from edge_asl_device.transcriber import State
 
 if TYPE_CHECKING:
     from edge_asl_device.words import Words
@@ -50,6 +50,7 @@ class Kiosk:
         self._clear_after_s = clear_after_s
         self._wishes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.words: Words | None = None
+        """Suggestions, once they are loaded."""
         self.accepted: Accepted | None = None
         self._notices: list[tuple[float | None, Notice]] = []
         self._advice: tuple[str, tuple[str, ...], str | None] = ("", (), None)
@@ -90,7 +91,7 @@ class Kiosk:
 
     def replace(self, reader: Reader) -> None:
         """Read with another bundle from the next frame on; the text stays."""
-        reader.transcriber.text = self._reader.transcriber.text
+        reader.go_on_with(self._reader.transcriber.writing)
         self._reader = reader
 
     def note(self, notice: Notice, *, stays: bool = False) -> None:
@@ -105,14 +106,13 @@ class Kiosk:
     def frame(self, frame: Frame, feed: Feed) -> None:
         """Read one frame and show what came of it."""
         before = self.text
-        reading = self._reader.read(frame)
+        state = self._reader.read(frame)
         self.frames_read += 1
-        if reading.state.accepted is not None:
+        if state.accepted is not None:
             number = self.accepted.number if self.accepted else 0
-            self.accepted = Accepted(reading.state.accepted, number + 1)
-        self._clear_when_left(frame.time_s, reading)
-        scene = self._scene(frame.time_s, reading, feed.brightness)
-        state = reading.state
+            self.accepted = Accepted(state.accepted, number + 1)
+        self._clear_when_left(frame.time_s, state)
+        scene = self._scene(frame.time_s, state, feed.brightness)
         letter = Letter(state.leading, round(state.probability, 2), round(state.held, 2)) if state.leading else None
         self._show(feed, frame, scene, letter)
         self._say_finished_word(before)
@@ -156,8 +156,8 @@ class Kiosk:
         self._advice = (text, self.words.suggest(self._reader.transcriber.word), self.words.corrected(text))
         return True
 
-    def _scene(self, time_s: float, reading: Reading, brightness: float | None) -> Scene:
-        if reading.best != NOTHING:
+    def _scene(self, time_s: float, state: State, brightness: float | None) -> Scene:
+        if state.hand:
             self._hand_s = time_s
         if brightness is not None and brightness < DARK_LEVEL:
             return "too-dark"
@@ -170,9 +170,9 @@ class Kiosk:
             self._fps_shown, self._frames_counted = float(self.frames_read - self._frames_counted), self.frames_read
         return self._fps_shown
 
-    def _clear_when_left(self, time_s: float, reading: Reading) -> None:
+    def _clear_when_left(self, time_s: float, state: State) -> None:
         """What somebody spelled is not the next visitor's to read."""
-        if reading.state.leading is not None:
+        if state.leading is not None:
             self._sign_s = time_s
         elif self._clear_after_s is not None and self.text and time_s - self._sign_s > self._clear_after_s:
             self._clear()

@@ -5,18 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from edge_asl_device.camera import Camera, Frame
 from edge_asl_device.camera.keeper import CameraStatus
 from edge_asl_device.classifier import Classifier
 from edge_asl_device.contract.decode import probabilities
 from edge_asl_device.contract.manifest import Decoder
-from edge_asl_device.contract.preprocess import preprocess
+from edge_asl_device.contract.preprocess import centre_square, crop, preprocess
+from edge_asl_device.motion import Sideways
 from edge_asl_device.transcriber import State, Transcriber
+from edge_asl_device.writing import Writing
 
 WAIT_S = 0.1
 """How long the loop waits for a frame before it looks after everything else."""
@@ -52,14 +51,6 @@ class Consumer(Protocol):
         ...
 
 
-class Reading(NamedTuple):
-    """What one frame was read as."""
-
-    state: State
-    best: str
-    """The most probable label of this very frame."""
-
-
 class Reader:
     """A classifier and the transcriber of its stream, each stage timed.
 
@@ -71,24 +62,28 @@ class Reader:
 
     def __init__(self, classifier: Classifier, decoder: Decoder, observe: Observe) -> None:
         self.classifier = classifier
+        self.decoder = decoder
         self.transcriber = Transcriber(classifier.labels, decoder)
+        self._sideways = Sideways()
         self._observe = observe
 
-    def read(self, frame: Frame) -> Reading:
+    def go_on_with(self, writing: Writing) -> None:
+        """Write to a text that another reader began."""
+        self.transcriber = Transcriber(self.classifier.labels, self.decoder, writing)
+
+    def read(self, frame: Frame) -> State:
         """Name the sign in a frame and let it become text when it was held."""
         started = time.perf_counter()
-        tensor = preprocess(frame.picture, self.classifier.bundle.manifest.input)
+        square = crop(frame.picture, centre_square(*frame.picture.shape[:2]))
+        tensor = preprocess(square, self.classifier.bundle.manifest.input)
         prepared = time.perf_counter()
         predicted = probabilities(self.classifier.engine.invoke(tensor))
         invoked = time.perf_counter()
-        state = self._transcribe(frame, predicted)
+        state = self.transcriber.feed(frame.time_s, predicted, self._sideways.measure(square))
         self._observe("preprocess", prepared - started)
         self._observe("invoke", invoked - prepared)
         self._observe("transcribe", time.perf_counter() - invoked)
-        return Reading(state, self.classifier.labels[int(predicted.argmax())])
-
-    def _transcribe(self, frame: Frame, predicted: NDArray[np.float32]) -> State:
-        return self.transcriber.feed(frame.time_s, predicted)
+        return state
 
 
 def run_loop(
@@ -124,4 +119,4 @@ def run_loop(
 def read_signs(camera: Camera, reader: Reader) -> Iterator[tuple[float, State]]:
     """(frame time in seconds, what a screen shows) for every frame until the camera ends: no frame is left out."""
     for frame in camera.frames():
-        yield frame.time_s, reader.read(frame).state
+        yield frame.time_s, reader.read(frame)

@@ -32,9 +32,9 @@ def main(arguments: list[str]) -> int:
             open_source(Source(kind, what), paced=True, loop="loop" in options.split(",")) as camera,
         ):
             for number, frame in enumerate(camera.frames(box.place)):
-                box.publish(frame.time_s)
                 if number == 0:
                     _say(CameraState.LIVE, f"{frame.picture.shape[1]}×{frame.picture.shape[0]}")
+                box.publish(frame.time_s)
     except CameraError as error:
         _say(error.state, str(error))
         return 1
