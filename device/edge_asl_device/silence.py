@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 
 
@@ -15,7 +14,7 @@ def native_output_silenced() -> Iterator[None]:
     sys.stdout.flush()
     sys.stderr.flush()
     kept = [os.dup(1), os.dup(2)]
-    with tempfile.TemporaryFile() as sink:
+    with open(os.memfd_create("edge-asl-silence"), "wb") as sink:  # noqa: PTH123 - memory, not a path
         for stream in (1, 2):
             os.dup2(sink.fileno(), stream)
         try:
