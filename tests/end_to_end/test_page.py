@@ -1,0 +1,476 @@
+"""The kiosk's page as visitors meet it: the real program behind it, a real browser before it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stage import Program, Stage, held
+
+ROOT = Path(__file__).parents[2]
+STATIC = ROOT / "device" / "edge_asl_device" / "web" / "static"
+WORDS = json.loads((STATIC / "languages.json").read_text(encoding="utf-8"))
+SCREENS = ROOT / "out" / "screens"
+
+OpenPage = Callable[..., Any]
+
+# A picture of 16 × 12 pixels of what the camera's <img> shows now: two differ when it moves.
+PICTURE = """() => {
+  const canvas = new OffscreenCanvas(16, 12), draw = canvas.getContext("2d");
+  const image = document.getElementById("picture");
+  if (!image.naturalWidth) return "";
+  draw.drawImage(image, 0, 0, 16, 12);
+  return String(draw.getImageData(0, 0, 16, 12).data);
+}"""
+
+
+def until(page: Any, expression: str, argument: object = None, limit_s: float = 15.0) -> None:
+    """Ask again and again from outside: Playwright's own waiting evaluates strings, which the page's policy forbids."""
+    deadline = time.monotonic() + limit_s
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < deadline, f"not within {limit_s:g} s: {expression}"
+        page.wait_for_timeout(40)
+
+
+def live(page: Any) -> None:
+    page.wait_for_selector("body[data-link=up] #camera:not([data-fault])")
+
+
+def moves(page: Any) -> None:
+    """The camera's picture is there and another one follows."""
+    until(page, f"({PICTURE})() !== ''")
+    before = page.evaluate(PICTURE)
+    until(page, f"(before) => ({PICTURE})() !== before", before)
+
+
+def fault(page: Any, name: str) -> str:
+    """What the page says over the camera's picture once it has that fault."""
+    page.wait_for_selector(f"#camera[data-fault={name}] #fault")
+    return page.inner_text("#fault")
+
+
+# ── What it shows ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_it_shows_what_the_film_spells(open_page: OpenPage, program: Program):
+    page = open_page(program.url)
+    live(page)
+    program.post("clear")
+    page.evaluate("""() => {
+      window.seen = { offsets: new Set(), letters: new Set(), lit: new Set(), full: false };
+      const look = () => {
+        const ring = document.querySelector("#ring .fill");
+        seen.offsets.add(ring.style.strokeDashoffset);
+        if (document.querySelector("#reading[data-phase=letter]")) seen.letters.add(letter.textContent);
+        const tile = document.querySelector("#sheet [aria-current]");
+        if (tile) seen.lit.add(tile.textContent);
+        seen.full ||= taken.checkVisibility({ opacityProperty: true });
+      };
+      new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+    }""")
+    until(page, "document.getElementById('written').innerText.includes('BALLY')", limit_s=30)
+    moves(page)
+    seen = page.evaluate(
+        "({offsets: seen.offsets.size, letters: [...seen.letters], lit: [...seen.lit], full: seen.full})"
+    )
+    assert set("BALY") <= set(seen["letters"])
+    assert set("BALY") <= set(seen["lit"])
+    assert seen["offsets"] > 8, "the ring fills in steps"
+    assert seen["full"], "a letter that became text is ticked"
+    # From three metres: a capital of 1/8 of the screen's height, and text of 1/12.
+    size = "(id) => parseFloat(getComputedStyle(document.getElementById(id)).fontSize) / innerHeight"
+    assert page.evaluate(size, "letter") > 1 / 6
+    assert page.evaluate(size, "window") > 1 / 12
+
+
+@pytest.mark.parametrize("state", ["missing", "busy", "lost", "black", "frozen"])
+def test_it_says_what_is_wrong_with_the_camera(open_page: OpenPage, program: Program, stage: Stage, state: str):
+    page = open_page(program.url)
+    live(page)
+    with held(stage, state):
+        # Between two tries the camera may be starting or gone for a moment; the fault itself must be said.
+        assert WORDS["en"][f"camera.{state}"] in fault(page, state)
+        assert page.is_visible("#fault-icon")
+        assert page.get_attribute("#reading", "data-phase") == "out"
+    live(page)
+    moves(page)
+
+
+def test_every_camera_state_has_words_in_every_language():
+    from edge_asl_device.camera import CameraState
+
+    for language, words in WORDS.items():
+        assert set(words) == set(WORDS["en"]), language
+        for state in CameraState:
+            assert state is CameraState.LIVE or words[f"camera.{state}"], (language, state)
+
+
+def test_html_and_modules_ask_only_for_words_that_exist():
+    import re
+
+    html = (STATIC / "index.html").read_text(encoding="utf-8")
+    asked = set(re.findall(r'data-(?:text|label)="([^"]+)"', html))
+    for module in STATIC.glob("*.js"):
+        asked |= set(re.findall(r'\bt\("([^"]+)"', module.read_text(encoding="utf-8")))
+    assert asked
+    assert asked <= set(WORDS["en"])
+
+
+def test_german_by_address_and_by_button(open_page: OpenPage, program: Program):
+    page = open_page(f"{program.url}/?lang=de")
+    page.wait_for_selector("html[lang=de]")
+    live(page)
+    assert page.inner_text("#clear") == WORDS["de"]["action.clear"]
+    page.click("#language")
+    page.wait_for_selector("html[lang=en]")
+    assert page.inner_text("#clear") == WORDS["en"]["action.clear"]
+    assert page.title() == WORDS["en"]["title"]
+
+
+def test_unknown_signs_are_shown_as_words(open_page: OpenPage, program: Program):
+    page = open_page(program.url)
+    live(page)
+    assert page.locator("#sheet li").all_inner_texts() == ["A", "B", "L", "Y", WORDS["en"]["sign.nothing"]]
+    assert page.locator("#sheet li img").count() == 4
+    until(page, "[...document.querySelectorAll('#sheet img')].every((image) => image.naturalWidth === 192)")
+
+
+# ── What visitors do ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def spelled(open_page: OpenPage, program: Program, stage: Stage):
+    """A page with an unfinished word, suggestions for it, and a camera that adds nothing more to it."""
+    page = open_page(program.url, has_touch=True)
+    live(page)
+    program.post("clear")
+    becomes(page, "")
+    until(page, "document.getElementById('word').textContent.length >= 2", limit_s=30)
+    page.wait_for_selector(".suggestion")
+    with held(stage, "missing"):
+        fault(page, "missing")
+        yield page
+    program.post("mute", muted=True)
+    program.post("clear")
+    live(page)
+
+
+def written(page: Any) -> str:
+    return page.evaluate("document.getElementById('done').textContent + document.getElementById('word').textContent")
+
+
+def becomes(page: Any, text: str) -> None:
+    until(
+        page,
+        "(text) => document.getElementById('done').textContent + document.getElementById('word').textContent === text",
+        text,
+    )
+
+
+def test_keys_clear_take_back_choose_and_speak(spelled: Any):
+    page, before = spelled, written(spelled)
+    page.keyboard.press("Escape")
+    becomes(page, "")
+    page.keyboard.press("Backspace")
+    becomes(page, before)
+    page.keyboard.press("Backspace")
+    becomes(page, before[:-1])
+    page.keyboard.press("m")
+    page.wait_for_selector("#mute[aria-pressed=false]")
+    with page.expect_response("**/api/speak") as answer:
+        page.keyboard.press("s")
+    assert answer.value.status == 204
+    page.keyboard.press("?")
+    page.wait_for_selector("#help[open]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#help:not([open])", state="attached")
+    assert written(page) == before[:-1], "Esc closed the sheet and cleared nothing"
+
+
+def test_single_keys_can_be_turned_off(spelled: Any):
+    page = spelled
+    page.click("#open-help")
+    page.click("#single-keys")
+    page.keyboard.press("Escape")
+    page.keyboard.press("m")
+    page.keyboard.press("Escape")
+    becomes(page, "")
+    assert page.get_attribute("#mute", "aria-pressed") == "true"
+
+
+def test_touch_clears_takes_back_and_chooses(spelled: Any):
+    page, before = spelled, written(spelled)
+    page.tap("#clear")
+    becomes(page, "")
+    page.tap("#undo")
+    becomes(page, before)
+    word = page.locator(".suggestion").first.inner_text()
+    page.locator(".suggestion").first.tap()
+    until(page, "(word) => document.getElementById('done').textContent.includes(word)", word)
+
+
+def test_every_button_is_reached_by_tab_and_shows_it(spelled: Any):
+    page = spelled
+    wanted = set(page.eval_on_selector_all("main button:not([disabled]):not([hidden])", "b => b.map(x => x.innerText)"))
+    reached = set()
+    for _ in range(len(wanted) + 2):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.innerText"))
+        outlined = page.evaluate("parseFloat(getComputedStyle(document.activeElement).outlineWidth)")
+        assert outlined >= 3 or page.evaluate("document.activeElement === document.body")
+    assert wanted <= reached
+
+
+# ── Access ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def serious(page: Any) -> list[str]:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(page).response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_axe_finds_nothing_serious_while_reading(open_page: OpenPage, program: Program, language: str):
+    page = open_page(f"{program.url}/?lang={language}")
+    live(page)
+    page.wait_for_selector("#reading[data-phase=letter]")
+    assert serious(page) == []
+    page.click("#open-help")
+    page.wait_for_selector("#help[open]")
+    assert serious(page) == []
+
+
+def test_axe_finds_nothing_serious_in_a_fault(open_page: OpenPage, program: Program, stage: Stage):
+    page = open_page(program.url)
+    live(page)
+    with held(stage, "missing"):
+        fault(page, "missing")
+        page.wait_for_timeout(400)
+        assert serious(page) == []
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_reduced_motion_is_honoured(open_page: OpenPage, program: Program, motion: str):
+    page = open_page(program.url, reduced_motion=motion)
+    live(page)
+    page.evaluate("""() => {
+      window.moved = 0;
+      window.changed = 0;
+      const look = () => {
+        changed += 1;
+        moved += document.getAnimations().filter((a) => a.effect.getTiming().duration > 0).length;
+        requestAnimationFrame(look);
+      };
+      look();
+    }""")
+    until(page, "changed > 20 && document.getElementById('said').textContent !== ''")
+    page.wait_for_timeout(300)
+    assert (page.evaluate("moved") > 0) == (motion == "no-preference")
+
+
+# ── Every screen ───────────────────────────────────────────────────────────────────────────────────────────────
+
+SIZES = [(1280, 720), (720, 1280), (1920, 1080), (3840, 2160), (1024, 768), (360, 640), (640, 360)]
+KEPT = SIZES[:3]
+
+# Everything visible that is cut by the window, by its panel or by itself, and panels that overlap.
+CUT = """() => {
+  const found = [];
+  const name = (node) => node.id || node.className || node.textContent.slice(0, 20);
+  const shown = (node) => node.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+  const within = (from, to, low, high) => from >= low - 1 && to <= high + 1;
+  const inside = (a, b) => within(a.left, a.right, b.left, b.right) && within(a.top, a.bottom, b.top, b.bottom);
+  const screen = { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
+  const panels = [...document.querySelectorAll("#page > *, #capture-banner")].filter(shown);
+  const boxes = panels.map((panel) => panel.getBoundingClientRect());
+  panels.forEach((panel, i) => {
+    if (!inside(boxes[i], screen)) found.push(`${name(panel)} leaves the screen`);
+    panels.forEach((other, j) => {
+      const [a, b] = [boxes[i], boxes[j]];
+      const apart = a.right <= b.left + 1 || b.right <= a.left + 1 || a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
+      if (i < j && !apart) found.push(`${name(panel)} overlaps ${name(other)}`);
+    });
+    const parts = panel.querySelectorAll(
+      "button, h2, li, #invitation > *, #dial, #certainty, #fault > *, #corrected, #capture > *, #promise"
+    );
+    for (const part of [...parts].filter(shown)) {
+      if (!inside(part.getBoundingClientRect(), boxes[i])) found.push(`${name(part)} leaves ${name(panel)}`);
+    }
+  });
+  for (const button of [...document.querySelectorAll("main button")].filter(shown)) {
+    const { width, height } = button.getBoundingClientRect();
+    if (width < 44 || height < 44) found.push(`${name(button)} is ${width} × ${height}`);
+    if (button.scrollWidth > button.clientWidth + 1) found.push(`${name(button)} cuts its words`);
+  }
+  const root = document.documentElement;
+  if (root.scrollWidth > innerWidth || root.scrollHeight > innerHeight) {
+    found.push(`scrolls: ${root.scrollWidth} × ${root.scrollHeight} in ${innerWidth} × ${innerHeight}`);
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def long_text() -> list[str]:
+    sentence = "THE QUICK BROWN FOX JUMPS OVER THE LAZY DOG"
+    return [*sentence.split(" "), "DONAUDAMPFSCHIFFFAHRTSGESELLSCHAFTSKAPITÄN", "END"]
+
+
+def keep(page: Any, name: str) -> None:
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / f"{name}.png")
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_nothing_is_cut_on_any_screen(open_page: OpenPage, program: Program, language: str):
+    page = open_page(f"{program.url}/?lang={language}")
+    live(page)
+    cut = {}
+    for size in SIZES:
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.wait_for_selector("#reading[data-phase=letter] #letter")
+        page.wait_for_timeout(250)
+        cut[size] = page.evaluate(CUT)
+        if size in KEPT:
+            keep(page, f"read-{language}-{size[0]}x{size[1]}")
+    assert {size: found for size, found in cut.items() if found} == {}
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_faults_and_long_texts_fit_every_screen(
+    open_page: OpenPage, program: Program, stage: Stage, language: str, long_text: list[str]
+):
+    page = open_page(f"{program.url}/?lang={language}")
+    live(page)
+    cut = {}
+    with held(stage, "busy"):
+        fault(page, "busy")
+        for word in long_text * 3:
+            program.post("choose", word=word)
+        until(page, "document.getElementById('written').innerText.trim().endsWith('END')")
+        for size in SIZES:
+            page.set_viewport_size({"width": size[0], "height": size[1]})
+            page.wait_for_timeout(250)
+            cut[size] = page.evaluate(CUT)
+            # The end of the text is what the visitor is writing: it must be seen, in whole lines.
+            end, window = (page.locator(part).bounding_box() for part in ("#caret", "#window"))
+            if not (end["y"] >= window["y"] and end["y"] + end["height"] <= window["y"] + window["height"] + 1):
+                cut[size].append("the end of the text is not seen")
+            if size in KEPT:
+                keep(page, f"busy-{language}-{size[0]}x{size[1]}")
+        program.post("clear")
+    assert {size: found for size, found in cut.items() if found} == {}
+
+
+# ── Storing pictures ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_storing_pictures_cannot_be_overlooked(
+    open_page: OpenPage, another: Callable[..., Program], stage: Stage, golden_bundle: Path, tmp_path: Path
+):
+    folder = str(tmp_path / "stored")
+    program = another(
+        "capture", str(golden_bundle), folder, "--person", "anna", "--count", "400", "--source", stage.source
+    )
+    page = open_page(program.url)
+    page.wait_for_selector("body[data-mode=capture] #capture-banner")
+    live(page)
+    assert WORDS["en"]["capture.banner"] in page.inner_text("#capture-banner")
+    page.wait_for_selector("#capture[data-phase=storing]")
+    until(page, "parseInt(document.getElementById('capture-count').textContent) > 1")
+    assert "anna" in page.inner_text("#capture-who")
+    assert not page.is_visible("#actions")
+    cut = {}
+    for size in SIZES:
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.wait_for_timeout(250)
+        cut[size] = page.evaluate(CUT)
+        if size in KEPT:
+            keep(page, f"capture-{size[0]}x{size[1]}")
+    assert {size: found for size, found in cut.items() if found} == {}
+    page.set_viewport_size({"width": 1280, "height": 720})
+    assert serious(page) == []
+
+
+# ── Weeks ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_it_recovers_by_itself_when_the_program_restarts(
+    open_page: OpenPage, another: Callable[..., Program], stage: Stage, golden_bundle: Path
+):
+    program = another("run", str(golden_bundle), "--source", stage.source, "--mute")
+    page = open_page(program.url, may_lose_server=True)
+    live(page)
+    moves(page)
+    run = page.evaluate("window.kept = performance.timeOrigin")
+    program.stop()
+    assert WORDS["en"]["link.connecting"] in fault(page, "connecting")
+    assert page.is_disabled("#undo")
+    program.start()
+    page.wait_for_selector("body[data-link=up]", timeout=4_000)
+    live(page)
+    moves(page)
+    assert page.evaluate("performance.timeOrigin") == run, "the same page, not loaded anew"
+
+
+def test_it_notices_a_program_that_says_nothing(
+    open_page: OpenPage, another: Callable[..., Program], stage: Stage, golden_bundle: Path
+):
+    program = another("run", str(golden_bundle), "--source", stage.source, "--mute")
+    page = open_page(program.url, may_lose_server=True)
+    live(page)
+    program.send(signal.SIGSTOP)
+    try:
+        page.wait_for_selector("#camera[data-fault=connecting]", timeout=14_000)
+    finally:
+        program.send(signal.SIGCONT)
+    live(page)
+    moves(page)
+
+
+def test_it_asks_for_a_token(
+    open_page: OpenPage, another: Callable[..., Program], stage: Stage, golden_bundle: Path, tmp_path: Path
+):
+    token = tmp_path / "token"
+    token.write_text("swordfish-swordfish-swordfish\n")
+    token.chmod(0o600)
+    program = another("run", str(golden_bundle), "--source", stage.source, "--mute", "--token-file", str(token))
+    page = open_page(f"{program.url}/?token={token.read_text().strip()}", may_lose_server=True)
+    live(page)
+    program.stop()
+    token.write_text("another-another-another-another\n")
+    program.start()
+    assert WORDS["en"]["link.token"] in fault(page, "token")
+
+
+def test_it_does_not_grow(open_page: OpenPage, program: Program):
+    page = open_page(program.url)
+    live(page)
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable")
+
+    def count() -> dict[str, float]:
+        devtools.send("HeapProfiler.collectGarbage")
+        found = devtools.send("Performance.getMetrics")["metrics"]
+        return {m["name"]: m["value"] for m in found if m["name"] in ("Nodes", "JSEventListeners", "JSHeapUsedSize")}
+
+    said = "document.getElementById('said').textContent"
+    until(page, f"{said} === 'Y'")
+    before = count()
+    until(page, f"{said} === 'B'")
+    until(page, f"{said} === 'Y'")
+    after = count()
+    assert after["JSEventListeners"] == before["JSEventListeners"]
+    assert after["Nodes"] <= before["Nodes"] + 20
+    assert after["JSHeapUsedSize"] < before["JSHeapUsedSize"] + 300_000
