@@ -13,6 +13,7 @@ import logging
 import os
 import queue
 import re
+import time
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
@@ -32,6 +33,8 @@ TABLE = "signers.csv"
 HEADER = "file,label,signer,session"
 JPEG_QUALITY = 95
 RETRY_S = 2.0
+DONE_SHOWN_S = 2.0
+"""How long the page says that all is done before the program ends."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 log = logging.getLogger(__name__)
@@ -78,11 +81,13 @@ class Collector:
         self.stored_in_all = 0
         self._due_s: float | None = None
         self._full = False
+        self._end_s = 0.0
+        self._before = self._already_there()
 
     @property
-    def done(self) -> bool:
-        """Whether every picture is stored."""
-        return not self._left
+    def finished(self) -> bool:
+        """Whether every picture is stored and the page has said so."""
+        return not self._left and time.monotonic() >= self._end_s
 
     def wish(self, what: Callable[[], None]) -> None:
         """Have something done before the next frame; from any thread."""
@@ -105,7 +110,7 @@ class Collector:
         """Store the frame's square if one is due."""
         if self._due_s is None:
             self._due_s = frame.time_s + self._collection.ready_s
-        if not self.done and frame.time_s >= self._due_s:
+        if self._left and frame.time_s >= self._due_s:
             self._store(frame)
         self._show(feed, frame)
 
@@ -115,7 +120,7 @@ class Collector:
 
     def _store(self, frame: Frame) -> None:
         wanted, label = self._collection, self._left[0]
-        name = f"{label}/{wanted.person}-{wanted.session}-{self._stored + 1:04}.jpg"
+        name = f"{label}/{wanted.person}-{wanted.session}-{self._before + self._stored + 1:04}.jpg"
         try:
             _write(wanted.folder, name, frame, f"{name},{label},{wanted.person},{wanted.session}\n")
         except OSError as error:
@@ -130,6 +135,16 @@ class Collector:
         if self._stored == wanted.count:
             self._left.pop(0)
             self._stored, self._due_s = 0, None
+            self._before = self._already_there()
+            self._end_s = time.monotonic() + DONE_SHOWN_S
+
+    def _already_there(self) -> int:
+        """The highest number of this person's pictures of the next sign in this session, from an earlier run."""
+        if not self._left:
+            return 0
+        wanted = self._collection
+        names = (wanted.folder / self._left[0]).glob(f"{wanted.person}-{wanted.session}-*.jpg")
+        return max((int(n) for path in names if (n := path.stem.rpartition("-")[2]).isdecimal()), default=0)
 
     def _show(self, feed: Feed, frame: Frame | None) -> None:
         camera = CameraView(str(feed.status.state), feed.status.reason)
@@ -140,7 +155,7 @@ class Collector:
         label = self._left[0] if self._left else wanted.labels[-1]
         stored = self._stored if self._left else wanted.count
         wait_s = max(0.0, (self._due_s or 0.0) - frame.time_s) if frame else 0.0
-        if self.done:
+        if not self._left:
             phase = "done"
         elif self._full:
             phase = "disk-full"

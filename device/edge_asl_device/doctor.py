@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import shutil
 from pathlib import Path
 
-from edge_asl_device.contract.manifest import read_bundle
-from edge_asl_device.engine import RUNTIMES
+from edge_asl_device.contract.manifest import EDGETPU_MODEL, read_bundle
+from edge_asl_device.coral import choose
+from edge_asl_device.engine import EDGETPU, RUNTIMES
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.probe import probe
+from edge_asl_device.speech import APT, PROGRAM
 
 
 def examine(bundle: Path | None) -> dict[str, object]:
@@ -25,11 +28,16 @@ def examine(bundle: Path | None) -> dict[str, object]:
         "packages": {name: _version(name) for name in ("edge-asl-device", "numpy", "opencv-python-headless")},
         "runtimes": runtimes,
     }
+    report["camera"] = _camera()
+    report["voice"] = _voice()
     problem = None
     if bundle is not None:
         try:
             read = read_bundle(bundle)
             report["bundle"] = {"path": str(bundle), "name": read.manifest.name, "digest": read.digest}
+            if EDGETPU_MODEL in read.manifest.files:
+                accelerator, instead = choose(read)
+                report["edgetpu"] = {"ok": accelerator == EDGETPU, "reason": instead}
         except EdgeAslError as error:
             problem = str(error)
             report["bundle"] = {"path": str(bundle), "problem": problem}
@@ -43,6 +51,8 @@ def format_report(report: dict[str, object]) -> str:
     for key, value in report.items():
         if key == "runtimes" and isinstance(value, dict):
             lines += [f"{'runtime ' + name:<24}{_runtime_words(facts)}" for name, facts in value.items()]
+        elif isinstance(value, dict) and "found" in value:
+            lines.append(f"{key:<24}{value['found'] or value['reason']}")
         elif isinstance(value, dict):
             prefix = "" if key == "packages" else f"{key} "
             lines += [f"{prefix + name:<24}{fact}" for name, fact in value.items()]
@@ -67,6 +77,22 @@ def _runtime_words(facts: dict[str, object]) -> str:
         return f"{facts['reason']}"
     ran = f", runs the bundle in {facts['milliseconds']} ms" if "milliseconds" in facts else ""
     return f"{facts['version']} loads{ran}"
+
+
+def _camera() -> dict[str, object]:
+    from edge_asl_device.camera import CameraError
+    from edge_asl_device.camera.auto import find
+
+    try:
+        return {"found": find()}
+    except CameraError as error:
+        return {"found": None, "reason": str(error)}
+
+
+def _voice() -> dict[str, object]:
+    """espeak-ng: without it everything works but the voice."""
+    found = shutil.which(PROGRAM)
+    return {"found": found} if found else {"found": None, "reason": f"no {PROGRAM}; {APT}"}
 
 
 def _distribution() -> str:

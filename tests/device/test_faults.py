@@ -255,6 +255,38 @@ def _answers(port: int) -> bool:
     return True
 
 
+def test_a_clock_that_is_set_back_a_day_and_forth_again(
+    golden_bundle: Path, camera: tuple[str, Callable[[str], None]], tmp_path: Path
+):
+    """Wall time jumps under the running program, as when a Pi without a clock meets a time server."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        pytest.skip("libfaketime is not installed")
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    environment = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    with Program("run", golden_bundle, "--source", camera[0], "--mute", environment=environment) as program:
+        page = program.wait_until_ready().listen()
+        wait_for(lambda: reads_again(page), 15)
+        for jump in ("-1d", "+1d"):
+            clock.write_text(jump)
+            seen = len(page.states)
+            wait_for(lambda: len(page.states) > seen + 20 and reads_again(page), 15)  # noqa: B023 - used at once
+            assert program.health()["ready"] is True
+        camera[1]("lost")
+        wait_for(lambda: camera_state(page) == "lost")
+        wait_for(lambda: program.logged("camera")[-1]["state"] == "lost", 5)
+        days = {line["time"][:10] for line in program.log}
+        assert len(days) >= 2, "the clock did jump"
+        camera[1]("live")
+        assert wait_for(lambda: camera_state(page) == "live") <= BACK_S
+
+
 @pytest.mark.parametrize("state", ["live", "missing", "frozen", "silent", "black", "wedged"])
 def test_sigterm_ends_within_two_seconds(golden_bundle: Path, camera: tuple[str, Callable[[str], None]], state: str):
     with Program("run", golden_bundle, "--source", camera[0], "--mute") as program:
