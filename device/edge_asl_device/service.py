@@ -145,7 +145,7 @@ class Service:
     def _between(self) -> None:
         self._beat_s = time.monotonic()
         self._consumer.grant_wishes()
-        if isinstance(self._consumer, Collector) and self._consumer.done:
+        if isinstance(self._consumer, Collector) and self._consumer.finished:
             self._end()
         state = self._keeper.status.state
         self.metrics.camera.state(str(state))
