@@ -6,8 +6,9 @@ WORD ?= HELLO
 
 .PHONY: demo setup test check fix bench test-device docs pins clean
 
-demo: setup          ## draw hands, build a bundle, let the device program read a film
+demo: setup          ## draw hands, build a bundle, let the device program read a film; at a terminal, show the page
 	$(BIN)/edge-asl demo --word "$(WORD)" --out out/demo
+	@if [ "$(DEMO)" != headless ] && [ -t 1 ]; then exec $(BIN)/edge-asl-device run --demo out/demo; fi
 
 setup: .venv/.complete   ## make .venv with the pinned packages and both distributions
 

@@ -276,7 +276,7 @@ def _serve_reading(options: argparse.Namespace) -> int:
 
     clear_after_s = options.clear_after or None
     settings = _settings(options, muted=options.mute, decoder=dict(options.decoder), clear_after_s=clear_after_s)
-    return Service(settings).run()
+    return Service(settings).run(_announce)
 
 
 def _capture(options: argparse.Namespace) -> int:
@@ -295,13 +295,20 @@ def _capture(options: argparse.Namespace) -> int:
         ready_s=options.ready,
     )
     service = Service(_settings(options, collection=collection))
-    status = service.run()
+    status = service.run(_announce)
     stored, wanted = service.stored, len(collection.labels) * collection.count
     if options.json:
         _print_json({"folder": str(options.folder), "stored": stored, "wanted": wanted})
     else:
         _print(f"{stored} of {wanted} pictures in {options.folder}; edge-asl data check {options.folder}")
     return status if stored == wanted else 1
+
+
+def _announce(address: str) -> None:
+    """For whoever sits before a terminal; a service manager reads the log."""
+    if sys.stdout.isatty():
+        _print(f"\n    {address}    open this in a browser; Ctrl-C ends\n")
+        sys.stdout.flush()
 
 
 def _settings(options: argparse.Namespace, **more: Any) -> Any:

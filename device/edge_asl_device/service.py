@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -91,8 +91,13 @@ class Service:
         """How many pictures were stored."""
         return self._consumer.stored_in_all if isinstance(self._consumer, Collector) else 0
 
-    def run(self) -> int:
-        """Until SIGTERM or SIGINT; the exit status."""
+    def run(self, announce: Callable[[str], None] = lambda _address: None) -> int:
+        """Until SIGTERM or SIGINT; the exit status.
+
+        Args:
+            announce: told the page's address once it is served.
+        """
+        self._announce = announce
         settings = self._settings
         with contextlib.ExitStack() as stack:
             listening = stack.enter_context(_listen(settings.host, settings.port))
@@ -236,7 +241,9 @@ class Service:
             loop.add_signal_handler(number, self._end)
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
-        log.info("ready", extra={"page": f"http://{host}:{listening.getsockname()[1]}/", "bundle": self._digest()})
+        address = f"http://{host}:{listening.getsockname()[1]}/"
+        log.info("ready", extra={"page": address, "bundle": self._digest()})
+        self._announce(address)
         notify(READY=1, STATUS=f"reading with {self._opened.bundle.manifest.name} {self._digest()}")
         await self._server.serve(sockets=[listening])
 

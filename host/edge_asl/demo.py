@@ -82,6 +82,7 @@ def _read(bundle: Path, film: Path) -> str:
         "--source",
         str(film),
         "--headless",
+        "--fast",
         "--json",
     ]
     try:

@@ -131,6 +131,10 @@ def test_one_bad_picture_does_not_stop_the_others(
 
 
 NO_PICTURE = "expected a picture, found 4 bytes that no decoder accepts; remove it"
+NO_SOURCE = (
+    "expected auto, picamera2[:N], v4l2[:/dev/videoN], rehearsal:FOLDER, a video file or a folder of pictures, "
+    "found nothing of the kind"
+)
 NO_BUNDLE = (
     "expected a bundle with manifest.json, found No such file or directory; name the folder that edge-asl build wrote"
 )
@@ -147,8 +151,12 @@ NO_BUNDLE = (
         ("classify BUNDLE TMP/empty", "TMP/empty: expected pictures (.bmp, .jpeg, .jpg, .png, .webp), found none"),
         ("classify TMP/none PICTURE", f"TMP/none: {NO_BUNDLE}"),
         ("bench TMP/empty", f"TMP/empty: {NO_BUNDLE}"),
-        ("run BUNDLE --headless --source TMP/none.mp4", "TMP/none.mp4: expected a video file, found nothing"),
-        ("run BUNDLE --headless --source TMP/empty", "TMP/empty: expected a video file, found a folder"),
+        ("run BUNDLE --headless --source TMP/none.mp4", f"TMP/none.mp4: {NO_SOURCE}"),
+        (
+            "run BUNDLE --headless --source TMP/empty",
+            "TMP/empty: expected pictures (.bmp, .jpeg, .jpg, .png, .webp), found none",
+        ),
+        ("run --headless", "bundle: expected the folder that edge-asl build wrote, found none; name it"),
         (
             "run BUNDLE --headless --source TMP/a.mp4",
             "TMP/a.mp4: expected a video file that OpenCV can read, found another kind of file",
@@ -330,7 +338,7 @@ def test_options_that_cannot_be_are_refused_with_status_2(
 
 
 def test_run_reads_the_film(golden_bundle: Path):
-    done = run("run", golden_bundle, "--source", FILM, "--headless")
+    done = run("run", golden_bundle, "--source", FILM, "--headless", "--fast")
 
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -339,7 +347,7 @@ def test_run_reads_the_film(golden_bundle: Path):
 
 
 def test_run_in_json(golden_bundle: Path):
-    done = run("run", golden_bundle, "--source", FILM, "--headless", "--json")
+    done = run("run", golden_bundle, "--source", FILM, "--headless", "--fast", "--json")
 
     *letters, last = objects(done.stdout)
     assert last == {"text": "BALLY"}
@@ -348,6 +356,27 @@ def test_run_in_json(golden_bundle: Path):
     assert all(set(letter) == {"time_s", "label", "probability", "text"} for letter in letters)
     times = [letter["time_s"] for letter in letters]
     assert times == sorted(times)
+
+
+def test_run_reads_the_newest_frames_in_the_films_own_time(golden_bundle: Path):
+    """As at a kiosk, through the capture process."""
+    done = run("run", golden_bundle, "--source", FILM, "--headless", "--json")
+
+    *letters, last = objects(done.stdout)
+    assert last == {"text": "BALLY"}
+    assert letters[-1]["time_s"] - letters[0]["time_s"] > 3, "four letters at one a second"
+
+
+def test_run_reads_a_folder_of_pictures(golden_bundle: Path):
+    done = run("run", golden_bundle, "--source", PICTURES, "--headless", "--fast", "--json")
+
+    assert objects(done.stdout)[-1] == {"text": "ABLY"}
+
+
+def test_run_with_a_longer_hold_reads_less(golden_bundle: Path):
+    done = run("run", golden_bundle, "--source", FILM, "--headless", "--fast", "--json", "--decoder", "hold_s=3")
+
+    assert objects(done.stdout) == [{"text": ""}]
 
 
 def test_a_reader_that_leaves_is_no_crash(golden_bundle: Path):
