@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import gc
 import itertools
-import os
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,7 +138,7 @@ def test_a_driver_that_does_not_stop_is_told_and_given_up():
 
 def test_busy():
     with camera() as first:
-        with pytest.raises(CameraError, match="camera 0: expected a free camera, found: .*busy") as caught, camera():
+        with pytest.raises(CameraError, match=r"camera 0: expected a free camera, found: .*busy") as caught, camera():
             pass
         assert caught.value.state is CameraState.BUSY
         assert next(first.frames()).picture.any()
@@ -163,7 +163,7 @@ def test_reopening_leaves_nothing_behind():
 
     def count() -> tuple[int, int]:
         gc.collect()
-        return len(os.listdir("/proc/self/fd")), threading.active_count()
+        return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
 
     use()
     before = count()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import os
 import re
 import struct
@@ -28,6 +29,10 @@ TIMEOUT_S = 2
 BUFFERS = 2
 """One for the driver to fill while we read the other. With one, a USB camera misses the start of every second
 picture (Linux 6.9 and later therefore never gives fewer than two); with OpenCV's four, what we read is old."""
+
+MOST_BUFFERS = 4
+OLD_S = 0.25
+"""A picture from so long before it was asked for was filled while nobody read; a driver may insist on more buffers."""
 
 # linux/videodev2.h: numbers of requests, structs and bits, the same on every architecture that a Pi or PC has.
 QUERYCAP = 0x80685600
@@ -107,28 +112,47 @@ class V4l2:
         import cv2
 
         asked = time.monotonic()
-        while True:
+        for attempt in itertools.count():
             grabbed = self._capture.grab()
             arrived = time.monotonic()
-            stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            time_s = taken(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, arrived)
+            if grabbed and asked - time_s > OLD_S and attempt < MOST_BUFFERS:
+                continue
             decoded, picture = self._capture.retrieve() if grabbed else (False, None)
             if decoded and picture is not None:
-                bgr = self._shaped(picture)
-                return Frame(taken(stamp, arrived), _to_rgb(bgr, place(*bgr.shape[:2])))
+                bgr = as_bgr(picture, *self._size_now())
+                return Frame(time_s, _to_rgb(bgr, place(*bgr.shape[:2])))
             # Grabbed but not decoded: a damaged JPEG; after opening and on bad cables there are some.
             if not grabbed or arrived - asked > TIMEOUT_S:
-                raise self._fault(grabbed, arrived - asked)
+                break
+        raise self._fault(grabbed, arrived - asked)
+
+    def _size_now(self) -> tuple[int, int]:
+        import cv2
+
+        return (
+            int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+        )
 
     def _first_frame(self, node: Node) -> None:
         """OpenCV says that a device is open even when it is not: only a frame proves that it works."""
+        asked = time.monotonic()
         if self._capture.isOpened() and self._capture.grab():
             return
+        waited_s = time.monotonic() - asked
         self._capture.release()
         usable(node.path)  # raises where another program was faster, or the camera is gone
+        if waited_s < TIMEOUT_S / 2:
+            raise CameraError(
+                CameraState.FAILED,
+                f"{node.path} ({node.name}): expected it to start, found that the driver refuses; "
+                "plug it into a port of the computer itself, other cameras out",
+            )
         raise CameraError(
             CameraState.FROZEN,
             f"{node.path} ({node.name}): expected a picture within {TIMEOUT_S} s, found none; "
-            "pull the camera's plug and put it back, without a hub if there is one",
+            "pull the camera's plug and put it back",
         )
 
     def _fault(self, grabbed: bool, waited_s: float) -> CameraError:
@@ -142,36 +166,21 @@ class V4l2:
             CameraState.LOST, f"{self._path}: expected pictures, found that the camera is gone; put its plug back"
         )
 
-    def _shaped(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """BGR, uint8, (height, width, 3): OpenCV 4.11 hands out formats that it need not convert as one row."""
-        import cv2
 
-        if picture.shape[0] > 1:
-            return picture
-        height, width = (int(self._capture.get(key)) for key in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH))
-        if picture.size != height * width * 3:
-            raise CameraError(
-                CameraState.FAILED,
-                f"{self._path}: expected pictures of {width}×{height}×3 bytes, found {picture.size} bytes; "
-                "this format is not supported, take another camera",
-            )
-        return picture.reshape(height, width, 3)
-
-
-def first_camera() -> Node:
-    """The video node of the lowest number that is a camera for programs.
+def first_camera(folder: Path = Path("/dev")) -> Node:
+    """The ``videoN`` of the lowest number that is a camera for programs.
 
     Raises:
         CameraError: there is none (``MISSING``).
     """
     refused = None
-    for path in sorted(Path("/dev").glob("video*"), key=_number):
+    for path in sorted(folder.glob("video*"), key=_number):
         try:
             return usable(str(path))
         except CameraError as error:  # a busy camera says more than the Pi's many nodes that are none
             refused = refused if error.state is CameraState.MISSING else refused or error
     raise refused or CameraError(
-        CameraState.MISSING, "expected a camera, found no /dev/videoN that is one; plug in a USB camera"
+        CameraState.MISSING, f"expected a camera, found no {folder}/videoN that is one; plug in a USB camera"
     )
 
 
@@ -185,7 +194,7 @@ def usable(path: str) -> Node:
     try:
         device = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refusal(path, error) from error
     try:
         node = _describe(device, path)
         if not node.is_camera:
@@ -197,7 +206,7 @@ def usable(path: str) -> Node:
         # Whoever reads pictures owns the buffers; asking for one tells, closing gives it back.
         fcntl.ioctl(device, REQBUFS, BUFFER_REQUEST.pack(1, CAPTURE, MEMORY_MAPPED, 0, 0))
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refusal(path, error) from error
     finally:
         os.close(device)
     return node
@@ -220,7 +229,8 @@ def _formats(device: int) -> Iterator[str]:
         yield _text(FORMAT.unpack(answer)[4])
 
 
-def _refused(path: str, error: OSError) -> CameraError:
+def refusal(path: str, error: OSError) -> CameraError:
+    """What the kernel's answer means: ``MISSING``, ``BUSY`` or ``FAILED``, and what to do."""
     match error.errno:
         case errno.ENOENT | errno.ENODEV | errno.ENXIO:
             return CameraError(CameraState.MISSING, f"{path}: expected a camera, found none; plug it in")
@@ -258,6 +268,21 @@ def _open(node: Node, size: tuple[int, int], fps: int) -> Any:
     capture.set(cv2.CAP_PROP_FPS, fps)
     capture.set(cv2.CAP_PROP_BUFFERSIZE, BUFFERS)
     return capture
+
+
+def as_bgr(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """A picture of OpenCV's as (height, width, 3): 4.11 hands out what it need not convert as one row of bytes.
+
+    Raises:
+        CameraError: it is neither (``FAILED``).
+    """
+    if picture.shape == (1, height * width * 3) or picture.shape == (height, width, 3):
+        return picture.reshape(height, width, 3)
+    raise CameraError(
+        CameraState.FAILED,
+        f"expected pictures of {height}×{width}×3 bytes, found {'×'.join(map(str, picture.shape))}; "
+        "this format is not supported, take another camera",
+    )
 
 
 def _to_rgb(bgr: NDArray[np.uint8], out: NDArray[np.uint8]) -> NDArray[np.uint8]:
