@@ -142,5 +142,3 @@ def test_buttons_do_nothing_while_pictures_are_stored(golden_bundle: Path, tmp_p
         program.wait_until_ready()
         status, text, _ = program.ask("/api/clear", "POST", {})
         assert (status, b"stores pictures" in text) == (400, True)
-
-

@@ -92,7 +92,9 @@ def test_a_program_that_no_longer_reads_is_not_alive(systemd: socket.socket, gol
     """Its processes stand still as if they hung: no pet comes."""
     import signal
 
-    with Program("run", golden_bundle, "--source", FILM, "--loop", "--mute", environment={"WATCHDOG_USEC": "400000"}) as p:
+    with Program(
+        "run", golden_bundle, "--source", FILM, "--loop", "--mute", environment={"WATCHDOG_USEC": "400000"}
+    ) as p:
         p.wait_until_ready()
         assert "WATCHDOG=1" in heard(systemd, 1.5)
         p.process.send_signal(signal.SIGSTOP)

@@ -27,7 +27,21 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> str:
     kinds = "trace=%file,socket,bind,listen,connect,sendto,sendmsg,sendmmsg"
     program = [sys.executable, "-m", "edge_asl_device", "run", str(FILM.parent / "bundle-v1"), "--source", str(FILM)]
     process = subprocess.Popen(
-        ["strace", "-f", "-qq", "-s", "200", "-e", kinds, "-o", str(folder / "calls"), *program, "--loop", "--port", "0"],
+        [
+            "strace",
+            "-f",
+            "-qq",
+            "-s",
+            "200",
+            "-e",
+            kinds,
+            "-o",
+            str(folder / "calls"),
+            *program,
+            "--loop",
+            "--port",
+            "0",
+        ],
         stderr=subprocess.PIPE,
         text=True,
         cwd=folder,

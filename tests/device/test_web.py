@@ -40,7 +40,9 @@ def test_every_answer_forbids_anything_from_elsewhere(kiosk: Program, path: str)
     assert "server" not in headers
 
 
-@pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static//etc/passwd", "/static/..%2fapp.py"])
+@pytest.mark.parametrize(
+    "path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static//etc/passwd", "/static/..%2fapp.py"]
+)
 def test_nothing_but_the_static_files(kiosk: Program, path: str):
     assert kiosk.ask(path)[0] == 404
 
@@ -119,7 +121,9 @@ def test_other_sites_cannot_press_buttons(kiosk: Program):
     assert kiosk.ask("/api/clear", "GET")[0] == 405
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "localhost.", "10.0.0.1"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "localhost.", "10.0.0.1"]
+)
 def test_another_name_is_not_answered(kiosk: Program, host: str):
     """A page of evil.example whose name suddenly means 127.0.0.1 gets nothing."""
     assert kiosk.ask("/healthz", headers={"Host": host})[0] == 421
