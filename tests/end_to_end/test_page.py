@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,14 @@ WORDS = json.loads((STATIC / "languages.json").read_text(encoding="utf-8"))
 SCREENS = ROOT / "out" / "screens"
 
 OpenPage = Callable[..., Any]
+
+FIRST_HELLO = """() => new Promise((resolve) => {
+  const source = new EventSource("/events");
+  source.addEventListener("hello", (event) => {
+    source.close();
+    resolve(event.data);
+  });
+})"""
 
 # A picture of 16 × 12 pixels of what the camera's <img> shows now: two differ when it moves.
 PICTURE = """() => {
@@ -339,10 +347,10 @@ def test_nothing_is_cut_on_any_screen(open_page: OpenPage, program: Program, lan
     cut = {}
     for size in SIZES:
         page.set_viewport_size({"width": size[0], "height": size[1]})
-        page.wait_for_selector("#reading[data-phase=letter] #letter")
-        page.wait_for_timeout(250)
+        page.wait_for_timeout(200)
         cut[size] = page.evaluate(CUT)
         if size in KEPT:
+            page.wait_for_selector("#reading[data-phase=letter] #letter")
             keep(page, f"read-{language}-{size[0]}x{size[1]}")
     assert {size: found for size, found in cut.items() if found} == {}
 
@@ -361,7 +369,7 @@ def test_faults_and_long_texts_fit_every_screen(
         until(page, "document.getElementById('written').innerText.trim().endsWith('END')")
         for size in SIZES:
             page.set_viewport_size({"width": size[0], "height": size[1]})
-            page.wait_for_timeout(250)
+            page.wait_for_timeout(200)
             cut[size] = page.evaluate(CUT)
             # The end of the text is what the visitor is writing: it must be seen, in whole lines.
             end, window = (page.locator(part).bounding_box() for part in ("#caret", "#window"))
@@ -394,7 +402,7 @@ def test_storing_pictures_cannot_be_overlooked(
     cut = {}
     for size in SIZES:
         page.set_viewport_size({"width": size[0], "height": size[1]})
-        page.wait_for_timeout(250)
+        page.wait_for_timeout(200)
         cut[size] = page.evaluate(CUT)
         if size in KEPT:
             keep(page, f"capture-{size[0]}x{size[1]}")
@@ -406,30 +414,47 @@ def test_storing_pictures_cannot_be_overlooked(
 # ── Weeks ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_it_recovers_by_itself_when_the_program_restarts(
-    open_page: OpenPage, another: Callable[..., Program], stage: Stage, golden_bundle: Path
-):
-    program = another("run", str(golden_bundle), "--source", stage.source, "--mute")
-    page = open_page(program.url, may_lose_server=True)
+@pytest.fixture(scope="module")
+def guarded(
+    stage: Stage, golden_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Program, Path]]:
+    """A program that asks for a token and may be stopped, and the file with the token."""
+    folder = tmp_path_factory.mktemp("guarded")
+    token = folder / "token"
+    token.touch(mode=0o600)
+    token.write_text("swordfish-swordfish-swordfish")
+    arguments = ("--source", stage.source, "--mute", "--token-file", str(token))
+    program = Program(folder / "run.log", "run", str(golden_bundle), *arguments)
+    program.start()
+    yield program, token
+    program.stop()
+
+
+@pytest.fixture
+def admitted(open_page: OpenPage, guarded: tuple[Program, Path]) -> Any:
+    """Its page, with the right token."""
+    program, token = guarded
+    page = open_page(f"{program.url}/?token={token.read_text()}", may_lose_server=True)
     live(page)
+    return page
+
+
+def test_it_recovers_by_itself_when_the_program_restarts(admitted: Any, guarded: tuple[Program, Path]):
+    page, (program, _) = admitted, guarded
     moves(page)
-    run = page.evaluate("window.kept = performance.timeOrigin")
+    loaded = page.evaluate("performance.timeOrigin")
     program.stop()
     assert WORDS["en"]["link.connecting"] in fault(page, "connecting")
-    assert page.is_disabled("#undo")
+    assert page.is_disabled("#mute")
     program.start()
     page.wait_for_selector("body[data-link=up]", timeout=4_000)
     live(page)
     moves(page)
-    assert page.evaluate("performance.timeOrigin") == run, "the same page, not loaded anew"
+    assert page.evaluate("performance.timeOrigin") == loaded, "the same page, not loaded anew"
 
 
-def test_it_notices_a_program_that_says_nothing(
-    open_page: OpenPage, another: Callable[..., Program], stage: Stage, golden_bundle: Path
-):
-    program = another("run", str(golden_bundle), "--source", stage.source, "--mute")
-    page = open_page(program.url, may_lose_server=True)
-    live(page)
+def test_it_notices_a_program_that_says_nothing(admitted: Any, guarded: tuple[Program, Path]):
+    page, (program, _) = admitted, guarded
     program.send(signal.SIGSTOP)
     try:
         page.wait_for_selector("#camera[data-fault=connecting]", timeout=14_000)
@@ -439,17 +464,35 @@ def test_it_notices_a_program_that_says_nothing(
     moves(page)
 
 
-def test_it_asks_for_a_token(
-    open_page: OpenPage, another: Callable[..., Program], stage: Stage, golden_bundle: Path, tmp_path: Path
-):
-    token = tmp_path / "token"
-    token.write_text("swordfish-swordfish-swordfish\n")
-    token.chmod(0o600)
-    program = another("run", str(golden_bundle), "--source", stage.source, "--mute", "--token-file", str(token))
-    page = open_page(f"{program.url}/?token={token.read_text().strip()}", may_lose_server=True)
-    live(page)
+def test_another_program_brings_its_own_page_once(admitted: Any, guarded: tuple[Program, Path]):
+    """The events say what those of the next release will; everything else is this one."""
+    page, (program, _) = admitted, guarded
+    said = json.loads(page.evaluate(FIRST_HELLO)) | {"program": "9.9.9"}
+    body = f"event: hello\ndata: {json.dumps(said)}\n\n"
+    started = False
+
+    def answer(route: Any) -> None:
+        if started:
+            route.fulfill(body=body, content_type="text/event-stream")
+        else:
+            route.abort()
+
+    page.route("**/events", answer)
+    page.evaluate("window.old = true")
+    loads: list[str] = []
+    page.on("load", lambda loaded: loads.append(loaded.url))
     program.stop()
-    token.write_text("another-another-another-another\n")
+    program.start()
+    started = True
+    until(page, "!window.old")
+    page.wait_for_timeout(2_500)
+    assert len(loads) == 1
+
+
+def test_it_asks_for_a_token(admitted: Any, guarded: tuple[Program, Path]):
+    page, (program, token) = admitted, guarded
+    program.stop()
+    token.write_text("another-another-another-another")
     program.start()
     assert WORDS["en"]["link.token"] in fault(page, "token")
 

@@ -10,10 +10,13 @@ const LEFT_MS = 90_000;
 const LIMIT_MS = 4_000;
 
 const help = byId("help");
+const clear = byId("clear");
+const undo = byId("undo");
 const speak = byId("speak");
 const mute = byId("mute");
 
 let muted = false;
+let cleared = false;
 let singleKeys = true;
 let left = 0;
 let lastSeen = 0;
@@ -45,8 +48,11 @@ const toggleHelp = (open) => {
 
 const press = (button, act) => button.addEventListener("click", act);
 
-press(byId("clear"), () => post("clear"));
-press(byId("undo"), () => post("undo"));
+press(clear, () => {
+  cleared = true;
+  post("clear");
+});
+press(undo, () => post("undo"));
 press(speak, () => post("speak"));
 press(mute, () => post("mute", { muted: !muted }));
 press(byId("open-help"), () => toggleHelp(true));
@@ -68,8 +74,8 @@ const KEYS = {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || document.body.dataset.mode !== "read") return;
   if (help.open) return; // Esc closes the sheet, and nothing else happens behind it
-  if (event.key === "Escape") post("clear");
-  else if (event.key === "Backspace") post("undo");
+  if (event.key === "Escape") clear.click();
+  else if (event.key === "Backspace") undo.click();
   else if (singleKeys) KEYS[event.key.toLowerCase()]?.();
 });
 
@@ -90,6 +96,7 @@ export const present = () => {
   clearTimeout(left);
   left = setTimeout(() => {
     toggleHelp(false);
+    cleared = false;
     single.checked = singleKeys = true;
     setLanguage(null);
   }, LEFT_MS);
@@ -114,8 +121,9 @@ export const actionsState = (live, state) => {
   setAttribute(speak, "disabled", !live || muted || text.trim() === "");
   setAttribute(speak, "data-speaking", voice === "speaking");
   setText(byId("speak-label"), t(voice === "speaking" ? "action.speaking" : "action.speak"));
-  setAttribute(byId("clear"), "disabled", !live || text === "");
-  setAttribute(byId("undo"), "disabled", !live);
+  setAttribute(clear, "disabled", !live || text === "");
+  // An empty page has something to bring back only if it was cleared here, by whoever stands here.
+  setAttribute(undo, "disabled", !live || (text === "" && !cleared));
   setAttribute(mute, "disabled", !live);
   setAttribute(mute, "aria-pressed", String(muted));
   setIcon(byId("mute-icon"), muted ? "mute" : "speak");

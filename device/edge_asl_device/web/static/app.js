@@ -27,7 +27,7 @@ const draw = () => {
   sheetState((live && (state.capture ?? state.letter)?.label) || null);
   captureState(hello?.mode, state);
   if (state) noticesState(state.notices);
-  if (byId("help").open) drawAbout();
+  drawAbout();
 };
 
 // A hidden tab draws no frames: the newest state waits until it is seen again.

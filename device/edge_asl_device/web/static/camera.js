@@ -1,7 +1,7 @@
 // The camera's picture, the square in it, and what is said when there is none.
 
 import { byId, setAttribute, setIcon, setStyle, setText } from "./dom.js";
-import { t } from "./words.js";
+import { hasWord, t } from "./words.js";
 
 const ICONS = {
   starting: "camera",
@@ -76,11 +76,16 @@ const fault = (link, state) => {
   return state.camera.state === "live" ? null : state.camera.state;
 };
 
+const wordsFor = (name) => {
+  if (name === "connecting" || name === "token") return `link.${name}`;
+  return hasWord(`camera.${name}`) ? `camera.${name}` : "camera.failed";
+};
+
 export const cameraState = (link, state) => {
   const name = fault(link, state);
   setAttribute(box, "data-fault", name);
   setAttribute(box, "data-scene", name ? null : (state?.scene ?? null));
-  const key = name === "connecting" || name === "token" ? `link.${name}` : `camera.${name}`;
+  const key = wordsFor(name);
   setText(byId("fault-title"), name ? t(key) : "");
   setText(byId("fault-text"), name ? t(`${key}.text`) : "");
   setText(byId("fault-reason"), (name && link === "up" && state?.camera.reason) || "");

@@ -16,6 +16,7 @@ const tile = ({ label, picture }) => {
   const item = document.createElement("li");
   const word = labelWord(label);
   item.dataset.kind = picture ? "picture" : "word";
+  item.style.setProperty("--letters", Math.max(...word.split(" ").map((part) => part.length)));
   const name = document.createElement("b");
   name.textContent = word;
   item.append(name);
