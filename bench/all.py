@@ -6,7 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALL = ("startup", "path", "synthetic", "demo", "digits", "throughput", "memory", "letters")
+ALL = (
+    "startup",
+    "path",
+    "synthetic",
+    "demo",
+    "digits",
+    "throughput",
+    "memory",
+    "letters",
+    "film",
+    "kiosk",
+    "videos",
+    "soak",
+)
 
 
 def main() -> None:

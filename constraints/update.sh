@@ -10,7 +10,7 @@ for minor in 11 12 13; do
     compile --python-version "3.$minor" constraints/workspace.in --group pyproject.toml:dev \
         --output-file "constraints/workspace-py3$minor.txt"
 done
-# pytest stands beside the device package so that its tests can run there; nothing else does.
+# pytest and hypothesis stand beside the device package so that its tests can run there; nothing else does.
 for minor in 11 12 13; do
     compile --python-version "3.$minor" constraints/device-litert.in --output-file "constraints/device-litert-py3$minor.txt"
 done

@@ -105,6 +105,11 @@ class Program:
         self._listeners.append(Listener(self.port, headers=headers))
         return self._listeners[-1]
 
+    def forget(self, listener: Listener) -> None:
+        """A page that is closed."""
+        listener.close()
+        self._listeners.remove(listener)
+
     def ask(
         self, path: str, method: str = "GET", body: object = None, headers: dict[str, str] | None = None
     ) -> tuple[int, bytes, dict[str, str]]:

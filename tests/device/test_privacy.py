@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -56,7 +57,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> str:
             one.close()
         time.sleep(0.5)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        subprocess.run(["kill", f"-{signal.SIGTERM}", *children], check=True)
+        os.kill(int(children[0]), signal.SIGTERM)
         process.wait(20)
     finally:
         process.kill()

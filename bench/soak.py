@@ -1,0 +1,51 @@
+"""Ten minutes at full speed: does memory or a descriptor creep? `python bench/soak.py 60` for a shorter look."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from common import figure
+from kiosk import descriptors, film_of, memory_mb
+from path import build_224
+
+from program import Program, wait_for
+
+WARM_S = 60.0
+
+
+def main(minutes: float = 10.0) -> None:
+    """A page that listens and one that looks, buttons pressed, pages coming and going all the while."""
+    # More frames a second than any camera of a kiosk gives: what creeps, creeps faster.
+    film = film_of("HELLO WORLD", fps=100)
+    with Program("run", build_224(), "--source", film, "--loop", "--mute", "--clear-after", "5") as program:
+        page = program.wait_until_ready().listen()
+        wait_for(lambda: page.states)
+        # 60 s in which everything has happened once: words are loaded, pools are filled.
+        _use(program, WARM_S)
+        before, open_before = memory_mb(program)[0], descriptors(program)
+        _use(program, minutes * 60 - WARM_S)
+        grown, opened = memory_mb(program)[0] - before, descriptors(program) - open_before
+        frames = program.health()["frames_10s"] / 10
+    figure(
+        f"soak, {minutes:g} minutes at {frames:.0f} fps: growth of memory after the first",
+        f"{grown:.1f} MB",
+        "≤ 2 MB",
+        "0",
+    )
+    figure("the same: growth of open descriptors", f"{opened}", "0", "0")
+
+
+def _use(program: Program, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        visitor = program.listen()
+        for button in ("undo", "clear", "speak"):
+            program.press(button)
+        program.ask("/metrics")
+        time.sleep(2)
+        program.forget(visitor)
+
+
+if __name__ == "__main__":
+    main(*map(float, sys.argv[1:]))
