@@ -12,7 +12,11 @@ const bar = document.querySelector("#bar i");
 
 let taken = null;
 
-const sureness = (probability) => SURENESS.findLastIndex((from) => probability >= from);
+// Once it is text, how sure it is says nothing more: the hand may let go.
+const sureness = (reading) => {
+  if (reading?.held >= 1) return "taken";
+  return SURENESS.findLastIndex((from) => (reading?.probability ?? 0) >= from);
+};
 
 // Between two letters there is a moment without one: the last stays, faded by the style sheet, instead of flickering.
 const showLetter = (label) => {
@@ -37,7 +41,7 @@ export const readingState = (live, state) => {
   if (reading) showLetter(reading.label);
   fillRing(reading?.held ?? 0);
   setStyle(bar, "transform", `scaleX(${(reading?.probability ?? 0).toFixed(2)})`);
-  setText(byId("sureness"), reading ? t(`sure.${sureness(reading.probability)}`) : t("sure.0"));
+  setText(byId("sureness"), t(`sure.${sureness(reading)}`));
   setText(byId("percent"), reading ? percent(reading.probability) : "");
   if (live) celebrate(state.accepted);
 };
