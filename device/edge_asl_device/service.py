@@ -83,6 +83,7 @@ class Service:
         self._beat_s = time.monotonic()
         self._frames: deque[float] = deque(maxlen=2000)
         self._frame_size: FrameSize | None = None
+        self._accepted = 0
         self.metrics = Metrics()
         self._watchdog = Watchdog()
 
@@ -111,6 +112,7 @@ class Service:
             self._hub = Hub(self._hello(), PageState(CameraView(str(CameraState.STARTING), None)))
             self._consumer = self._make_consumer(opened)
             self._name_bundle(opened)
+            self._server = self._make_server()
             thread = threading.Thread(target=self._loop, name="loop", daemon=True)
             thread.start()
             asyncio.run(self._serve(listening))
@@ -161,7 +163,6 @@ class Service:
             self._watchdog.alive()
 
     def _publish(self, state: PageState, frame: Frame | None) -> None:
-        before = self._consumer.accepted if isinstance(self._consumer, Kiosk) else None
         started = time.perf_counter()
         self._hub.publish(state)
         if frame is None:
@@ -170,16 +171,14 @@ class Service:
         self.metrics.observe_stage("publish", time.perf_counter() - started)
         self.metrics.latency.observe(now_s - frame.time_s)
         self.metrics.frames.inc()
-        if before is not None and before.number > self._letters_counted:
-            self.metrics.letters.inc(before.number - self._letters_counted)
-            self._letters_counted = before.number
+        accepted = state.accepted.number if state.accepted else 0
+        self.metrics.letters.inc(accepted - self._accepted)
+        self._accepted = accepted
         self._frames.append(now_s)
         self._watchdog.alive()
         self._note_size(frame)
         if self._hub.wants_picture(now_s):
             self._show(frame, now_s)
-
-    _letters_counted = 0
 
     def _show(self, frame: Frame, now_s: float) -> None:
         started = time.perf_counter()
@@ -219,11 +218,12 @@ class Service:
 
     # the server's thread
 
-    async def _serve(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        self._server = _Server(
+    def _make_server(self) -> _Server:
+        app = make_app(self._hub, self._health, self.metrics.text, self._command, self._settings.token)
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        return _Server(
             uvicorn.Config(
-                make_app(self._hub, self._health, self.metrics.text, self._command, self._settings.token),
+                app,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -235,7 +235,9 @@ class Service:
                 server_header=False,
             )
         )
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+    async def _serve(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
         self._hub.serve(loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
