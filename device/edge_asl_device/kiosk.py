@@ -175,7 +175,7 @@ class Kiosk:
         if state.leading is not None:
             self._sign_s = time_s
         elif self._clear_after_s is not None and self.text and time_s - self._sign_s > self._clear_after_s:
-            self._clear()
+            self._reader.transcriber.writing.forget()
 
     def _say_finished_word(self, before: str) -> None:
         text = self.text

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from program import Program, wait_for
 
 from edge_asl_device.pictures import read_picture
+from program import Program, wait_for
 
 FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"
 

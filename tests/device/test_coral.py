@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from program import Program, wait_for
 
 from edge_asl_device.contract.manifest import EDGETPU_MODEL, read_bundle
 from edge_asl_device.coral import Choice, choose
+from program import Program, wait_for
 
 FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"
 

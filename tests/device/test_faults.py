@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from program import Listener, Program, rehearsal, wait_for
 
 FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"
@@ -69,6 +70,10 @@ def test_a_camera_that_fails_is_shown_and_comes_back(
     assert page.state["letter"] is None
     assert program.health()["camera"]["state"] == shown
     assert program.health()["ready"] is True
+    if fault == "wedged":
+        wait_for(
+            lambda: "edge_asl_camera_reopened 2.0" in program.ask("/metrics")[1].decode(), 15, "tried again in vain"
+        )
     wait_for(lambda: any(line["state"] == shown for line in program.logged("camera")), 5, "logged")
 
     camera[1]("live")

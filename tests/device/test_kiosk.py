@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from program import Listener, Program, wait_for
 
 FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"
@@ -18,7 +19,7 @@ def spoken(tmp_path: Path) -> Path:
     """A program of espeak-ng's name that writes down what it is to say; the file."""
     voice = tmp_path / "bin" / "espeak-ng"
     voice.parent.mkdir()
-    voice.write_text(f"#!/bin/sh\nread -r text; echo \"$text\" >> {tmp_path}/spoken\n")
+    voice.write_text(f'#!/bin/sh\nread -r text; echo "$text" >> {tmp_path}/spoken\n')
     voice.chmod(0o755)
     return tmp_path / "spoken"
 
@@ -49,6 +50,10 @@ def test_a_visit(kiosk: tuple[Program, Listener], spoken: Path):
     assert "BALLY" not in "".join(program.raw), "what is spelled is not logged"
 
     wait_for(lambda: page.state["text"] == "", 10, "empty for the next visitor")
+    assert program.press("undo") == 204
+    seen = len(page.states)
+    wait_for(lambda: len(page.states) > seen + 10)
+    assert all(len(state["text"]) <= 2 for state in page.states[seen:]), "nobody brings back what another spelled"
 
 
 def test_scenes(kiosk: tuple[Program, Listener]):

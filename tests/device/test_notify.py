@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from program import Program, rehearsal, wait_for
 
 from edge_asl_device.logs import LineFormatter
 from edge_asl_device.notify import Watchdog, notify
+from program import Program, rehearsal, wait_for
 
 FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"
 

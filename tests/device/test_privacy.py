@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from program import Listener, wait_for
 
 FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"

@@ -6,13 +6,13 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from program import wait_for
 
 from edge_asl_device.speech import Espeak
+from program import wait_for
 
 REAL = shutil.which("espeak-ng")
 
@@ -36,13 +36,13 @@ def named_espeak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
 
 
 @pytest.fixture
-def to_file(tmp_path: Path, named_espeak: Callable[[str], None]) -> Iterator[Path]:
+def to_file(tmp_path: Path, named_espeak: Callable[[str], None]) -> Path:
     """Real espeak-ng, speaking to a file: there is no loudspeaker here."""
     if REAL is None:
         pytest.skip("espeak-ng is not installed")
     wave = tmp_path / "said.wav"
     named_espeak(f'tee -a {tmp_path}/text | {REAL} -w {wave} "$@"')
-    yield wave
+    return wave
 
 
 def test_it_speaks(to_file: Path, results: list[str]):

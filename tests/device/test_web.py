@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from program import Listener, Program, wait_for
 
 FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"
@@ -171,6 +172,7 @@ def test_served_to_others_it_asks_for_the_token(golden_bundle: Path, tmp_path: P
         assert program.ask(f"/healthz?token={TOKEN}")[0] == 401, "only the page takes it from its address"
         status, _, headers = program.ask(f"/?token={TOKEN}")
         assert (status, headers["location"]) == (303, "/")
+        assert program.ask(f"/?lang=de&token={TOKEN}")[2]["location"] == "/?lang=de"
         cookie = headers["set-cookie"]
         assert "HttpOnly" in cookie
         assert "samesite=strict" in cookie.lower()

@@ -19,12 +19,15 @@ from edge_asl_device.camera.mailbox import Mailbox
 from edge_asl_device.camera.source import Source
 
 OPEN_LIMIT_S = 20.0
-"""picamera2 alone takes five seconds to import on a Pi 3."""
+"""For the first time: picamera2 alone takes five seconds to import on a Pi 3."""
+
+OPEN_FACTOR = 3.0
+"""Once it was open, it is given so many times what that took, and ``SILENCE_LIMIT_S`` at least."""
 
 SILENCE_LIMIT_S = 2.5
 """A little more than the two seconds after which cameras themselves report silence."""
 
-BACKOFF_S = (0.2, 0.5, 1.0, 2.0)
+BACKOFF_S = (0.2, 0.5, 1.0, 1.5)
 """Pauses before opening again; the last one for ever. A camera that is back is seen within five seconds."""
 
 STEADY_S = 5.0
@@ -66,6 +69,7 @@ class Keeper:
         self._wedged: list[_Capture] = []
         self._failures = 0
         self._try_at_s = 0.0
+        self._open_limit_s = OPEN_LIMIT_S
         self.reopened = -1
         self.status = CameraStatus(CameraState.STARTING, None, time.monotonic())
 
@@ -132,6 +136,8 @@ class Keeper:
         if frame is None:
             self._judge_silence(capture, now_s)
             return None
+        if capture.heard_s is None:
+            self._open_limit_s = max(SILENCE_LIMIT_S, OPEN_FACTOR * (now_s - capture.started_s))
         capture.heard_s = now_s
         self._health = self._watch.judge(now_s, frame.picture)
         state = self._health.state
@@ -155,19 +161,24 @@ class Keeper:
                 self._give_up(capture, *said, now_s)
         elif capture.gone():
             self._give_up(capture, CameraState.LOST, f"the capture process ended ({capture.status_words()})", now_s)
-        elif capture.heard_s is None and now_s - capture.started_s > OPEN_LIMIT_S:
-            self._give_up(capture, CameraState.FROZEN, f"no picture {OPEN_LIMIT_S:g} s after the start", now_s)
-        elif capture.heard_s is not None and now_s - capture.heard_s > SILENCE_LIMIT_S:
-            self._give_up(capture, CameraState.FROZEN, f"no picture for {SILENCE_LIMIT_S:g} s", now_s)
+        else:
+            begun_s, limit_s = capture.started_s, self._open_limit_s
+            if capture.heard_s is not None:
+                begun_s, limit_s = capture.heard_s, SILENCE_LIMIT_S
+            if now_s - begun_s > limit_s:
+                # Whoever is silent for so long does not hear a polite request either.
+                self._give_up(capture, CameraState.FROZEN, f"no picture for {limit_s:.1f} s", now_s, politely=False)
 
-    def _give_up(self, capture: _Capture, state: CameraState, reason: str, now_s: float) -> None:
-        self._drop(capture)
+    def _give_up(
+        self, capture: _Capture, state: CameraState, reason: str, now_s: float, *, politely: bool = True
+    ) -> None:
+        self._drop(capture, politely=politely)
         self._set(state, reason)
         self._later(now_s)
 
-    def _drop(self, capture: _Capture) -> None:
+    def _drop(self, capture: _Capture, *, politely: bool = True) -> None:
         self._capture = self._health = None
-        if not capture.end():
+        if not capture.end(politely=politely):
             log.error("capture process hangs in the driver", extra={"pid": capture.pid})
             self._wedged.append(capture)
 
@@ -239,14 +250,13 @@ class _Capture:
         code = self._process.returncode
         return f"signal {-code}" if code < 0 else f"exit status {code}"
 
-    def end(self) -> bool:
-        """Politely, then not; False if not even that ended it."""
-        self._process.terminate()
-        for limit_s in (END_LIMIT_S, END_LIMIT_S):
+    def end(self, *, politely: bool) -> bool:
+        """Politely, so that it gives the camera back, then not; False if not even that ended it."""
+        for ask in (self._process.terminate, self._process.kill) if politely else (self._process.kill,):
+            ask()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(limit_s)
+                self._process.wait(END_LIMIT_S)
                 break
-            self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 pipe.close()  # type: ignore[union-attr]

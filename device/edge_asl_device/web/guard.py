@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlencode
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -62,19 +63,20 @@ class Guard:
             return JSONResponse({"error": f"expected the name 127.0.0.1 or localhost, found {name!r}"}, 421)
         if self._same(_bearer(headers)) or self._same(_cookie(headers)):
             return None
-        given = QueryParams(scope["query_string"]).get("token", "")
-        if scope["path"] == "/" and self._same(given):
-            return _welcome(given)
+        query = QueryParams(scope["query_string"])
+        if scope["path"] == "/" and self._same(query.get("token", "")):
+            return _welcome(query)
         return JSONResponse({"error": "expected a token: open /?token=… once, or send Authorization: Bearer …"}, 401)
 
     def _same(self, given: str) -> bool:
         return self._token is not None and hmac.compare_digest(given.encode(), self._token.encode())
 
 
-def _welcome(token: str) -> Response:
+def _welcome(query: QueryParams) -> Response:
     """To the page without the token in its address, which would stay in histories and logs."""
-    answer = RedirectResponse("/", 303)
-    answer.set_cookie(COOKIE, token, max_age=365 * 86400, httponly=True, samesite="strict", path="/")
+    rest = urlencode([(name, value) for name, value in query.multi_items() if name != "token"])
+    answer = RedirectResponse(f"/?{rest}" if rest else "/", 303)
+    answer.set_cookie(COOKIE, query["token"], max_age=365 * 86400, httponly=True, samesite="strict", path="/")
     return answer
 
 
