@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,22 +118,25 @@ class V4l2:
             time_s = taken(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, arrived)
             if grabbed and asked - time_s > OLD_S and attempt < MOST_BUFFERS:
                 continue
-            decoded, picture = self._capture.retrieve() if grabbed else (False, None)
-            if decoded and picture is not None:
-                bgr = as_bgr(picture, *self._size_now())
+            bgr = self._retrieve() if grabbed else None
+            if bgr is not None:
                 return Frame(time_s, _to_rgb(bgr, place(*bgr.shape[:2])))
             # Grabbed but not decoded: a damaged JPEG; after opening and on bad cables there are some.
             if not grabbed or arrived - asked > TIMEOUT_S:
                 break
         raise self._fault(grabbed, arrived - asked)
 
-    def _size_now(self) -> tuple[int, int]:
+    def _retrieve(self) -> NDArray[np.uint8] | None:
+        """BGR, uint8, (height, width, 3); None for a damaged JPEG."""
         import cv2
 
-        return (
-            int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-            int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
-        )
+        retrieved, data = self._capture.retrieve()
+        if not retrieved or data is None or not data.size:
+            return None
+        if not self._capture.get(cv2.CAP_PROP_CONVERT_RGB):
+            return cast(NDArray[np.uint8] | None, cv2.imdecode(data, cv2.IMREAD_COLOR))
+        width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        return as_bgr(data, width, int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
 
     def _first_frame(self, node: Node) -> None:
         """OpenCV says that a device is open even when it is not: only a frame proves that it works."""
@@ -253,9 +256,9 @@ def refusal(path: str, error: OSError) -> CameraError:
 
 def _open(node: Node, size: tuple[int, int], fps: int) -> Any:
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(TIMEOUT_S))
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # what it warns of here is told by CameraError
     import cv2
 
-    cv2.setLogLevel(2)  # errors: what OpenCV warns of here is told by CameraError
     capture = cv2.VideoCapture(node.path, cv2.CAP_V4L2)
     # JPEG first: raw pictures of 640×480 at 30 a second are half of what USB 2 carries, larger ones do not fit. Only
     # what the camera lists: OpenCV answers True to formats that it does not have.
@@ -267,6 +270,9 @@ def _open(node: Node, size: tuple[int, int], fps: int) -> Any:
     capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
     capture.set(cv2.CAP_PROP_FPS, fps)
     capture.set(cv2.CAP_PROP_BUFFERSIZE, BUFFERS)
+    # Where OpenCV cannot decode a JPEG, it hands out the picture before once more: a dead camera would look alive.
+    is_jpeg = int(capture.get(cv2.CAP_PROP_FOURCC)) == cv2.VideoWriter.fourcc(*"MJPG")
+    capture.set(cv2.CAP_PROP_CONVERT_RGB, 0 if is_jpeg else 1)
     return capture
 
 
