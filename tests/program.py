@@ -64,23 +64,24 @@ class Program:
     Args:
         arguments: after ``python -m edge_asl_device``.
         environment: added to this process's.
-        stderr: where log lines go; a pipe that is read unless given.
+        port: of the page; 0 for a free one.
     """
 
-    def __init__(
-        self, *arguments: object, environment: dict[str, str] | None = None, stderr: Any = subprocess.PIPE
-    ) -> None:
-        command = [sys.executable, "-m", "edge_asl_device", *map(str, arguments), "--port", "0", "--json"]
+    def __init__(self, *arguments: object, environment: dict[str, str] | None = None, port: int = 0) -> None:
+        command = [sys.executable, "-m", "edge_asl_device", *map(str, arguments), "--port", str(port), "--json"]
         self.started_s = time.monotonic()
         self.process = subprocess.Popen(
-            command, env=os.environ | (environment or {}), stdout=subprocess.PIPE, stderr=stderr, text=True
+            command,
+            env=os.environ | (environment or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         self.log: list[dict[str, Any]] = []
         self.raw: list[str] = []
         self._listeners: list[Listener] = []
         self.port = 0
-        if self.process.stderr is not None:
-            threading.Thread(target=self._read_log, daemon=True).start()
+        threading.Thread(target=self._read_log, daemon=True).start()
 
     def _read_log(self) -> None:
         assert self.process.stderr is not None

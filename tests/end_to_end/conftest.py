@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import Program, Stage
+from stage import Kiosk, Stage
 
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_FLAGS = (
@@ -26,22 +26,21 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 
 @pytest.fixture(scope="module")
-def program(stage: Stage, tmp_path_factory: pytest.TempPathFactory, golden_bundle: Path) -> Iterator[Program]:
+def program(stage: Stage, golden_bundle: Path) -> Iterator[Kiosk]:
     """Reading the rehearsed camera, for as long as the module runs."""
-    log = tmp_path_factory.mktemp("log") / "run.log"
-    started = Program(log, "run", str(golden_bundle), "--source", stage.source, "--mute")
+    started = Kiosk("run", golden_bundle, "--source", stage.source, "--mute")
     started.start()
     yield started
     started.stop()
 
 
 @pytest.fixture
-def another(tmp_path: Path) -> Iterator[Callable[..., Program]]:
+def another() -> Iterator[Callable[..., Kiosk]]:
     """Makes programs of one test's own, and stops them."""
-    made: list[Program] = []
+    made: list[Kiosk] = []
 
-    def make(command: str, *arguments: str) -> Program:
-        made.append(Program(tmp_path / f"program-{len(made)}.log", command, *arguments))
+    def make(command: str, *arguments: str) -> Kiosk:
+        made.append(Kiosk(command, *arguments))
         made[-1].start()
         return made[-1]
 

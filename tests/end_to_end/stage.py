@@ -1,92 +1,53 @@
-"""The real program as a child process, and a camera in front of it that misbehaves when told to."""
+"""The real program on one port through all its restarts, and a camera before it that misbehaves when told to."""
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from program import Program
 
 DATA = Path(__file__).parents[1] / "data"
-START_LIMIT_S, STOP_LIMIT_S = 20.0, 5.0
+STOP_LIMIT_S = 5.0
 
 
-class Program:
-    """``edge-asl-device`` with a page, on one port through all its restarts."""
+class Kiosk:
+    """``edge-asl-device`` with a page; started, stopped and started again on the same port."""
 
-    def __init__(self, log: Path, command: str, *arguments: str) -> None:
-        self._log = log
-        self.port = _free_port()
+    def __init__(self, *arguments: object) -> None:
+        self._arguments = arguments
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.port = int(found.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
-        self._words = (sys.executable, "-m", "edge_asl_device", command, *arguments, "--port", str(self.port))
-        self._child: subprocess.Popen[bytes] | None = None
+        self._program: Program | None = None
 
     def start(self) -> None:
-        """Until it answers."""
-        with self._log.open("ab") as log:
-            self._child = subprocess.Popen(self._words, stdout=log, stderr=log)
-        deadline = time.monotonic() + START_LIMIT_S
-        while not self._answers():
-            if self._child.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"the program does not serve its page:\n{self._log.read_text()}")
-            time.sleep(0.05)
-
-    def _answers(self) -> bool:
-        try:
-            # Not ready, or a token is asked for: somebody answers, whatever the status.
-            self._ask("GET", "/healthz", 2)
-        except OSError:
-            return False
-        return True
-
-    def _ask(self, method: str, path: str, limit_s: float, body: str | None = None) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=limit_s)
-        try:
-            connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
-            return connection.getresponse().status
-        finally:
-            connection.close()
-
-    def send(self, number: signal.Signals) -> None:
-        """A signal to the program and to its camera's process."""
-        assert self._child is not None
-        children = Path(f"/proc/{self._child.pid}/task/{self._child.pid}/children").read_text().split()
-        for pid in (self._child.pid, *map(int, children)):
-            os.kill(pid, number)
+        """Until it serves."""
+        self._program = Program(*self._arguments, port=self.port).wait_until_ready()
 
     def stop(self) -> None:
         """As systemd does."""
-        if self._child is None:
-            return
-        self._child.terminate()
-        try:
-            self._child.wait(STOP_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait(STOP_LIMIT_S)
-            pytest.fail(f"the program does not end:\n{self._log.read_text()}")
-        finally:
-            self._child = None
+        if self._program is not None:
+            with self._program as program:
+                program.end(limit_s=STOP_LIMIT_S)
+            self._program = None
 
-    def post(self, path: str, **body: object) -> None:
+    def send(self, number: signal.Signals) -> None:
+        """A signal to the program and to its camera's process."""
+        assert self._program is not None
+        for pid in (self._program.process.pid, *self._program.children()):
+            os.kill(pid, number)
+
+    def post(self, button: str, **arguments: object) -> None:
         """What a button sends."""
-        assert self._ask("POST", f"/api/{path}", 5, json.dumps(body)) == 204
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+        assert self._program is not None
+        assert self._program.press(button, **arguments) == 204
 
 
 class Stage:
