@@ -8,20 +8,19 @@ here=$(cd "$(dirname "$0")" && pwd)
 tree=$(cd "$here/../.." && pwd)
 root=$1
 pins=$tree/constraints/device-litert-py313.txt
-wanted=$(cat "$0" "$here"/packages.txt "$here"/memory.c "$pins" | sha256sum)
+wanted=$(cat "$0" "$here"/backports.sh "$here"/packages.txt "$here"/memory.c "$pins" | sha256sum)
 [ "$(cat "$root/.complete" 2>/dev/null)" = "$wanted" ] && exit
 
 echo "picamera2: building a Debian root in $root; a few minutes" >&2
 rm -rf "$root"
 mkdir -p "$root"
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 keys=$(ls /usr/share/keyrings/debian-archive-keyring.* 2>/dev/null | head -n 1)
 mmdebstrap --quiet --mode=root --variant=minbase ${keys:+--keyring="$keys"} \
     --include=python3-libcamera,python3-venv,python3-dev,libcap-dev,gcc,libc6-dev \
-    --setup-hook='printf "Package: *libcamera*\nPin: release n=trixie-backports\nPin-Priority: 900\n" > "$1/etc/apt/preferences.d/libcamera"' \
+    --setup-hook="$here/backports.sh \"\$1\"" \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
     --dpkgopt='force-unsafe-io' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-    trixie "$root" "deb $mirror trixie main" "deb $mirror trixie-backports main"
+    trixie "$root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
 mkdir -p "$root/src" "$root/usr/share/libcamera/pipeline/virtual"
 "$here/enter.sh" "$root" sh -euc '
     gcc -O2 -Wall -shared -fPIC -o /opt/memory.so /src/tests/e2e_picamera2/memory.c
