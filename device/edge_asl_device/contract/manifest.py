@@ -86,13 +86,13 @@ class File(Struct, frozen=True, forbid_unknown_fields=True):
 class Decoder(Struct, frozen=True, forbid_unknown_fields=True):
     """When a stream of predictions becomes text."""
 
-    accept_probability: Fraction = 0.7
+    accept_probability: Fraction = 0.65
     """A letter leads while its smoothed probability is at least this."""
     release_probability: Fraction = 0.5
     """A letter that was taken counts as let go below this; the gap between the two keeps flicker out."""
-    hold_s: Seconds = 0.35
+    hold_s: Seconds = 0.3
     """How long a letter leads before it is taken."""
-    release_s: Seconds = 0.05
+    release_s: Seconds = 0.03
     """How long a letter is let go before it may be taken again."""
     word_pause_s: Seconds = 1.5
     """How long no letter leads before the word ends."""
