@@ -4,7 +4,7 @@ PINS := $(wildcard constraints/*.txt) constraints/setup.sh
 # The word that the demo's hand spells: letters A to Y without J, which moves.
 WORD ?= HELLO
 
-.PHONY: demo setup test check fix bench test-device docs pins clean
+.PHONY: demo setup test check fix bench test-device e2e e2e-picamera2 e2e-v4l2 e2e-systemd pins clean
 
 demo: setup          ## draw hands, build a bundle, let the device program read a film; at a terminal, show the page
 	$(BIN)/edge-asl demo --word "$(WORD)" --out out/demo
@@ -24,6 +24,14 @@ test-device: .venv-device/.complete  ## the device's tests with only its wheel a
 .venv-device/.complete: .venv/.complete $(shell find device -name '*.py' -o -name '*.toml')
 	rm -rf dist/device && $(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist/device ./device
 	constraints/setup.sh .venv-device "$$($(BIN)/python constraints/device_kind.py)" dist/device/*.whl
+
+e2e: e2e-picamera2 e2e-v4l2 e2e-systemd   ## the slow layers: real drivers, a real systemd (root, Debian; minutes)
+
+e2e-picamera2:       ## real picamera2 on libcamera's virtual camera (mmdebstrap; builds a Debian root once)
+	tests/e2e_picamera2/run.sh
+
+e2e-v4l2: setup      ## the USB camera on the kernel's vivid driver, in a small virtual machine (qemu)
+	tests/e2e_v4l2/run.sh $(BIN)/python
 
 check: setup         ## formatting, lint, types, generated documentation
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

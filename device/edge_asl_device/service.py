@@ -38,7 +38,7 @@ from edge_asl_device.web.app import STATIC, make_app
 
 JPEG_QUALITY = 80
 STALLED_S = 2.0
-END_LIMIT_S = 1.8
+END_LIMIT_S = 1.5
 """After SIGTERM; systemd and whoever waits at a terminal get their answer within two seconds, whatever hangs."""
 MAX_CONNECTIONS = 300
 
