@@ -1,0 +1,52 @@
+"""``python -m edge_asl_device.systemd.wait URL SECONDS``: until the page answers, or a line and exit status 1.
+
+A browser that starts before the program shows its own error page, and tries again ever more rarely.
+"""
+
+from __future__ import annotations
+
+import http.client
+import sys
+import time
+import urllib.parse
+from collections.abc import Sequence
+
+PAUSE_S = 0.2
+ANSWER_S = 2.0
+
+
+def answers(url: str) -> bool:
+    """Whether somebody serves ``/healthz`` there; 401 and 503 are answers, too."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port or 80, timeout=ANSWER_S)
+    try:
+        connection.request("GET", "/healthz")
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+def wait(url: str, limit_s: float) -> bool:
+    """Ask until it answers; False when it did not within the limit."""
+    deadline = time.monotonic() + limit_s
+    while not answers(url):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(PAUSE_S)
+    return True
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit status."""
+    url, limit_s = arguments
+    if wait(url, float(limit_s)):
+        return 0
+    sys.stderr.write(f"{url}: expected an answer within {limit_s} s, found none; see systemctl status edge-asl\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
