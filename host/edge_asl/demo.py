@@ -18,7 +18,9 @@ from edge_asl.progress import Progress
 from edge_asl.workshop import Request
 from edge_asl_device.errors import EdgeAslError
 
-PICTURES_PER_SIGN = 300
+PICTURES_PER_SIGN = 400
+# One picture of each sign by each: new hands teach more than more pictures of the same ones.
+PEOPLE = 400
 SEED = 7
 # Not the people of the training pictures: the film's hand is drawn from another seed.
 FILM_SEED = 1234
@@ -56,7 +58,12 @@ def demo(folder: Path, word: str, progress: Progress) -> DemoResult:
         signs = [*LETTERS, "nothing"]
         with progress.task("drawn pictures", len(signs) * PICTURES_PER_SIGN) as advance:
             write_pictures(
-                pictures, signs, PICTURES_PER_SIGN, seed=SEED, progress=lambda done, total: advance(done, total=total)
+                pictures,
+                signs,
+                PICTURES_PER_SIGN,
+                seed=SEED,
+                people=PEOPLE,
+                progress=lambda done, total: advance(done, total=total),
             )
     request = Request(
         pictures, "demo", load_recipe("demo"), "none", bundle, folder / "calibration_data", warnings=(DRAWN,)
