@@ -12,11 +12,10 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-import uvicorn
 from msgspec import Struct
 
 from edge_asl_device import __version__
@@ -24,17 +23,18 @@ from edge_asl_device.camera import CameraState, Frame
 from edge_asl_device.camera.keeper import Keeper
 from edge_asl_device.camera.source import Source
 from edge_asl_device.collect import Collection, Collector
-from edge_asl_device.contract.preprocess import centre_square
 from edge_asl_device.errors import EdgeAslError
+from edge_asl_device.greeting import greeting
 from edge_asl_device.hub import Hub
 from edge_asl_device.kiosk import Kiosk
 from edge_asl_device.loop import run_loop
 from edge_asl_device.metrics import Metrics
 from edge_asl_device.notify import Watchdog, monotonic_usec, notify
-from edge_asl_device.page import BundleView, CameraView, FrameSize, Hello, Notice, PageState, Sign, SquareView
+from edge_asl_device.page import CameraView, FrameSize, Hello, Notice, PageState
 from edge_asl_device.readers import Opened, open_reader
 from edge_asl_device.speech import Espeak
-from edge_asl_device.web.app import STATIC, make_app
+from edge_asl_device.web.app import make_app
+from edge_asl_device.web.server import address_of, listen, make_server
 
 JPEG_QUALITY = 80
 STALLED_S = 2.0
@@ -101,7 +101,7 @@ class Service:
         self._announce = announce
         settings = self._settings
         with contextlib.ExitStack() as stack:
-            listening = stack.enter_context(_listen(settings.host, settings.port))
+            listening = stack.enter_context(listen(settings.host, settings.port))
             # The camera takes longest to open: it does so while everything else is made ready.
             self._keeper = stack.enter_context(Keeper(settings.source, loop=settings.loop_film))
             opened = open_reader(
@@ -112,7 +112,9 @@ class Service:
             self._hub = Hub(self._hello(), PageState(CameraView(str(CameraState.STARTING), None)))
             self._consumer = self._make_consumer(opened)
             self._name_bundle(opened)
-            self._server = self._make_server()
+            self._server = make_server(
+                make_app(self._hub, self._health, self.metrics.text, self._command, settings.token)
+            )
             thread = threading.Thread(target=self._loop, name="loop", daemon=True)
             thread.start()
             asyncio.run(self._serve(listening))
@@ -196,20 +198,14 @@ class Service:
             self._hub.say_hello(self._hello())
 
     def _hello(self) -> Hello:
-        settings, size = self._settings, self._frame_size
-        square = centre_square(size.height, size.width) if size else None
-        manifest = self._opened.bundle.manifest
-        return Hello(
-            program=__version__,
+        settings = self._settings
+        return greeting(
+            self._opened,
+            self._frame_size,
             run=self._run,
             language=settings.language,
             mode="read" if settings.collection is None else "capture",
             mirror=settings.mirror,
-            hold_s=self._opened.decoder.hold_s,
-            frame=size,
-            square=SquareView(*square) if square else None,
-            bundle=BundleView(manifest.name, manifest.version, self._opened.bundle.digest),
-            signs=tuple(Sign(label, _picture_of(label)) for label in manifest.labels),
             voice=self._voice.state,
         )
 
@@ -218,32 +214,13 @@ class Service:
 
     # the server's thread
 
-    def _make_server(self) -> _Server:
-        app = make_app(self._hub, self._health, self.metrics.text, self._command, self._settings.token)
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
-        return _Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                ws="none",
-                http="h11",
-                loop="asyncio",
-                limit_concurrency=MAX_CONNECTIONS,
-                timeout_graceful_shutdown=1,
-                server_header=False,
-            )
-        )
-
     async def _serve(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         self._hub.serve(loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
-        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
-        address = f"http://{host}:{listening.getsockname()[1]}/"
+        address = address_of(self._settings.host, listening)
         log.info("ready", extra={"page": address, "bundle": self._digest()})
         self._announce(address)
         notify(READY=1, STATUS=f"reading with {self._opened.bundle.manifest.name} {self._digest()}")
@@ -338,43 +315,6 @@ class Service:
         return self._opened.bundle.digest[:12]
 
 
-class _Server(uvicorn.Server):
-    """uvicorn whose signals are the service's own."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave them alone."""
-        yield
-
-
-@contextlib.contextmanager
-def _listen(host: str, port: int) -> Iterator[socket.socket]:
-    """A bound socket, before anything slow is begun.
-
-    Raises:
-        EdgeAslError: the port is taken, or the address is not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((host, port))
-            listening.listen(128)
-        except OSError as error:
-            raise EdgeAslError(
-                f"{host}:{port}: expected an address of this machine and a free port, found: {error.strerror}; "
-                "choose another --port, or end the program that has it"
-            ) from error
-        yield listening
-
-
 def _leave(status: int) -> None:
     log.error("something hangs; leaving it behind")
     os._exit(status)
-
-
-def _picture_of(label: str) -> str | None:
-    for suffix in (".webp", ".svg", ".png"):
-        if (STATIC / "signs" / f"{label}{suffix}").is_file():
-            return f"/static/signs/{label}{suffix}"
-    return None

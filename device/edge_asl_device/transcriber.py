@@ -14,7 +14,8 @@ from edge_asl_device.writing import DELETE, NOTHING, SPACE, Writing, written
 
 __all__ = ["DELETE", "NOTHING", "SPACE", "State", "Transcriber", "written"]
 
-# How fast the running mean of probabilities forgets: at 30 frames a second a frame counts half, the one before a quarter.
+# How fast the running mean of probabilities forgets: at 30 frames a second a frame counts half, the one before a
+# quarter.
 SMOOTHING_PER_S = 20.0
 # Frames further apart than this are no stream: what was held before a stall does not count as held during it.
 GAP_S = 1.0

@@ -1,0 +1,70 @@
+"""uvicorn on a socket that is already bound, with its signals left to the program."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from edge_asl_device.errors import EdgeAslError
+
+MAX_CONNECTIONS = 300
+
+
+class Server(uvicorn.Server):
+    """uvicorn whose signals are the program's own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
+        yield
+
+
+def make_server(app: ASGIApp) -> Server:
+    """A server for ``Server.serve(sockets=[…])``; its end waits a second for open streams."""
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    return Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http="h11",
+            loop="asyncio",
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_graceful_shutdown=1,
+            server_header=False,
+        )
+    )
+
+
+@contextlib.contextmanager
+def listen(host: str, port: int) -> Iterator[socket.socket]:
+    """A bound socket, before anything slow is begun.
+
+    Raises:
+        EdgeAslError: the port is taken, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+            listening.listen(128)
+        except OSError as error:
+            raise EdgeAslError(
+                f"{host}:{port}: expected an address of this machine and a free port, found: {error.strerror}; "
+                "choose another --port, or end the program that has it"
+            ) from error
+        yield listening
+
+
+def address_of(host: str, listening: socket.socket) -> str:
+    """The page's address, as a browser wants it."""
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{listening.getsockname()[1]}/"
