@@ -110,6 +110,13 @@ def test_the_profile_is_gone_when_the_browser_is():
     assert kiosk["IPAddressAllow"] == ["localhost"]
 
 
+def test_the_limits_are_the_browser_s():
+    """A login session would be another group of processes than the unit's."""
+    kiosk = settings("edge-asl-kiosk.service")
+    assert "PAMName" not in kiosk
+    assert "LIBSEAT_BACKEND=seatd" in kiosk["Environment"][0].split()
+
+
 @pytest.mark.parametrize("name", UNITS)
 def test_it_is_never_given_up(name: str):
     found = settings(name)
