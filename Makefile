@@ -21,7 +21,7 @@ test: setup test-device  ## all tests, the device's also in an environment of it
 test-device: .venv-device/.complete  ## the device's tests with only its wheel and a runtime: no TensorFlow, no edge_asl
 	.venv-device/bin/python -m pytest tests/contract tests/device
 
-.venv-device/.complete: .venv/.complete $(shell find device -name '*.py' -o -name '*.toml')
+.venv-device/.complete: .venv/.complete $(shell find device -type f -not -name '*.pyc')
 	rm -rf dist/device && $(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist/device ./device
 	constraints/setup.sh .venv-device "$$($(BIN)/python constraints/device_kind.py)" dist/device/*.whl
 
@@ -32,6 +32,9 @@ e2e-picamera2:       ## real picamera2 on libcamera's virtual camera (mmdebstrap
 
 e2e-v4l2: setup      ## the USB camera on the kernel's vivid driver, in a small virtual machine (qemu)
 	tests/e2e_v4l2/run.sh $(BIN)/python
+
+e2e-systemd: setup   ## the units under a real systemd, in a virtual machine of Debian (qemu, mmdebstrap)
+	tests/e2e_systemd/run.sh $(BIN)/python
 
 check: setup         ## formatting, lint, types, generated documentation
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
