@@ -31,7 +31,7 @@ PORT = 8080
 UNIT, KIOSK = "edge-asl.service", "edge-asl-kiosk.service"
 RUNUSER = ("runuser", "-u", "kiosk", "--", "env")
 SIOCSIFADDR = 0x8916
-BROWSER_S = 240.0
+BROWSER_S = 600.0
 START_S = 90.0
 """From a start to READY on this machine, with a wide margin."""
 
