@@ -21,7 +21,10 @@ from edge_asl_device.words import LIST
 WORDS, DOUBLED = 20, 5
 # Seeds of films; the demo's pictures are of seed 7, its own film is 1234.
 FIRST_HAND = 9001
-PACES = ((60, "≤ 5 %", "≤ 1 %"), (100, "", "≤ 1 %"), (120, "", ""))
+SLOW = 30
+PACES = ((SLOW, "", ""), (60, "≤ 5 %", "≤ 1 %"), (100, "", "≤ 1 %"), (120, "", ""))
+# More errors than at the slow pace, as a share of the letters: up to this a pace costs nothing that can be measured.
+NO_LOSS = 0.005
 # A quarter of the pixels of 640×480, drawn in a quarter of the time; the model sees 96 px either way.
 SIZE = (320, 240)
 FPS = 30
@@ -58,12 +61,12 @@ def distance(one: str, other: str) -> int:
 
 
 def main(bundle: str = "", hands: int = 6) -> None:
-    """One row a pace, and the fastest pace at which at least half of the hands were read without a loss."""
+    """One row a pace, and the fastest pace that costs nothing."""
     if not bundle:
         folder = OUT / "demo"
         run("edge-asl", "demo", "--out", folder, "--json")
         bundle = str(folder / "models" / "demo")
-    lossless = 0
+    rates: dict[int, float] = {}
     for pace, must, aim in PACES:
         wrong, letters = [], 0
         for hand in range(FIRST_HAND, FIRST_HAND + hands):
@@ -75,12 +78,10 @@ def main(bundle: str = "", hands: int = 6) -> None:
             letters += len(text)
         per_hand = ", ".join(map(str, wrong))
         what = f"film of 20 random words at {pace} letters a minute, {hands} hands: letter error rate"
-        figure(f"{what} ({per_hand} of about {letters // hands} each)", f"{sum(wrong) / letters:.2%}", must, aim)
-        if sorted(wrong)[hands // 2] == 0:
-            lossless = pace
-    figure(
-        "film: letters a minute without loss (median hand)", str(lossless or f"under {PACES[0][0]}"), "≥ 60", "≥ 100"
-    )
+        rates[pace] = sum(wrong) / letters
+        figure(f"{what} ({per_hand} of about {letters // hands} each)", f"{rates[pace]:.2%}", must, aim)
+    lossless = max(pace for pace, rate in rates.items() if rate <= rates[SLOW] + NO_LOSS)
+    figure("film: letters a minute at which no more is lost than at 30", str(lossless), "≥ 60", "≥ 100")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import queue
 import re
 import time
 from collections.abc import Callable
@@ -22,12 +21,13 @@ from typing import Any
 import cv2
 from msgspec import Struct
 
-from edge_asl_device.camera import Frame
+from edge_asl_device.camera import CameraState, Frame
 from edge_asl_device.contract.preprocess import centre_square, crop
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import sync_folder, write_atomically
 from edge_asl_device.loop import Feed
 from edge_asl_device.page import CameraView, Capturing, PageState
+from edge_asl_device.wishes import Wishes
 
 TABLE = "signers.csv"
 HEADER = "file,label,signer,session"
@@ -54,7 +54,7 @@ class Collection(Struct, frozen=True, kw_only=True):
     """To form the next sign in."""
 
 
-class Collector:
+class Collector(Wishes):
     """Stores the square of a frame every so often, sign after sign; a ``Consumer`` of the loop.
 
     Args:
@@ -66,6 +66,7 @@ class Collector:
     """
 
     def __init__(self, collection: Collection, publish: Callable[[PageState, Frame | None], None]) -> None:
+        super().__init__()
         self._collection, self._publish = collection, publish
         _check(collection)
         try:
@@ -75,28 +76,18 @@ class Collector:
             raise EdgeAslError(
                 f"{collection.folder}: expected a folder to write to, found: {error.strerror}; choose another"
             ) from error
-        self._wishes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._left = list(collection.labels)
         self._stored = 0
         self.stored_in_all = 0
         self._due_s: float | None = None
-        self._full = False
+        self._full = self._ended = False
         self._end_s = 0.0
         self._before = self._already_there()
 
     @property
     def finished(self) -> bool:
-        """Whether every picture is stored and the page has said so."""
-        return not self._left and time.monotonic() >= self._end_s
-
-    def wish(self, what: Callable[[], None]) -> None:
-        """Have something done before the next frame; from any thread."""
-        self._wishes.put(what)
-
-    def grant_wishes(self) -> None:
-        """Do what was asked for."""
-        while not self._wishes.empty():
-            self._wishes.get()()
+        """Whether every picture is stored and the page has said so, or no further one can come."""
+        return self._ended or (not self._left and time.monotonic() >= self._end_s)
 
     def command(self, name: str, _wanted: dict[str, Any]) -> None:
         """There is no text to change.
@@ -116,6 +107,7 @@ class Collector:
 
     def no_frame(self, feed: Feed) -> None:
         """Show why nothing is stored."""
+        self._ended = feed.status.state is CameraState.ENDED
         self._show(feed, None)
 
     def _store(self, frame: Frame) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -18,18 +19,22 @@ from edge_asl_device.logs import start_logging
 if TYPE_CHECKING:
     from edge_asl_device.service import Settings
 
-MIN_TOKEN = 16
-"""Characters of a token; shorter ones can be tried out."""
+TOKEN_PATTERN = "[A-Za-z0-9._~-]{16,}"  # noqa: S105 - a pattern
+"""What needs no quoting in an address; shorter ones can be tried out."""
 
 
 def run(options: argparse.Namespace) -> int:
     """``edge-asl-device run``: with a page, or without."""
     if options.demo is not None:
+        if options.bundle is not None:
+            raise EdgeAslError(f"--demo: expected no bundle beside it, found {options.bundle}; leave one of them out")
         options.bundle, options.source = _demo_of(options.demo)
-        options.loop, options.clear_after = True, min(options.clear_after, 3.0)
+        options.loop, options.clear_after = not options.headless, min(options.clear_after, 3.0)
     if options.bundle is None:
         raise EdgeAslError("bundle: expected the folder that edge-asl build wrote, found none; name it")
     if options.headless:
+        if options.max_fps is not None:
+            raise EdgeAslError("--max-fps: expected a page, found --headless beside it; leave one of them out")
         return _run_headless(options)
     if options.fast:
         raise EdgeAslError("--fast: expected --headless beside it, found none; a page shows a film in its own time")
@@ -39,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
 def _run_headless(options: argparse.Namespace) -> int:
     from edge_asl_device.headless import read_source
 
-    text = ""
+    start_logging(as_json=options.json)
+    text, begun_s = "", None
     source = parse_source(options.source)
     for time_s, state in read_source(
         options.bundle,
@@ -50,14 +56,15 @@ def _run_headless(options: argparse.Namespace) -> int:
         runtime=options.runtime,
         threads=options.threads,
     ):
+        begun_s = time_s if begun_s is None else begun_s
         text = state.text.strip()
         if state.accepted is None:
             continue
         if options.json:
-            letter = {"time_s": round(time_s, 3), "label": state.accepted, "probability": state.probability}
+            letter = {"time_s": round(time_s - begun_s, 3), "label": state.accepted, "probability": state.probability}
             _print(json.dumps({**letter, "text": state.text}))
         else:
-            _print(f"{time_s:7.2f} s  {state.accepted:<8} {state.probability:.2f}  {state.text}")
+            _print(f"{time_s - begun_s:7.2f} s  {state.accepted:<8} {state.probability:.2f}  {state.text}")
     _print(json.dumps({"text": text}) if options.json else f"text: {text}")
     return 0
 
@@ -96,7 +103,7 @@ def capture(options: argparse.Namespace) -> int:
 
 
 def _announce(address: str) -> None:
-    """For whoever sits before a terminal; a service manager reads the log."""
+    """For whoever sits before a terminal; a service manager reads the log, in which no token belongs."""
     if sys.stdout.isatty():
         _print(f"\n    {address}    open this in a browser; Ctrl-C ends\n")
 
@@ -125,14 +132,18 @@ def _settings(options: argparse.Namespace, **more: Any) -> Settings:
 
 def _token(file: Path | None, host: str) -> str | None:
     """The token from a file or from EDGE_ASL_TOKEN; whoever serves to others needs one."""
-    token = os.environ.get("EDGE_ASL_TOKEN", "").strip()
+    token, where = os.environ.get("EDGE_ASL_TOKEN", "").strip(), "EDGE_ASL_TOKEN"
     if file is not None:
         try:
-            token = file.read_text().strip()
-        except OSError as error:
-            raise EdgeAslError(f"{file}: expected a file with a token, found: {error.strerror}") from error
-    if token and len(token) < MIN_TOKEN:
-        raise EdgeAslError(f"token: expected at least {MIN_TOKEN} characters, found {len(token)}; choose a longer one")
+            token, where = file.read_text(encoding="ascii").strip(), str(file)
+        except (OSError, UnicodeDecodeError) as error:
+            found = error.strerror if isinstance(error, OSError) else "other characters"
+            raise EdgeAslError(f"{file}: expected a file with a token in ASCII, found: {found}") from error
+    if (token or file) and not re.fullmatch(TOKEN_PATTERN, token):
+        raise EdgeAslError(
+            f"{where}: expected a token of 16 or more letters, digits, - . _ or ~, found {len(token)} characters; "
+            "choose another"
+        )
     if not token and host not in ("127.0.0.1", "localhost", "::1"):
         raise EdgeAslError(
             f"--host {host}: expected a token, since others can reach the page there, found none; "

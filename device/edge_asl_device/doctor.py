@@ -52,15 +52,23 @@ def format_report(report: dict[str, object]) -> str:
         if key == "runtimes" and isinstance(value, dict):
             lines += [f"{'runtime ' + name:<24}{_runtime_words(facts)}" for name, facts in value.items()]
         elif isinstance(value, dict) and "found" in value:
-            lines.append(f"{key:<24}{value['found'] or value['reason']}")
+            first, *more = str(value["found"] or value["reason"]).split("; and: ")
+            lines += [f"{key:<24}{first}", *(f"{'':<24}{line}" for line in more)]
         elif isinstance(value, dict):
             prefix = "" if key == "packages" else f"{key} "
             lines += [f"{prefix + name:<24}{fact}" for name, fact in value.items()]
         elif key == "ok":
-            lines.append("ready" if value else "not ready: see the lines above")
+            lines.append(_verdict(report))
         else:
             lines.append(f"{key:<24}{value}")
     return "\n".join(lines)
+
+
+def _verdict(report: dict[str, object]) -> str:
+    if not report["ok"]:
+        return "not ready: see the lines above"
+    missing = [name for name in ("camera", "voice") if not report[name]["found"]]  # type: ignore[index]
+    return f"ready, but without a {' and a '.join(missing)}" if missing else "ready"
 
 
 def _runtime(name: str, bundle: Path | None) -> dict[str, object]:

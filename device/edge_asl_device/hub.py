@@ -116,6 +116,13 @@ class Hub:
     def watch_pictures(self, change: int) -> None:
         """One more page looks at pictures, or one less."""
         self._viewers += change
+        if self._viewers == 0:
+            self.forget_picture()
+
+    def forget_picture(self) -> None:
+        """Nobody shall see an old one: the camera has none now, or nobody looks."""
+        if self.picture.current.value:
+            self.picture.put(b"")
 
     def wants_picture(self, now_s: float) -> bool:
         """Whether anybody would see a picture now."""

@@ -6,7 +6,6 @@ Lives in the loop's thread alone; other threads leave what they want in a queue.
 from __future__ import annotations
 
 import logging
-import queue
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from edge_asl_device.loop import Feed, Reader
 from edge_asl_device.page import Accepted, CameraView, Letter, Notice, PageState, Scene
 from edge_asl_device.speech import Voice
 from edge_asl_device.transcriber import State
+from edge_asl_device.wishes import Wishes
 
 if TYPE_CHECKING:
     from edge_asl_device.words import Words
@@ -29,7 +29,7 @@ FPS_S = 1.0
 log = logging.getLogger(__name__)
 
 
-class Kiosk:
+class Kiosk(Wishes):
     """Frames in, page states and spoken words out; a ``Consumer`` of the loop.
 
     Args:
@@ -46,12 +46,12 @@ class Kiosk:
         publish: Callable[[PageState, Frame | None], None],
         clear_after_s: float | None = 60.0,
     ) -> None:
+        super().__init__()
         self._reader, self._voice, self._publish = reader, voice, publish
         self._clear_after_s = clear_after_s
-        self._wishes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self.words: Words | None = None
-        """Suggestions, once they are loaded."""
-        self.accepted: Accepted | None = None
+        self._words: Words | None = None
+        self._accepted: Accepted | None = None
+        self._letters = 0
         self._notices: list[tuple[float | None, Notice]] = []
         self._advice: tuple[str, tuple[str, ...], str | None] = ("", (), None)
         self._hand_s: float | None = None
@@ -66,10 +66,6 @@ class Kiosk:
         """Everything that was read and not cleared."""
         return self._reader.transcriber.text
 
-    def wish(self, what: Callable[[], None]) -> None:
-        """Have something done in the loop's thread before the next frame; from any thread."""
-        self._wishes.put(what)
-
     def command(self, name: str, wanted: dict[str, Any]) -> None:
         """What a button asks for, from any thread.
 
@@ -79,19 +75,18 @@ class Kiosk:
         if name == "mute":
             self._voice.mute(_argument(wanted, "muted", bool))
         elif name == "choose":
-            word = _argument(wanted, "word", str)
-            self.wish(lambda: self._choose(word))
+            word, unfinished = _argument(wanted, "word", str), wanted.get("instead_of")
+            self.wish(lambda: self._choose(word, unfinished))
         else:
             self.wish({"clear": self._clear, "undo": self._undo, "speak": self._speak}[name])
 
-    def grant_wishes(self) -> None:
-        """Do what was asked for."""
-        while not self._wishes.empty():
-            self._wishes.get()()
+    def take_words(self, words: Words) -> None:
+        """Suggest words from now on."""
+        self._words = words
 
     def replace(self, reader: Reader) -> None:
         """Read with another bundle from the next frame on; the text stays."""
-        reader.go_on_with(self._reader.transcriber.writing)
+        reader.go_on_from(self._reader)
         self._reader = reader
 
     def note(self, notice: Notice, *, stays: bool = False) -> None:
@@ -109,9 +104,11 @@ class Kiosk:
         state = self._reader.read(frame)
         self.frames_read += 1
         if state.accepted is not None:
-            number = self.accepted.number if self.accepted else 0
-            self.accepted = Accepted(state.accepted, number + 1)
-        self._clear_when_left(frame.time_s, state)
+            self._letters += 1
+            self._accepted = Accepted(state.accepted, self._letters)
+        if state.leading is not None:
+            self._sign_s = frame.time_s
+        self._clear_when_left(frame.time_s)
         scene = self._scene(frame.time_s, state, feed.brightness)
         letter = Letter(state.leading, round(state.probability, 2), round(state.held, 2)) if state.leading else None
         self._show(feed, frame, scene, letter)
@@ -119,6 +116,7 @@ class Kiosk:
 
     def no_frame(self, feed: Feed) -> None:
         """Show why there is none, and what buttons changed meanwhile."""
+        self._clear_when_left(time.monotonic())
         self._show(feed, None, None, None)
 
     def _show(self, feed: Feed, frame: Frame | None, scene: Scene | None, letter: Letter | None) -> None:
@@ -136,7 +134,7 @@ class Kiosk:
             camera=CameraView(str(feed.status.state), feed.status.reason),
             scene=scene,
             letter=letter,
-            accepted=self.accepted,
+            accepted=self._accepted,
             text=self.text,
             word=self._reader.transcriber.word,
             suggestions=suggestions if current else (),
@@ -151,9 +149,9 @@ class Kiosk:
     def _advise(self) -> bool:
         """Look up words for a new text; whether anything is to be shown."""
         text = self.text
-        if self.words is None or text == self._advice[0]:
+        if self._words is None or text == self._advice[0]:
             return False
-        self._advice = (text, self.words.suggest(self._reader.transcriber.word), self.words.corrected(text))
+        self._advice = (text, self._words.suggest(self._reader.transcriber.word), self._words.corrected(text))
         return True
 
     def _scene(self, time_s: float, state: State, brightness: float | None) -> Scene:
@@ -170,12 +168,11 @@ class Kiosk:
             self._fps_shown, self._frames_counted = float(self.frames_read - self._frames_counted), self.frames_read
         return self._fps_shown
 
-    def _clear_when_left(self, time_s: float, state: State) -> None:
-        """What somebody spelled is not the next visitor's to read."""
-        if state.leading is not None:
-            self._sign_s = time_s
-        elif self._clear_after_s is not None and self.text and time_s - self._sign_s > self._clear_after_s:
+    def _clear_when_left(self, time_s: float) -> None:
+        """What somebody spelled is not the next visitor's to read, whether the camera sees anybody or not."""
+        if self._clear_after_s is not None and self.text and time_s - self._sign_s > self._clear_after_s:
             self._reader.transcriber.writing.forget()
+            self._accepted = None
 
     def _say_finished_word(self, before: str) -> None:
         text = self.text
@@ -191,7 +188,9 @@ class Kiosk:
     def _speak(self) -> None:
         self._voice.say(self.text)
 
-    def _choose(self, word: str) -> None:
+    def _choose(self, word: str, unfinished: object) -> None:
+        if unfinished not in (None, self._reader.transcriber.word):
+            return  # the word was finished, or has grown, between the offer and the tap
         self._reader.transcriber.replace_word(word)
         self._voice.say(word)
 

@@ -15,7 +15,6 @@ from edge_asl_device.contract.manifest import Decoder
 from edge_asl_device.contract.preprocess import centre_square, crop, preprocess
 from edge_asl_device.motion import Sideways
 from edge_asl_device.transcriber import State, Transcriber
-from edge_asl_device.writing import Writing
 
 WAIT_S = 0.1
 """How long the loop waits for a frame before it looks after everything else."""
@@ -67,9 +66,10 @@ class Reader:
         self._sideways = Sideways()
         self._observe = observe
 
-    def go_on_with(self, writing: Writing) -> None:
-        """Write to a text that another reader began."""
-        self.transcriber = Transcriber(self.classifier.labels, self.decoder, writing)
+    def go_on_from(self, before: Reader) -> None:
+        """Take over from another reader, its text and what the hand is doing."""
+        self.transcriber = Transcriber(self.classifier.labels, self.decoder, before.transcriber)
+        self._sideways = before._sideways
 
     def read(self, frame: Frame) -> State:
         """Name the sign in a frame and let it become text when it was held."""

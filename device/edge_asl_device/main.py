@@ -107,7 +107,7 @@ def _add_camera(command: argparse.ArgumentParser) -> None:
         "(default: auto)",
     )
     command.add_argument("--loop", action="store_true", help="a video file or a folder starts again at its end")
-    command.add_argument("--max-fps", type=_number, metavar="N", help="look at no more frames a second than N")
+    command.add_argument("--max-fps", type=_rate, metavar="N", help="look at no more frames a second than N, from 1")
 
 
 def _add_page(command: argparse.ArgumentParser) -> None:
@@ -134,6 +134,14 @@ def _number(text: str) -> float:
     return number
 
 
+def _rate(text: str) -> float:
+    # Slower than that, buttons and systemd's watchdog would wait for the next frame.
+    number = _number(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
 def _port(text: str) -> int:
     number = int(text)
     if not 0 <= number <= 65535:
@@ -151,6 +159,7 @@ def _setting(text: str) -> tuple[str, float]:
 # argparse names the type in its message: "invalid number from 1 value: '0'".
 _positive.__name__ = "number from 1"
 _number.__name__ = "number from 0"
+_rate.__name__ = "number from 1"
 _port.__name__ = "port number"
 _setting.__name__ = "NAME=VALUE"
 

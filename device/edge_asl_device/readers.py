@@ -66,8 +66,14 @@ def decoder_with(decoder: Decoder, overrides: dict[str, float]) -> Decoder:
     for name, value in overrides.items():
         if name not in values:
             raise EdgeAslError(f"--decoder {name}: expected one of {', '.join(values)}, found {name}")
+        highest = 1.0 if name.endswith("probability") else 60.0
+        if not 0 <= value <= highest:
+            raise EdgeAslError(f"--decoder {name}: expected 0 to {highest:g}, found {value:g}")
         values[name] = value
-    try:
-        return msgspec.convert(values, Decoder)
-    except msgspec.ValidationError as error:
-        raise EdgeAslError(f"--decoder: {error}") from error
+    changed = msgspec.convert(values, Decoder)
+    if changed.release_probability > changed.accept_probability:
+        raise EdgeAslError(
+            f"--decoder: expected release_probability up to accept_probability ({changed.accept_probability:g}), "
+            f"found {changed.release_probability:g}"
+        )
+    return changed

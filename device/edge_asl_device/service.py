@@ -40,7 +40,6 @@ JPEG_QUALITY = 80
 STALLED_S = 2.0
 END_LIMIT_S = 1.5
 """After SIGTERM; systemd and whoever waits at a terminal get their answer within two seconds, whatever hangs."""
-MAX_CONNECTIONS = 300
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +98,7 @@ class Service:
             announce: told the page's address once it is served.
         """
         self._announce = announce
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
         settings = self._settings
         with contextlib.ExitStack() as stack:
             listening = stack.enter_context(listen(settings.host, settings.port))
@@ -137,7 +137,7 @@ class Service:
         from edge_asl_device.words import Words
 
         words = Words.load()
-        kiosk.wish(lambda: setattr(kiosk, "words", words))
+        kiosk.wish(lambda: kiosk.take_words(words))
 
     # the loop's thread
 
@@ -158,7 +158,7 @@ class Service:
             self._end()
         state = self._keeper.status.state
         self.metrics.camera.state(str(state))
-        self.metrics.reopened.set(max(0, self._keeper.reopened))
+        self.metrics.reopened.set(self._keeper.reopened)
         self.metrics.pages.set(self._hub.pages)
         if state is not CameraState.LIVE:
             # No frame to read, but the camera is being looked after; a live one must prove itself by frames.
@@ -168,14 +168,16 @@ class Service:
         started = time.perf_counter()
         self._hub.publish(state)
         if frame is None:
+            if state.camera.state != CameraState.LIVE:
+                self._hub.forget_picture()
             return
         now_s = time.monotonic()
         self.metrics.observe_stage("publish", time.perf_counter() - started)
         self.metrics.latency.observe(now_s - frame.time_s)
         self.metrics.frames.inc()
-        accepted = state.accepted.number if state.accepted else 0
-        self.metrics.letters.inc(accepted - self._accepted)
-        self._accepted = accepted
+        if state.accepted is not None:
+            self.metrics.letters.inc(state.accepted.number - self._accepted)
+            self._accepted = state.accepted.number
         self._frames.append(now_s)
         self._watchdog.alive()
         self._note_size(frame)
@@ -222,8 +224,9 @@ class Service:
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         address = address_of(self._settings.host, listening)
         log.info("ready", extra={"page": address, "bundle": self._digest()})
-        self._announce(address)
-        notify(READY=1, STATUS=f"reading with {self._opened.bundle.manifest.name} {self._digest()}")
+        self._announce(f"{address}?token={self._settings.token}" if self._settings.token else address)
+        does = "reading" if self._settings.collection is None else "storing pictures"
+        notify(READY=1, STATUS=f"{does} with {self._opened.bundle.manifest.name} {self._digest()}")
         await self._server.serve(sockets=[listening])
 
     def _end(self) -> None:
@@ -271,33 +274,42 @@ class Service:
         with self._reloading:
             notify(RELOADING=1, MONOTONIC_USEC=monotonic_usec())
             try:
-                opened = open_reader(
-                    self._settings.bundle,
-                    self._settings.runtime,
-                    self._settings.threads,
-                    self._settings.decoder,
-                    self.metrics.observe_stage,
-                    trial=True,
-                )
-            except EdgeAslError as error:
+                self._offer()
+            except Exception as error:
+                # Also what nobody foresaw: whatever is wrong with the new one, the old one reads on.
+                if not isinstance(error, EdgeAslError):
+                    log.exception("reload failed")
                 log.warning("bundle refused", extra={"reason": str(error), "still": self._digest()})
                 self.metrics.reloads.labels("refused").inc()
                 refused = Notice("model-refused", str(error))
                 self._consumer.wish(lambda: self._note(refused, stays=True))
-            else:
-                self._consumer.wish(lambda: self._take(opened))
-                self.metrics.reloads.labels("taken").inc()
-            notify(READY=1)
+            finally:
+                notify(READY=1)
+
+    def _offer(self) -> None:
+        settings = self._settings
+        opened = open_reader(
+            settings.bundle,
+            settings.runtime,
+            settings.threads,
+            settings.decoder,
+            self.metrics.observe_stage,
+            trial=True,
+        )
+        self._consumer.wish(lambda: self._take(opened))
 
     def _take(self, opened: Opened) -> None:
         """In the loop's thread, between two frames."""
+        same = opened.bundle.digest == self._opened.bundle.digest
         self._opened = opened
         self._name_bundle(opened)
         if isinstance(self._consumer, Kiosk):
             self._consumer.replace(opened.reader)
             self._consumer.forget("model-refused")
-            manifest = opened.bundle.manifest
-            self._note(Notice("model-changed", f"{manifest.name} {manifest.version}"), stays=False)
+            if not same:
+                manifest = opened.bundle.manifest
+                self._note(Notice("model-changed", f"{manifest.name} {manifest.version}"), stays=False)
+        self.metrics.reloads.labels("taken").inc()
         self._hub.say_hello(self._hello())
         log.info("bundle taken", extra={"bundle": self._digest()})
 
@@ -316,5 +328,5 @@ class Service:
 
 
 def _leave(status: int) -> None:
-    log.error("something hangs; leaving it behind")
+    log.warning("something hangs; leaving it behind")
     os._exit(status)

@@ -54,15 +54,19 @@ class Transcriber:
     Args:
         labels: in the order of the probabilities; ``space``, ``del`` and ``nothing`` have their meaning.
         decoder: thresholds and times, from the bundle's manifest.
-        writing: the text to go on with, when another model takes over.
+        before: whose text to go on with, when another model takes over.
     """
 
-    def __init__(self, labels: tuple[str, ...], decoder: Decoder, writing: Writing | None = None) -> None:
+    def __init__(self, labels: tuple[str, ...], decoder: Decoder, before: Transcriber | None = None) -> None:
         self._labels = labels
         self._decoder = decoder
-        self.writing = writing or Writing()
-        self._slide = Slide()
+        self.writing: Writing = before.writing if before else Writing()
+        self._slide: Slide = before._slide if before else Slide()
+        self._taken: str | None = None
         self.reset()
+        # A hand that is held while the model changes has been read: it must let go like any other.
+        if before is not None and before._taken in labels:
+            self._taken = before._taken
 
     def reset(self) -> None:
         """Forget what was seen (the camera was away, another model reads now); the text stays."""
@@ -70,7 +74,7 @@ class Transcriber:
         self._smoothed = np.zeros(len(self._labels), np.float32)
         self._leading: str | None = None
         self._held_s = 0.0
-        self._taken: str | None = None
+        self._taken = None
         self._released_s = 0.0
         self._low = False
         self._pause_s = 0.0

@@ -67,6 +67,13 @@ def test_the_same_session_again_overwrites_nothing(golden_bundle: Path, tmp_path
     assert len(set(files)) == len(files) == 8
 
 
+def test_a_film_that_ends_too_early(golden_bundle: Path, tmp_path: Path):
+    plain = [argument for argument in arguments(golden_bundle, tmp_path, "--every", "0.9") if argument != "--loop"]
+    with Program(*plain) as program:
+        assert program.process.wait(40) == 1
+    assert 0 < len(rows(tmp_path)) < 20
+
+
 def test_stopped_half_way_says_so(golden_bundle: Path, tmp_path: Path):
     with Program(*arguments(golden_bundle, tmp_path, "--labels", "A", "--every", "30")) as program:
         program.wait_until_ready()

@@ -151,7 +151,8 @@ def test_a_model_that_is_damaged_while_it_reads(own_bundle: Path, how: str):
 
         model.write_bytes(whole)
         program.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: [n["kind"] for n in page.state["notices"]] == ["model-changed"])
+        wait_for(lambda: page.state["notices"] == [])
+        assert program.logged("bundle taken")
         assert program.health()["ready"] is True
 
 
@@ -183,6 +184,40 @@ def test_a_new_bundle_is_taken_without_a_gap(golden_bundle: Path, own_bundle: Pa
         assert 'edge_asl_reloads_total{result="taken"} 1.0' in metrics
         gaps = [b - a for a, b in zip(frame_times(page), frame_times(page)[1:], strict=False)]
         assert max(gaps) < 1.5, "a frame is published at least once a second"
+
+
+def test_a_letter_that_is_held_while_the_model_changes_is_written_once(own_bundle: Path, tmp_path: Path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    shutil.copy(FILM.parent / "pictures" / "L.jpg", pictures)
+    with Program("run", own_bundle, "--source", pictures, "--loop", "--mute") as program:
+        page = program.wait_until_ready().listen()
+        wait_for(lambda: page.state.get("text") == "L", 15)
+        for number in (1, 2):
+            program.process.send_signal(signal.SIGHUP)
+            wait_for(lambda: len(program.logged("bundle taken")) == number, 15)  # noqa: B023 - used at once
+            seen = program.health()["frames_10s"]
+            time.sleep(1.5)
+            assert program.health()["frames_10s"] >= min(seen, 60)
+        assert page.state["text"] == "L"
+
+
+def test_what_the_capture_process_prints_is_no_word(camera: tuple[str, Callable[[str], None]], tmp_path: Path):
+    """A native library that prints to standard output, as some drivers do."""
+    from edge_asl_device.camera.keeper import Keeper
+    from edge_asl_device.camera.source import parse_source
+
+    noisy = tmp_path / "sitecustomize.py"
+    noisy.write_text("import os, threading\nthreading.Timer(0.2, lambda: os.write(1, b'libfoo: hello\\n')).start()\n")
+    os.environ["PYTHONPATH"] = str(tmp_path)
+    try:
+        with Keeper(parse_source(camera[0])) as keeper:
+            deadline = time.monotonic() + 2
+            while time.monotonic() < deadline:
+                keeper.next(0.1)
+            assert str(keeper.status.state) == "live"
+    finally:
+        del os.environ["PYTHONPATH"]
 
 
 def frame_times(page: Listener) -> list[float]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from program import Listener, Program, wait_for
+from program import Listener, Program, rehearsal, wait_for
 
 FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"
 PICTURES = FILM.parent / "pictures"
@@ -54,6 +56,30 @@ def test_a_visit(kiosk: tuple[Program, Listener], spoken: Path):
     seen = len(page.states)
     wait_for(lambda: len(page.states) > seen + 10)
     assert all(len(state["text"]) <= 2 for state in page.states[seen:]), "nobody brings back what another spelled"
+
+
+def test_the_next_visitor_finds_nothing_although_the_camera_is_gone(golden_bundle: Path, tmp_path: Path):
+    """Neither text nor letter nor picture."""
+    with rehearsal(tmp_path / "camera", FILM) as tell:
+        source = f"rehearsal:{tmp_path / 'camera'}"
+        with Program("run", golden_bundle, "--source", source, "--mute", "--clear-after", "1") as program:
+            page = program.wait_until_ready().listen()
+            looking = Listener(program.port, "/camera.mjpeg")
+            wait_for(lambda: page.state.get("text", "").startswith("BA"), 15)
+            tell("lost")
+            tell("missing")
+            wait_for(lambda: page.state["camera"]["state"] in ("lost", "missing"))
+            wait_for(lambda: page.state["text"] == "" and page.state["accepted"] is None, 10)
+            looking.close()
+            with socket.create_connection(("127.0.0.1", program.port), 5) as next_one:
+                next_one.sendall(b"GET /camera.mjpeg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                next_one.settimeout(1)
+                received = b""
+                with contextlib.suppress(TimeoutError):
+                    while True:
+                        received += next_one.recv(65536)
+            assert b"multipart" in received
+            assert b"image/jpeg" not in received
 
 
 def test_scenes(kiosk: tuple[Program, Listener]):

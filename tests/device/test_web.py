@@ -88,8 +88,10 @@ def test_the_buttons(kiosk: Program, page: Listener):
     wait_for(lambda: len(page.state["text"]) <= 1)
     assert kiosk.press("undo") == 204
     wait_for(lambda: "B" in page.state["text"])
+    assert kiosk.press("choose", word="NEVER", instead_of="another word") == 204
     assert kiosk.press("choose", word="BALLAD") == 204
     wait_for(lambda: "BALLAD " in page.state["text"])
+    assert "NEVER" not in page.state["text"]
     assert kiosk.press("speak") == 204
     assert kiosk.press("mute", muted=False) == 204
     wait_for(lambda: page.state["voice"] in ("ready", "speaking", "absent"))
@@ -167,6 +169,8 @@ def test_served_to_others_it_asks_for_the_token(golden_bundle: Path, tmp_path: P
         for path in ("/", "/events", "/camera.mjpeg", "/healthz", "/metrics", "/static/app.js", "/?token=wrong"):
             assert program.ask(path)[0] == 401, path
         assert program.ask("/api/clear", "POST", {})[0] == 401
+        status, text, _ = program.ask("/", headers={"Accept": "text/html,*/*"})
+        assert (status, b"<h1>A token is needed</h1>" in text) == (401, True)
         assert program.ask("/healthz", headers={"Authorization": f"Bearer {TOKEN}"})[0] == 200
         assert program.ask("/healthz", headers={"Authorization": "Bearer wrong"})[0] == 401
         assert program.ask(f"/healthz?token={TOKEN}")[0] == 401, "only the page takes it from its address"
@@ -183,20 +187,32 @@ def test_served_to_others_it_asks_for_the_token(golden_bundle: Path, tmp_path: P
     ("arguments", "words"),
     [
         (["--host", "0.0.0.0"], "--host 0.0.0.0: expected a token, since others can reach the page there, found none;"),
-        (["--host", "0.0.0.0", "--token-file", "TMP/none"], "TMP/none: expected a file with a token, found: No such"),
-        (["--host", "0.0.0.0", "--token-file", "TMP/short"], "token: expected at least 16 characters, found 3;"),
+        (
+            ["--host", "0.0.0.0", "--token-file", "TMP/none"],
+            "TMP/none: expected a file with a token in ASCII, found: No such",
+        ),
+        (
+            ["--host", "0.0.0.0", "--token-file", "TMP/short"],
+            "TMP/short: expected a token of 16 or more letters, digits",
+        ),
+        (["--token-file", "TMP/empty"], "TMP/empty: expected a token of 16 or more letters, digits"),
+        (["--token-file", "/bin/sh"], "/bin/sh: expected a file with a token in ASCII, found: other characters"),
         (["--host", "203.0.113.9", "--token-file", "TMP/long"], "203.0.113.9:0: expected an address of this machine"),
         (["--decoder", "hold=1"], "--decoder hold: expected one of accept_probability, "),
-        (["--decoder", "hold_s=-1"], "--decoder: Expected `float` >= 0.0"),
+        (["--decoder", "hold_s=-1"], "--decoder hold_s: expected 0 to 60, found -1"),
+        (["--decoder", "hold_s=nan"], "--decoder hold_s: expected 0 to 60, found nan"),
+        (["--decoder", "release_probability=0.9"], "--decoder: expected release_probability up to accept_probability"),
+        (["--source", "rehearsal:TMP"], "TMP/film.mp4: expected a video file, found nothing"),
         (["--fast"], "--fast: expected --headless beside it, found none"),
         (["--source", "TMP/none.mp4"], "TMP/none.mp4: expected auto, picamera2"),
         (["--source", "TMP/short"], "TMP/short: expected a video file that OpenCV can read"),
         (["--source", "rehearsal:TMP/none"], "rehearsal:TMP/none: expected auto, picamera2"),
-        (["--demo", "TMP"], "TMP: expected a film and models/demo, found none; run edge-asl demo --out TMP"),
+        (["--demo", "TMP"], "--demo: expected no bundle beside it, found"),
     ],
 )
 def test_what_cannot_be_is_one_line(golden_bundle: Path, tmp_path: Path, arguments: list[str], words: str):
     (tmp_path / "short").write_text("abc")
+    (tmp_path / "empty").touch()
     (tmp_path / "long").write_text(TOKEN)
     given = [argument.replace("TMP", str(tmp_path)) for argument in arguments]
     command = [sys.executable, "-m", "edge_asl_device", "run", str(golden_bundle), "--source", str(FILM), "--port", "0"]

@@ -189,7 +189,7 @@ def test_keys_clear_take_back_choose_and_speak(spelled: Any):
     page.keyboard.press("Backspace")
     becomes(page, before[:-1])
     page.keyboard.press("m")
-    page.wait_for_selector("#mute[aria-pressed=false]")
+    page.wait_for_selector("#mute[data-muted=false]")
     with page.expect_response("**/api/speak") as answer:
         page.keyboard.press("s")
     assert answer.value.status == 204
@@ -208,7 +208,7 @@ def test_single_keys_can_be_turned_off(spelled: Any):
     page.keyboard.press("m")
     page.keyboard.press("Escape")
     becomes(page, "")
-    assert page.get_attribute("#mute", "aria-pressed") == "true"
+    assert page.get_attribute("#mute", "data-muted") == "true"
 
 
 def test_touch_clears_takes_back_and_chooses(spelled: Any):

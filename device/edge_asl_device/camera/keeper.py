@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import subprocess
@@ -13,10 +12,13 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
+import msgspec
+
 from edge_asl_device.camera import CameraError, CameraState, Frame
 from edge_asl_device.camera.health import Health, HealthWatch
 from edge_asl_device.camera.mailbox import Mailbox
 from edge_asl_device.camera.source import Source
+from edge_asl_device.camera.worker import Said
 
 OPEN_LIMIT_S = 20.0
 """For the first time: picamera2 alone takes five seconds to import on a Pi 3."""
@@ -70,13 +72,18 @@ class Keeper:
         self._failures = 0
         self._try_at_s = 0.0
         self._open_limit_s = OPEN_LIMIT_S
-        self.reopened = -1
+        self._started = 0
         self.status = CameraStatus(CameraState.STARTING, None, time.monotonic())
 
     @property
     def brightness(self) -> float | None:
         """Mean of the frame that ``next`` gave last, 0 to 255."""
         return self._health.brightness if self._health else None
+
+    @property
+    def reopened(self) -> int:
+        """How often the camera was opened again."""
+        return max(0, self._started - 1)
 
     def next(self, timeout_s: float) -> Frame | None:
         """The newest frame that was not given out before, or None when there is none after ``timeout_s``.
@@ -125,7 +132,7 @@ class Keeper:
             self._set(CameraState.FAILED, f"capture process: expected to start, found: {error.strerror}")
             self._later(now_s)
             return
-        self.reopened += 1
+        self._started += 1
 
     def _look(self, capture: _Capture, now_s: float) -> Frame | None:
         try:
@@ -175,6 +182,9 @@ class Keeper:
         self._drop(capture, politely=politely)
         self._set(state, reason)
         self._later(now_s)
+        if not politely:
+            # It has been waited for long enough; a driver that hangs again takes its time by itself.
+            self._try_at_s = now_s + BACKOFF_S[0]
 
     def _drop(self, capture: _Capture, *, politely: bool = True) -> None:
         self._capture = self._health = None
@@ -187,11 +197,12 @@ class Keeper:
         self._failures += 1
 
     def _set(self, state: CameraState, reason: str | None) -> None:
-        if state is self.status.state:
+        if (state, reason) == self.status[:2]:
             return
+        since_s = self.status.since_s if state is self.status.state else time.monotonic()
         level = logging.INFO if state in (CameraState.LIVE, CameraState.ENDED) else logging.WARNING
         log.log(level, "camera", extra={"state": str(state), "reason": reason})
-        self.status = CameraStatus(state, reason, time.monotonic())
+        self.status = CameraStatus(state, reason, since_s)
 
 
 class _Capture:
@@ -230,10 +241,10 @@ class _Capture:
         *lines, self._heard = self._heard.split(b"\n")
         if not lines:
             return None
-        said = json.loads(lines[-1])
-        if said["state"] == CameraState.LIVE:
-            self._opened = said["reason"]
-        return CameraState(said["state"]), said["reason"]
+        said = msgspec.json.decode(lines[-1], type=Said)
+        if said.state is CameraState.LIVE:
+            self._opened = said.reason
+        return said.state, said.reason
 
     def reason(self) -> str | None:
         """What it opened."""

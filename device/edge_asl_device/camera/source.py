@@ -86,6 +86,12 @@ def check_source(source: Source) -> None:
     Raises:
         PictureError: it cannot be read.
     """
+    if source.kind == "rehearsal":
+        from edge_asl_device.camera.film import Film
+        from edge_asl_device.camera.rehearsal import FILM
+
+        with Film(Path(source.what) / FILM):
+            pass
     if not source.live:
         with open_source(source):
             pass

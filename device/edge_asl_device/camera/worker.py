@@ -1,18 +1,19 @@
 """The capture process: ``python -m edge_asl_device.camera.worker MEMORY BELL SOURCE OPTIONS``.
 
 A driver can hang beyond the reach of any signal. Here it hangs alone: the program that shows the page goes on, gives
-this process up and starts another. Pictures go through shared memory, words go to standard output, one JSON object a
-line: ``{"state": "live", "reason": "640×480"}``.
+this process up and starts another. Pictures go through shared memory, words (``Said``) go to what was standard output
+at the start, one JSON object a line; what native libraries print goes to standard error.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 import threading
 from types import FrameType
+
+import msgspec
 
 from edge_asl_device.camera import CameraError, CameraState
 from edge_asl_device.camera.mailbox import Mailbox
@@ -20,10 +21,19 @@ from edge_asl_device.camera.source import Source, open_source
 from edge_asl_device.errors import EdgeAslError
 
 
+class Said(msgspec.Struct, frozen=True):
+    """A change that the parent is told: ``{"state": "live", "reason": "640×480"}``."""
+
+    state: CameraState
+    reason: str
+
+
 def main(arguments: list[str]) -> int:
     """Open the source and publish its frames until it ends, fails, or nobody reads any more."""
     memory, bell, kind, what, options = int(arguments[0]), int(arguments[1]), *arguments[2:5]
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    words = os.dup(1)
+    os.dup2(2, 1)
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches the parent, which ends this process
     try:
@@ -33,21 +43,21 @@ def main(arguments: list[str]) -> int:
         ):
             for number, frame in enumerate(camera.frames(box.place)):
                 if number == 0:
-                    _say(CameraState.LIVE, f"{frame.picture.shape[1]}×{frame.picture.shape[0]}")
+                    _say(words, CameraState.LIVE, f"{frame.picture.shape[1]}×{frame.picture.shape[0]}")
                 box.publish(frame.time_s)
     except CameraError as error:
-        _say(error.state, str(error))
+        _say(words, error.state, str(error))
         return 1
     except EdgeAslError as error:
-        _say(CameraState.FAILED, str(error))
+        _say(words, CameraState.FAILED, str(error))
         return 1
-    _say(CameraState.ENDED, "the film has ended")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the parent's answer to the last word; the end has begun already
+    _say(words, CameraState.ENDED, "the film has ended")
     return 0
 
 
-def _say(state: CameraState, reason: str) -> None:
-    sys.stdout.write(json.dumps({"state": state, "reason": reason}) + "\n")
-    sys.stdout.flush()
+def _say(words: int, state: CameraState, reason: str) -> None:
+    os.write(words, msgspec.json.encode(Said(state, reason)) + b"\n")
 
 
 def _end_with_parent() -> None:

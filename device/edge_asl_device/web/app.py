@@ -129,13 +129,15 @@ async def _events(hub: Hub) -> AsyncIterator[bytes]:
 
 async def _pictures(hub: Hub) -> AsyncIterator[bytes]:
     """Motion JPEG: the newest picture whenever there is one; a slow reader gets fewer, never old ones."""
-    number = 0
+    number = hub.picture.current.number  # the next one; an old one may be another visitor's
     yield f"--{BOUNDARY}\r\n".encode()
     while not hub.closing.is_set():
         newest = await hub.picture.after(number, BEAT_S)
-        if newest is None or not newest.value:
+        if newest is None:
             continue
         number, jpeg = newest
+        if not jpeg:
+            continue
         head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
         # A browser shows a part once the next boundary has come: it is sent right behind.
         yield head + jpeg + f"\r\n--{BOUNDARY}\r\n".encode()

@@ -7,7 +7,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlencode
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "edge-asl-token"
@@ -24,6 +24,12 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+REFUSAL = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A token is needed</title>
+<h1>A token is needed</h1><p>Open this address once with <code>?token=</code> and the token behind it.</p>
+<p lang="de">Diese Adresse einmal mit <code>?token=</code> und dem Schlüssel dahinter öffnen.</p>
+"""
 
 
 class Guard:
@@ -66,6 +72,8 @@ class Guard:
         query = QueryParams(scope["query_string"])
         if scope["path"] == "/" and self._same(query.get("token", "")):
             return _welcome(query)
+        if "text/html" in headers.get("accept", ""):
+            return HTMLResponse(REFUSAL, 401)
         return JSONResponse({"error": "expected a token: open /?token=… once, or send Authorization: Bearer …"}, 401)
 
     def _same(self, given: str) -> bool:

@@ -36,7 +36,8 @@ const post = async (path, body = {}) => {
 };
 
 const choose = (button) => {
-  if (!button.hidden) post("choose", { word: button.textContent });
+  // Whose word has grown or ended meanwhile did not mean this one.
+  if (!button.hidden) post("choose", { word: button.textContent, instead_of: button.dataset.for });
 };
 
 const toggleHelp = (open) => {
@@ -125,7 +126,7 @@ export const actionsState = (live, state) => {
   // An empty page has something to bring back only if it was cleared here, by whoever stands here.
   setAttribute(undo, "disabled", !live || (text === "" && !cleared));
   setAttribute(mute, "disabled", !live);
-  setAttribute(mute, "aria-pressed", String(muted));
+  setAttribute(mute, "data-muted", String(muted));
   setIcon(byId("mute-icon"), muted ? "mute" : "speak");
   setText(byId("mute-label"), t(muted ? "tool.voice-off" : "tool.voice-on"));
 };

@@ -30,13 +30,14 @@ const fitting = (words) => {
   return three;
 };
 
-const showSuggestions = (all) => {
+const showSuggestions = (all, unfinished) => {
   const words = fitting(all);
   suggestions.forEach((button, place) => {
     const word = words[place];
     setAttribute(button, "hidden", !word);
     if (!word) return;
     setText(button, word);
+    setAttribute(button, "data-for", unfinished);
     setAttribute(button, "aria-label", t("suggestions.choose", { word }));
   });
 };
@@ -45,7 +46,7 @@ export const suggestionButtons = suggestions;
 
 export const paperState = (live, state) => {
   showWritten(state?.text ?? "", state?.word ?? "");
-  showSuggestions(live ? state.suggestions : []);
+  showSuggestions(live ? state.suggestions : [], state?.word ?? "");
   setAttribute(byId("promise"), "data-shown", !state?.text && !state?.suggestions.length);
   const corrected = state?.corrected ?? "";
   setAttribute(byId("corrected"), "data-shown", Boolean(corrected));
