@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from common import OUT, figure, run
+from common import OUT, figure
+from kiosk import demo_bundle
 
 from edge_asl.datasets.synthetic import LETTERS, write_film
 from edge_asl_device.camera.source import parse_source
@@ -63,9 +64,7 @@ def distance(one: str, other: str) -> int:
 def main(bundle: str = "", hands: int = 6) -> None:
     """One row a pace, and the fastest pace that costs nothing."""
     if not bundle:
-        folder = OUT / "demo"
-        run("edge-asl", "demo", "--out", folder, "--json")
-        bundle = str(folder / "models" / "demo")
+        bundle = str(demo_bundle())
     rates: dict[int, float] = {}
     for pace, must, aim in PACES:
         wrong, letters = [], 0

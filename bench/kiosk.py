@@ -7,8 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from common import OUT, figure
-from path import build_224
+from common import OUT, figure, folder, run
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -20,21 +19,22 @@ STARTS = 5
 
 def main() -> None:
     """Latency, memory and start."""
-    bundle, film = build_224(), film_of("HELLO WORLD")
-    starts = [first_letter(OUT / "demo" / "models" / "demo", film) for _ in range(STARTS)]
+    bundle, film = build_letters_224(), film_of("HELLO WORLD")
+    reads_well = demo_bundle()
+    starts = [first_letter(reads_well, film) for _ in range(STARTS)]
     with Program("run", bundle, "--source", film, "--loop", "--mute", "--runtime", "litert") as program:
         page = program.wait_until_ready().listen()
         wait_for(lambda: page.states)
         time.sleep(3)
         begun = len(page.states)
-        wait_for(lambda: page.times[-1] - page.times[begun] > SECONDS, SECONDS + 20)
+        time.sleep(SECONDS)
         delays = latencies_ms(page, begun)
         rss, pss = memory_mb(program)
     p95 = statistics.quantiles(delays, n=20)[-1]
     what = (
         f"capture → event at the page, 640×480, 30 fps, LiteRT, 224 px: median {statistics.median(delays):.1f} ms, p95"
     )
-    figure(what, f"{p95:.1f} ms", "≤ 40 ms beyond the camera's period", "≤ 15 ms")
+    figure(f"{what} of {len(delays)}", f"{p95:.1f} ms", "≤ 40 ms beyond the camera's period", "≤ 15 ms")
     figure(
         f"resident memory of all device processes (shared pages once: {pss:.0f} MB)",
         f"{rss:.0f} MB",
@@ -47,6 +47,20 @@ def main() -> None:
         "≤ 3 s",
         "≤ 1 s",
     )
+
+
+def build_letters_224() -> Path:
+    """A head on MobileNetV2 1.0 at 224 px that tells drawn letters apart so so: events come at nearly every frame."""
+    bundle, pictures = OUT / "models" / "kiosk-224", OUT / "letters-224"
+    if not pictures.exists():
+        run("edge-asl", "synth", "pictures", pictures, "--signs", "letters", "--count", 24, "--size", 224)
+    run(
+        "edge-asl", "build", "--data", pictures, "--recipe", "letters", "--out", bundle, "--json",
+        "--weights", folder("EDGE_ASL_WEIGHTS") / "mobilenet_v2_1.0_224_no_top.weights.h5",
+        "--calibration", OUT / "calibration_data",
+        *(f"--set={item}" for item in ("model.size=224", "training.epochs=0", "data.split=signer")),
+    )  # fmt: skip
+    return bundle
 
 
 def film_of(text: str, fps: int = 30) -> Path:
@@ -83,6 +97,12 @@ def memory_mb(program: Program) -> tuple[float, float]:
 def descriptors(program: Program) -> int:
     """Open file descriptors of all of them."""
     return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in [program.process.pid, *program.children()])
+
+
+def demo_bundle() -> Path:
+    """What reads drawn letters well."""
+    run("edge-asl", "demo", "--out", OUT / "demo", "--json")
+    return OUT / "demo" / "models" / "demo"
 
 
 def first_letter(bundle: Path, film: Path) -> float:

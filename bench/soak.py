@@ -6,8 +6,7 @@ import sys
 import time
 
 from common import figure
-from kiosk import descriptors, film_of, memory_mb
-from path import build_224
+from kiosk import build_letters_224, descriptors, film_of, memory_mb
 
 from program import Program, wait_for
 
@@ -18,7 +17,7 @@ def main(minutes: float = 10.0) -> None:
     """A page that listens and one that looks, buttons pressed, pages coming and going all the while."""
     # More frames a second than any camera of a kiosk gives: what creeps, creeps faster.
     film = film_of("HELLO WORLD", fps=100)
-    with Program("run", build_224(), "--source", film, "--loop", "--mute", "--clear-after", "5") as program:
+    with Program("run", build_letters_224(), "--source", film, "--loop", "--mute", "--clear-after", "5") as program:
         page = program.wait_until_ready().listen()
         wait_for(lambda: page.states)
         # 60 s in which everything has happened once: words are loaded, pools are filled.
