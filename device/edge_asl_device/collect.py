@@ -153,7 +153,18 @@ class Collector(Wishes):
             phase = "disk-full"
         else:
             phase = "storing" if self._stored or (frame and self._due_s and not wait_s) else "get-ready"
-        return Capturing(wanted.person, label, stored, wanted.count, phase, round(wait_s, 1))  # type: ignore[arg-type]
+        signs = len(wanted.labels)
+        sign = min(signs - len(self._left) + 1, signs)
+        return Capturing(
+            wanted.person,
+            label,
+            stored,
+            wanted.count,
+            sign,
+            signs,
+            phase,  # type: ignore[arg-type]
+            round(wait_s, 1),
+        )
 
 
 def _check(collection: Collection) -> None:

@@ -49,6 +49,9 @@ class Capturing(Struct, frozen=True):
     label: str
     stored: int
     wanted: int
+    sign: int
+    """Which of the signs, from 1."""
+    signs: int
     phase: Literal["get-ready", "storing", "done", "disk-full"]
     next_in_s: float
 

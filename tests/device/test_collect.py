@@ -48,6 +48,8 @@ def test_pictures_of_each_sign_with_person_and_session(golden_bundle: Path, tmp_
     assert {p.relative_to(folder).as_posix() for p in folder.rglob("*.jpg")} == {row["file"] for row in found}
     phases = [state["capture"]["phase"] for state in page.states if state["capture"]]
     assert list(dict.fromkeys(phases)) == ["get-ready", "storing", "done"]
+    places = [(state["capture"]["label"], state["capture"]["sign"]) for state in page.states if state["capture"]]
+    assert set(places) == {("B", 1), ("A", 2)}
     assert {state["capture"]["label"] for state in page.states if state["capture"]} == {"A", "B"}
     assert all(state["text"] == "" for state in page.states)
 

@@ -64,7 +64,7 @@ export const captureState = (mode, state) => {
   const key = capture.phase === "get-ready" && seconds > 0 ? "capture.get-ready-in" : `capture.${capture.phase}`;
   setAttribute(byId("capture"), "data-phase", capture.phase);
   setText(byId("capture-phase"), t(key, { label, seconds }));
-  setText(byId("capture-who"), t("capture.who", { person: capture.person, label }));
+  setText(byId("capture-who"), t("capture.who", { person: capture.person, label, sign: capture.sign, signs: capture.signs }));
   setText(byId("capture-count"), t("capture.count", { stored: capture.stored, wanted: capture.wanted }));
   const share = capture.wanted ? Math.min(1, capture.stored / capture.wanted) : 0;
   document.querySelector("#capture-bar i").style.transform = `scaleX(${share.toFixed(3)})`;
