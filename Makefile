@@ -15,8 +15,8 @@ setup: .venv/.complete   ## make .venv with the pinned packages and both distrib
 .venv/.complete: $(PINS) pyproject.toml host/pyproject.toml device/pyproject.toml
 	constraints/setup.sh .venv workspace device host
 
-test: setup test-device  ## all tests, the device's also in an environment of its own
-	$(BIN)/pytest
+test: setup test-device  ## all tests, the device's in an environment of its own, the quick ones of them in both
+	$(BIN)/pytest -m "not whole_program"
 
 test-device: .venv-device/.complete  ## the device's tests with only its wheel and a runtime: no TensorFlow, no edge_asl
 	.venv-device/bin/python -m pytest tests/contract tests/device

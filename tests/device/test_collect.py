@@ -15,6 +15,8 @@ import pytest
 from edge_asl_device.pictures import read_picture
 from program import Program, wait_for
 
+pytestmark = pytest.mark.whole_program
+
 FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"
 
 

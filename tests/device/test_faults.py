@@ -16,6 +16,8 @@ import pytest
 
 from program import Listener, Program, rehearsal, wait_for
 
+pytestmark = pytest.mark.whole_program
+
 FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"
 BACK_S = 5.0
 

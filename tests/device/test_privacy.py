@@ -15,6 +15,8 @@ import pytest
 
 from program import Listener, wait_for
 
+pytestmark = pytest.mark.whole_program
+
 FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"
 WRITES = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND|O_TMPFILE")
 HARMLESS = ("/dev/null", "/proc/self/", "/dev/shm/sem.")

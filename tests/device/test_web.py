@@ -11,6 +11,8 @@ import pytest
 
 from program import Listener, Program, wait_for
 
+pytestmark = pytest.mark.whole_program
+
 FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"
 TOKEN = "a-token-of-many-characters"
 
