@@ -210,7 +210,10 @@ def test_what_the_capture_process_prints_is_no_word(camera: tuple[str, Callable[
     from edge_asl_device.camera.source import parse_source
 
     noisy = tmp_path / "sitecustomize.py"
-    noisy.write_text("import os, threading\nthreading.Timer(0.2, lambda: os.write(1, b'libfoo: hello\\n')).start()\n")
+    noisy.write_text("import os, threading\ndef speak():\n    os.write(1, b'libfoo: hello\\n')\nspeak()\n")
+    noisy.write_text(
+        noisy.read_text() + "for delay_s in (0.1, 0.3, 1.0):\n    threading.Timer(delay_s, speak).start()\n"
+    )
     os.environ["PYTHONPATH"] = str(tmp_path)
     try:
         with Keeper(parse_source(camera[0])) as keeper:

@@ -271,7 +271,7 @@ def test_the_doctor_in_words(capsys: pytest.CaptureFixture[str]):
     assert main(["doctor"]) == 0
 
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "ready"
+    assert lines[-1].startswith("ready"), "with or without a camera and a voice"
     for name in INSTALLED:
         assert any(line.startswith(f"runtime {name}") and line.endswith("loads") for line in lines)
 

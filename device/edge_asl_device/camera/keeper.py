@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -39,6 +38,9 @@ FROZEN_RETRY_S = 5.0
 END_LIMIT_S = 0.5
 MAX_WEDGED = 4
 """Processes that hang in a driver and cannot be killed; more would hang, too."""
+
+_WORKER = (sys.executable, "-m", "edge_asl_device.camera.worker")
+_STANDARD_ERROR = 2
 
 log = logging.getLogger(__name__)
 
@@ -210,20 +212,23 @@ class _Capture:
 
     def __init__(self, source: Source, options: str) -> None:
         self.box = Mailbox.create()
+        # A pipe of its own: native libraries print to standard output as they please.
+        self._words, words = os.pipe()
+        os.set_blocking(self._words, False)
         try:
             self._process = subprocess.Popen(
-                _command(self.box, source, options),
+                [*_WORKER, *map(str, (self.box.memory, self.box.bell, words)), source.kind, source.what, options],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                pass_fds=(self.box.memory, self.box.bell),
+                stdout=_STANDARD_ERROR,
+                pass_fds=(self.box.memory, self.box.bell, words),
                 start_new_session=True,
             )
         except BaseException:
+            os.close(self._words)
             self.box.__exit__(None, None, None)
             raise
-        assert self._process.stdout is not None  # noqa: S101 - for the type checker
-        self._words = self._process.stdout.fileno()
-        os.set_blocking(self._words, False)
+        finally:
+            os.close(words)
         self._heard = b""
         self._opened: str | None = None
         self.pid = self._process.pid
@@ -268,13 +273,8 @@ class _Capture:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(END_LIMIT_S)
                 break
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):
-                pipe.close()  # type: ignore[union-attr]
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()  # type: ignore[union-attr]
+        os.close(self._words)
         self.box.__exit__(None, None, None)
         return self.gone()
-
-
-def _command(box: Mailbox, source: Source, options: str) -> Sequence[str]:
-    worker = [sys.executable, "-m", "edge_asl_device.camera.worker"]
-    return [*worker, str(box.memory), str(box.bell), source.kind, source.what, options]

@@ -1,8 +1,8 @@
-"""The capture process: ``python -m edge_asl_device.camera.worker MEMORY BELL SOURCE OPTIONS``.
+"""The capture process: ``python -m edge_asl_device.camera.worker MEMORY BELL WORDS KIND WHAT OPTIONS``.
 
 A driver can hang beyond the reach of any signal. Here it hangs alone: the program that shows the page goes on, gives
-this process up and starts another. Pictures go through shared memory, words (``Said``) go to what was standard output
-at the start, one JSON object a line; what native libraries print goes to standard error.
+this process up and starts another. Pictures go through shared memory, words (``Said``) through a pipe, one JSON object
+a line. MEMORY, BELL and WORDS are file descriptors.
 """
 
 from __future__ import annotations
@@ -30,10 +30,9 @@ class Said(msgspec.Struct, frozen=True):
 
 def main(arguments: list[str]) -> int:
     """Open the source and publish its frames until it ends, fails, or nobody reads any more."""
-    memory, bell, kind, what, options = int(arguments[0]), int(arguments[1]), *arguments[2:5]
+    memory, bell, words = map(int, arguments[:3])
+    kind, what, options = arguments[3:]
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    words = os.dup(1)
-    os.dup2(2, 1)
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches the parent, which ends this process
     try:
