@@ -12,14 +12,15 @@ while read -r module; do
     $b insmod "/modules/$module" $options
 done < /modules/order
 $b mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro computer /computer
-for place in /tmp /run; do $b mount -t tmpfs tmpfs "/computer$place"; done
-$b mkdir -p /computer/run/share
+# Not on /tmp: the tree that is tested may lie there.
+$b mount -t tmpfs tmpfs /computer/run
+$b mkdir -p /computer/run/share /computer/run/tmp
 $b mount -t 9p -o trans=virtio,version=9p2000.L share /computer/run/share
 for place in /dev /proc /sys; do $b mount -o move "$place" "/computer$place"; done
 $b mkdir -p /computer/dev/shm
 $b mount -t tmpfs tmpfs /computer/dev/shm
 $b ifconfig lo 127.0.0.1 up
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/run/tmp TMPDIR=/run/tmp LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 $b chroot /computer /bin/sh -c 'cd "$(cat /run/share/folder)" && . /run/share/command; echo $? > /run/share/status'
 $b sync
 $b poweroff -f

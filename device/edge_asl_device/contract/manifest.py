@@ -86,9 +86,9 @@ class File(Struct, frozen=True, forbid_unknown_fields=True):
 class Decoder(Struct, frozen=True, forbid_unknown_fields=True):
     """When a stream of predictions becomes text."""
 
-    accept_probability: Fraction = 0.65
+    accept_probability: Fraction = 0.62
     """A letter leads while its smoothed probability is at least this."""
-    release_probability: Fraction = 0.5
+    release_probability: Fraction = 0.4
     """A letter that was taken counts as let go below this; the gap between the two keeps flicker out."""
     hold_s: Seconds = 0.3
     """How long a letter leads before it is taken."""
