@@ -18,15 +18,15 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-import cv2
 from msgspec import Struct
 
 from edge_asl_device.camera import CameraState, Frame
 from edge_asl_device.contract.preprocess import centre_square, crop
 from edge_asl_device.errors import EdgeAslError
-from edge_asl_device.files import sync_folder, write_atomically
+from edge_asl_device.files import write_atomically
 from edge_asl_device.loop import Feed
 from edge_asl_device.page import CameraView, Capturing, PageState
+from edge_asl_device.pictures import encode_jpeg
 from edge_asl_device.wishes import Wishes
 
 TABLE = "signers.csv"
@@ -184,10 +184,9 @@ def _write(folder: Path, name: str, frame: Frame, line: str) -> None:
         OSError: no space, say; neither is there then.
     """
     square = crop(frame.picture, centre_square(*frame.picture.shape[:2]))
-    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(square, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     path = folder / name
     path.parent.mkdir(exist_ok=True)
-    write_atomically(path, jpeg.tobytes())
+    write_atomically(path, encode_jpeg(square, JPEG_QUALITY))
     try:
         _append(folder / TABLE, line)
     except OSError:
@@ -215,7 +214,6 @@ def _mend_table(table: Path) -> None:
     """Begin the table, or drop a last line that a power cut left unfinished."""
     if not table.exists():
         write_atomically(table, HEADER + "\n")
-        sync_folder(table.parent)
         return
     text = table.read_text("utf-8-sig")
     if text.partition("\n")[0].strip() != HEADER:

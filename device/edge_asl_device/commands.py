@@ -120,7 +120,7 @@ def _settings(options: argparse.Namespace, **more: Any) -> Settings:
         loop_film=options.loop,
         runtime=options.runtime,
         threads=options.threads,
-        max_fps=options.max_fps or None,
+        max_fps=options.max_fps,
         host=options.host,
         port=options.port,
         token=_token(options.token_file, options.host),

@@ -37,12 +37,12 @@ def read_source(
     Raises:
         EdgeAslError: bundle or source cannot be read.
     """
-    check_source(source)
     reader = open_reader(bundle, runtime, threads, decoder, lambda _stage, _seconds: None).reader
     if fast:
         with open_source(source, paced=False, loop=loop) as camera:
             yield from read_signs(camera, reader)
         return
+    check_source(source)
     with Keeper(source, loop=loop) as keeper:
         while keeper.status.state is not CameraState.ENDED:
             frame = keeper.next(WAIT_S)

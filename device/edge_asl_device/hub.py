@@ -94,14 +94,12 @@ class Hub:
         if encoded != self.hello.current.value:
             self.hello.put(encoded)
 
-    def publish(self, state: PageState) -> bool:
-        """Show a state; False if it is what is shown already, but for the frame's own times."""
+    def publish(self, state: PageState) -> None:
+        """Show a state, unless it is what is shown already but for the frame's own times."""
         timeless = msgspec.structs.replace(state, latency_ms=None, captured_s=None)
-        if timeless == self._published:
-            return False
-        self._published = timeless
-        self.state.put(msgspec.json.encode(state))
-        return True
+        if timeless != self._published:
+            self._published = timeless
+            self.state.put(msgspec.json.encode(state))
 
     def close(self) -> None:
         """Let every page's stream end."""

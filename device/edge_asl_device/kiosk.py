@@ -5,7 +5,6 @@ Lives in the loop's thread alone; other threads leave what they want in a queue.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -25,8 +24,6 @@ HAND_GONE_S = 1.0
 """How long nothing is seen before the page says that no hand is there."""
 NOTICE_S = 10.0
 FPS_S = 1.0
-
-log = logging.getLogger(__name__)
 
 
 class Kiosk(Wishes):

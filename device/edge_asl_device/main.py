@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from edge_asl_device import __version__
 from edge_asl_device.errors import EdgeAslError
@@ -120,33 +122,24 @@ def _add_page(command: argparse.ArgumentParser) -> None:
     command.add_argument("--no-mirror", action="store_true", help="show the picture as the camera sees it")
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+def _ranged(convert: Callable[[str], float], low: float, high: float, name: str) -> Callable[[str], Any]:
+    """A type for argparse, which names it in its message: "invalid number from 1 value: '0'"."""
+
+    def parse(text: str) -> float:
+        number = convert(text)
+        if not low <= number <= high:  # nor "nan"
+            raise ValueError
+        return number
+
+    parse.__name__ = name
+    return parse
 
 
-def _number(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < 1e6:
-        raise ValueError
-    return number
-
-
-def _rate(text: str) -> float:
-    # Slower than that, buttons and systemd's watchdog would wait for the next frame.
-    number = _number(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise ValueError
-    return number
+_positive = _ranged(int, 1, math.inf, "number from 1")
+_number = _ranged(float, 0, 1e6, "number from 0")
+# Slower than that, buttons and systemd's watchdog would wait for the next frame.
+_rate = _ranged(float, 1, 1e6, "number from 1")
+_port = _ranged(int, 0, 65535, "port number")
 
 
 def _setting(text: str) -> tuple[str, float]:
@@ -156,11 +149,6 @@ def _setting(text: str) -> tuple[str, float]:
     return name, float(value)
 
 
-# argparse names the type in its message: "invalid number from 1 value: '0'".
-_positive.__name__ = "number from 1"
-_number.__name__ = "number from 0"
-_rate.__name__ = "number from 1"
-_port.__name__ = "port number"
 _setting.__name__ = "NAME=VALUE"
 
 

@@ -46,6 +46,12 @@ def decode_picture(data: bytes, name: str) -> NDArray[np.uint8]:
     return np.ascontiguousarray(bgr[:, :, ::-1])
 
 
+def encode_jpeg(picture: NDArray[np.uint8], quality: int) -> bytes:
+    """RGB uint8 (height, width, 3) as the bytes of a JPEG file; quality 0 to 100."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return data.tobytes()
+
+
 def list_pictures(path: Path) -> list[Path]:
     """The picture files below a folder in sorted order, or the file itself.
 

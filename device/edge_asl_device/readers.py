@@ -11,6 +11,7 @@ import numpy as np
 from edge_asl_device.classifier import Classifier
 from edge_asl_device.contract.manifest import Bundle, Decoder, read_bundle
 from edge_asl_device.coral import choose
+from edge_asl_device.engine import PROCESSOR
 from edge_asl_device.errors import BundleError, EdgeAslError
 from edge_asl_device.loop import Observe, Reader
 from edge_asl_device.probe import probe
@@ -44,8 +45,8 @@ def open_reader(
     """
     bundle = read_bundle(folder.resolve())
     choice = choose(bundle, runtime)
-    if trial:
-        answer = probe(bundle.folder, runtime, accelerator=choice.accelerator)
+    if trial and choice.accelerator == PROCESSOR:  # the Edge TPU was tried to be chosen
+        answer = probe(bundle.folder, runtime)
         if not answer["ok"]:
             raise BundleError(f"{bundle.folder}: expected a model that runs here, found: {answer['reason']}")
     changed = decoder_with(bundle.manifest.decoder, decoder)

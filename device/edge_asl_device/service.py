@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 from msgspec import Struct
 
 from edge_asl_device import __version__
@@ -31,6 +30,7 @@ from edge_asl_device.loop import run_loop
 from edge_asl_device.metrics import Metrics
 from edge_asl_device.notify import Watchdog, monotonic_usec, notify
 from edge_asl_device.page import CameraView, FrameSize, Hello, Notice, PageState
+from edge_asl_device.pictures import encode_jpeg
 from edge_asl_device.readers import Opened, open_reader
 from edge_asl_device.speech import Espeak
 from edge_asl_device.web.app import make_app
@@ -112,9 +112,7 @@ class Service:
             self._hub = Hub(self._hello(), PageState(CameraView(str(CameraState.STARTING), None)))
             self._consumer = self._make_consumer(opened)
             self._name_bundle(opened)
-            self._server = make_server(
-                make_app(self._hub, self._health, self.metrics.text, self._command, settings.token)
-            )
+            self._server = make_server(make_app(self._hub, self._health, self._metrics, self._command, settings.token))
             thread = threading.Thread(target=self._loop, name="loop", daemon=True)
             thread.start()
             asyncio.run(self._serve(listening))
@@ -156,11 +154,7 @@ class Service:
         self._consumer.grant_wishes()
         if isinstance(self._consumer, Collector) and self._consumer.finished:
             self._end()
-        state = self._keeper.status.state
-        self.metrics.camera.state(str(state))
-        self.metrics.reopened.set(self._keeper.reopened)
-        self.metrics.pages.set(self._hub.pages)
-        if state is not CameraState.LIVE:
+        if self._keeper.status.state is not CameraState.LIVE:
             # No frame to read, but the camera is being looked after; a live one must prove itself by frames.
             self._watchdog.alive()
 
@@ -186,10 +180,7 @@ class Service:
 
     def _show(self, frame: Frame, now_s: float) -> None:
         started = time.perf_counter()
-        bgr = cv2.cvtColor(frame.picture, cv2.COLOR_RGB2BGR)
-        encoded, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        if encoded:
-            self._hub.show(jpeg.tobytes(), now_s)
+        self._hub.show(encode_jpeg(frame.picture, JPEG_QUALITY), now_s)
         self.metrics.observe_stage("picture", time.perf_counter() - started)
 
     def _note_size(self, frame: Frame) -> None:
@@ -243,6 +234,12 @@ class Service:
 
     def _command(self, name: str, wanted: dict[str, object]) -> None:
         self._consumer.command(name, wanted)
+
+    def _metrics(self) -> bytes:
+        self.metrics.camera.state(str(self._keeper.status.state))
+        self.metrics.reopened.set(self._keeper.reopened)
+        self.metrics.pages.set(self._hub.pages)
+        return self.metrics.text()
 
     def _health(self) -> tuple[bool, dict[str, object]]:
         now_s = time.monotonic()

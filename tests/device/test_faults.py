@@ -12,8 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
+from edge_asl_device.camera import CameraState
+from edge_asl_device.camera.keeper import Keeper
+from edge_asl_device.camera.source import parse_source
 from program import Listener, Program, rehearsal, wait_for
 
 pytestmark = pytest.mark.whole_program
@@ -206,9 +211,6 @@ def test_a_letter_that_is_held_while_the_model_changes_is_written_once(own_bundl
 
 def test_what_the_capture_process_prints_is_no_word(camera: tuple[str, Callable[[str], None]], tmp_path: Path):
     """A native library that prints to standard output, as some drivers do."""
-    from edge_asl_device.camera.keeper import Keeper
-    from edge_asl_device.camera.source import parse_source
-
     noisy = tmp_path / "sitecustomize.py"
     noisy.write_text("import os, threading\ndef speak():\n    os.write(1, b'libfoo: hello\\n')\nspeak()\n")
     noisy.write_text(
@@ -223,6 +225,26 @@ def test_what_the_capture_process_prints_is_no_word(camera: tuple[str, Callable[
             assert str(keeper.status.state) == "live"
     finally:
         del os.environ["PYTHONPATH"]
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_a_film_that_has_ended_before_anybody_looked(tmp_path: Path, frames: int):
+    """Opened, shown and ended in one breath: it has ended, and is not lost."""
+    path = tmp_path / "short.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 500, (64, 64))
+    for _ in range(frames):
+        writer.write(np.random.default_rng(frames).integers(0, 255, (64, 64, 3), np.uint8))
+    writer.release()
+    with Keeper(parse_source(str(path))) as keeper:
+        time.sleep(1.5)  # the capture process is long gone
+        states = []
+        deadline = time.monotonic() + 3
+        while keeper.status.state is not CameraState.ENDED and time.monotonic() < deadline:
+            keeper.next(0.05)
+            states.append(keeper.status.state)
+    assert keeper.status.state is CameraState.ENDED
+    assert CameraState.LOST not in states
+    assert keeper.reopened == 0
 
 
 def frame_times(page: Listener) -> list[float]:

@@ -340,15 +340,21 @@ def keep(page: Any, name: str) -> None:
     page.screenshot(path=SCREENS / f"{name}.png")
 
 
+def resized(page: Any) -> Iterator[tuple[tuple[int, int], list[str]]]:
+    """Each screen in turn, and what is cut off or overlaps there."""
+    for size in SIZES:
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.wait_for_timeout(200)
+        yield size, page.evaluate(CUT)
+
+
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_nothing_is_cut_on_any_screen(open_page: OpenPage, program: Kiosk, language: str):
     page = open_page(f"{program.url}/?lang={language}")
     live(page)
     cut = {}
-    for size in SIZES:
-        page.set_viewport_size({"width": size[0], "height": size[1]})
-        page.wait_for_timeout(200)
-        cut[size] = page.evaluate(CUT)
+    for size, found in resized(page):
+        cut[size] = found
         if size in KEPT:
             page.wait_for_selector("#reading[data-phase=letter] #letter")
             keep(page, f"read-{language}-{size[0]}x{size[1]}")
@@ -367,10 +373,8 @@ def test_faults_and_long_texts_fit_every_screen(
         for word in long_text * 3:
             program.post("choose", word=word)
         until(page, "document.getElementById('written').innerText.trim().endsWith('END')")
-        for size in SIZES:
-            page.set_viewport_size({"width": size[0], "height": size[1]})
-            page.wait_for_timeout(200)
-            cut[size] = page.evaluate(CUT)
+        for size, found in resized(page):
+            cut[size] = found
             # The end of the text is what the visitor is writing: it must be seen, in whole lines.
             end, window = (page.locator(part).bounding_box() for part in ("#caret", "#window"))
             if not (end["y"] >= window["y"] and end["y"] + end["height"] <= window["y"] + window["height"] + 1):
@@ -400,10 +404,8 @@ def test_storing_pictures_cannot_be_overlooked(
     assert "anna" in page.inner_text("#capture-who")
     assert not page.is_visible("#actions")
     cut = {}
-    for size in SIZES:
-        page.set_viewport_size({"width": size[0], "height": size[1]})
-        page.wait_for_timeout(200)
-        cut[size] = page.evaluate(CUT)
+    for size, found in resized(page):
+        cut[size] = found
         if size in KEPT:
             keep(page, f"capture-{size[0]}x{size[1]}")
     assert {size: found for size, found in cut.items() if found} == {}

@@ -66,7 +66,7 @@ class Keeper:
     """
 
     def __init__(self, source: Source, *, loop: bool = False) -> None:
-        self._source, self._options = source, "loop" if loop else "once"
+        self._source, self._showing = source, "loop" if loop else "once"
         self._capture: _Capture | None = None
         self._watch = HealthWatch(source.live)
         self._health: Health | None = None
@@ -129,7 +129,7 @@ class Keeper:
             self._later(now_s)
             return
         try:
-            self._capture = _Capture(self._source, self._options)
+            self._capture = _Capture(self._source, self._showing)
         except OSError as error:  # no process, no memory, no descriptor: another time
             self._set(CameraState.FAILED, f"capture process: expected to start, found: {error.strerror}")
             self._later(now_s)
@@ -158,17 +158,18 @@ class Keeper:
             return None
         if now_s - capture.started_s > STEADY_S:
             self._failures = 0
-        self._set(state, "all pictures are black" if state is CameraState.BLACK else capture.reason())
+        self._set(state, "all pictures are black" if state is CameraState.BLACK else capture.opened())
         return frame if state is CameraState.LIVE else None
 
     def _judge_silence(self, capture: _Capture, now_s: float) -> None:
-        if said := capture.said():
-            if said[0] is CameraState.ENDED:
-                self._drop(capture)
-                self._set(*said)
-            elif said[0] is not CameraState.LIVE:
-                self._give_up(capture, *said, now_s)
-        elif capture.gone():
+        # In this order: whoever has ended has said before what there was to say.
+        gone, verdict = capture.gone(), capture.verdict()
+        if verdict and verdict.state is CameraState.ENDED:
+            self._drop(capture)
+            self._set(verdict.state, verdict.reason)
+        elif verdict:
+            self._give_up(capture, verdict.state, verdict.reason, now_s)
+        elif gone:
             self._give_up(capture, CameraState.LOST, f"the capture process ended ({capture.status_words()})", now_s)
         else:
             begun_s, limit_s = capture.started_s, self._open_limit_s
@@ -210,14 +211,14 @@ class Keeper:
 class _Capture:
     """One capture process and its mailbox."""
 
-    def __init__(self, source: Source, options: str) -> None:
+    def __init__(self, source: Source, showing: str) -> None:
         self.box = Mailbox.create()
         # A pipe of its own: native libraries print to standard output as they please.
         self._words, words = os.pipe()
         os.set_blocking(self._words, False)
         try:
             self._process = subprocess.Popen(
-                [*_WORKER, *map(str, (self.box.memory, self.box.bell, words)), source.kind, source.what, options],
+                [*_WORKER, *map(str, (self.box.memory, self.box.bell, words)), source.kind, source.what, showing],
                 stdin=subprocess.PIPE,
                 stdout=_STANDARD_ERROR,
                 pass_fds=(self.box.memory, self.box.bell, words),
@@ -231,6 +232,7 @@ class _Capture:
             os.close(words)
         self._heard = b""
         self._opened: str | None = None
+        self._verdict: Said | None = None
         self.pid = self._process.pid
         self.started_s = time.monotonic()
         self.heard_s: float | None = None
@@ -239,23 +241,26 @@ class _Capture:
         """Until there may be something new."""
         self.box.wait(timeout_s, self._words)
 
-    def said(self) -> tuple[CameraState, str] | None:
-        """The last thing that the process said and that was not asked for before."""
+    def verdict(self) -> Said | None:
+        """Why it ends or has ended, once it has said so."""
+        self._listen()
+        return self._verdict
+
+    def opened(self) -> str | None:
+        """What it opened."""
+        if self._opened is None:
+            self._listen()
+        return self._opened
+
+    def _listen(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._heard += os.read(self._words, 65536)
         *lines, self._heard = self._heard.split(b"\n")
-        if not lines:
-            return None
-        said = msgspec.json.decode(lines[-1], type=Said)
-        if said.state is CameraState.LIVE:
-            self._opened = said.reason
-        return said.state, said.reason
-
-    def reason(self) -> str | None:
-        """What it opened."""
-        if self._opened is None:
-            self.said()
-        return self._opened
+        for said in (msgspec.json.decode(line, type=Said) for line in lines):
+            if said.state is CameraState.LIVE:
+                self._opened = said.reason
+            else:
+                self._verdict = said
 
     def gone(self) -> bool:
         """Whether the process has ended."""

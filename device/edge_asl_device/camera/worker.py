@@ -1,4 +1,4 @@
-"""The capture process: ``python -m edge_asl_device.camera.worker MEMORY BELL WORDS KIND WHAT OPTIONS``.
+"""The capture process: ``python -m edge_asl_device.camera.worker MEMORY BELL WORDS KIND WHAT once|loop``.
 
 A driver can hang beyond the reach of any signal. Here it hangs alone: the program that shows the page goes on, gives
 this process up and starts another. Pictures go through shared memory, words (``Said``) through a pipe, one JSON object
@@ -31,14 +31,14 @@ class Said(msgspec.Struct, frozen=True):
 def main(arguments: list[str]) -> int:
     """Open the source and publish its frames until it ends, fails, or nobody reads any more."""
     memory, bell, words = map(int, arguments[:3])
-    kind, what, options = arguments[3:]
+    kind, what, showing = arguments[3:]
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches the parent, which ends this process
     try:
         with (
             Mailbox(memory, bell) as box,
-            open_source(Source(kind, what), paced=True, loop="loop" in options.split(",")) as camera,
+            open_source(Source(kind, what), paced=True, loop=showing == "loop") as camera,
         ):
             for number, frame in enumerate(camera.frames(box.place)):
                 if number == 0:

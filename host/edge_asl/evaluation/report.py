@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edge_asl.evaluation import figures
 from edge_asl.evaluation.metrics import Evaluation
 from edge_asl_device.files import write_atomically
+from edge_asl_device.pictures import encode_jpeg
 
 MOST_MISTAKES = 24
 _THUMBNAIL = 160  # pixels, the longer side
@@ -136,8 +137,7 @@ def _thumbnail(picture: NDArray[np.uint8]) -> str:
     scale = min(1.0, _THUMBNAIL / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return base64.b64encode(jpeg.tobytes()).decode()
+    return base64.b64encode(encode_jpeg(small, _JPEG_QUALITY)).decode()  # type: ignore[arg-type]
 
 
 def _percent(fraction: float | None, digits: int = 1) -> str:
