@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from program import Listener, Program, wait_for
 
+WORDS = """
+from pathlib import Path
+import numpy, cv2, msgspec
+from edge_asl_device.words import Words
+resident = lambda: int(Path("/proc/self/smaps_rollup").read_text().split("Rss:")[1].split()[0])
+before = resident(); words = Words.load(); print((resident() - before) / 1024)
+"""
 SECONDS = 30.0
 STARTS = 5
 
