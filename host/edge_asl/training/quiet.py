@@ -1,4 +1,4 @@
-"""TensorFlow and Keras, imported without the pages that their C++ side writes about missing GPUs.
+"""TensorFlow and Keras, imported with oneDNN and without the pages that their C++ side writes about missing GPUs.
 
 What matters arrives as an exception. Everything here that needs them takes them from this module.
 """
@@ -8,6 +8,8 @@ import os
 from edge_asl_device.silence import native_output_silenced
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# TensorFlow uses it by itself only on processors with AVX-512 VNNI; with AVX2 an epoch of the demo takes 20 s instead of 82.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 with native_output_silenced():
     import keras
     import tensorflow as tf
