@@ -8,7 +8,8 @@ import os
 from edge_asl_device.silence import native_output_silenced
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# TensorFlow uses it by itself only on processors with AVX-512 VNNI; with AVX2 an epoch of the demo takes 20 s instead of 82.
+# TensorFlow uses it by itself only on processors with AVX-512 VNNI; with AVX2, an epoch of the demo takes 20 s
+# instead of 82.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 with native_output_silenced():
     import keras
