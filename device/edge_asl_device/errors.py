@@ -4,11 +4,26 @@ EdgeAslError
 ├── BundleError     a bundle is missing, damaged, or made for another contract
 ├── RuntimeMissing  no TensorFlow Lite runtime can be imported, or it refuses the model
 ├── PictureError    a picture or film cannot be read
+├── ReleaseError    a release on a device is damaged, does not start, or cannot be switched to
+├── TrustError      a bundle is not signed by whom the device trusts, or older than it may be
 └── (edge_asl.errors adds the workstation's)
 
 Programs catch ``EdgeAslError`` once, print it as one line on stderr and exit with status 1. Anything else is a
 bug and keeps its traceback.
 """
+
+import re
+
+# Line ends, other control characters, bytes of names that are not UTF-8, and what turns the direction of writing:
+# a hostile file name must neither add lines to a log nor colours to a terminal.
+NOT_SHOWN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+LONGEST_LINE = 1000
+
+
+def one_line(text: str) -> str:
+    """``text`` as it may be shown whatever it says: one line, nothing invisible, at most 1000 characters."""
+    shown = NOT_SHOWN.sub(lambda found: ascii(found[0])[1:-1], text)
+    return shown if len(shown) <= LONGEST_LINE else f"{shown[:LONGEST_LINE]}…"
 
 
 class EdgeAslError(Exception):
@@ -16,7 +31,10 @@ class EdgeAslError(Exception):
 
 
 class BundleError(EdgeAslError):
-    """A bundle is missing, damaged, or made for another contract."""
+    """A bundle is missing, damaged, or made for another contract. What it quotes of the bundle may be hostile."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(one_line(text))
 
 
 class RuntimeMissing(EdgeAslError):  # noqa: N818 - named after what happened, like FileNotFoundError's kin
@@ -25,3 +43,14 @@ class RuntimeMissing(EdgeAslError):  # noqa: N818 - named after what happened, l
 
 class PictureError(EdgeAslError):
     """A picture or film cannot be read."""
+
+
+class ReleaseError(EdgeAslError):
+    """A release on a device is damaged, does not start, or cannot be switched to."""
+
+
+class TrustError(EdgeAslError):
+    """A bundle is not signed by whom the device trusts, or older than it may be. What it quotes may be hostile."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(one_line(text))

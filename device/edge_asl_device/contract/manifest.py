@@ -2,13 +2,16 @@
 
 A bundle is a folder of ``manifest.json`` and the files it lists. Everything is read strictly: an unknown or
 missing key, a wrong hash, an extra file or one that escapes the folder are errors that say path, expected, found.
+Every byte is hostile until verified: nothing is followed, waited for or held in memory beyond what the limits say.
 """
 
 from __future__ import annotations
 
 import enum
 import hashlib
+import os
 import re
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -16,8 +19,8 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
+from edge_asl_device.contract.untrusted import brief, decode_json, open_regular, read_bounded
 from edge_asl_device.errors import BundleError
-from edge_asl_device.files import sha256_of
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -32,10 +35,15 @@ OUTPUT_SCALE = 1 / 256
 OUTPUT_ZERO_POINT = -128
 
 NAME = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$"
-VERSION = r"^[0-9]+(\.[0-9]+){0,5}$"
+VERSION = r"^[0-9]{1,18}(\.[0-9]{1,18}){0,5}$"
 
 # A manifest of 29 classes is 3 KB; one of megabytes is an attack on a 512 MB machine.
 MAX_MANIFEST_BYTES = 1_000_000
+# An RSA key of 16384 bits, the longest that OpenSSH takes, signs with 6 KB.
+MAX_SIGNATURE_BYTES = 16_384
+# Read whole where it is used. The largest backbone's model is 4 MB, a report below 1 MB.
+MAX_FILE_BYTES = 100_000_000
+MAX_FILES = 100
 
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Meta(pattern="^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
@@ -80,7 +88,7 @@ class File(Struct, frozen=True, forbid_unknown_fields=True):
     """One file of the bundle."""
 
     sha256: Sha256
-    size: Annotated[int, Meta(ge=0)]
+    size: Annotated[int, Meta(ge=0, le=MAX_FILE_BYTES)]
 
 
 class Decoder(Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,7 +146,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     """Dotted numbers, compared number by number."""
     created: str
     """UTC, ISO 8601."""
-    files: dict[FileName, File]
+    files: Annotated[dict[FileName, File], Meta(max_length=MAX_FILES)]
     """Every file of the bundle but the manifest and its signature."""
     labels: Annotated[list[str], Meta(min_length=2, max_length=1000)]
     """Class names in the output tensor's order."""
@@ -174,10 +182,7 @@ class Bundle(NamedTuple):
             BundleError: the file was changed or taken away since the bundle was read.
         """
         path, file = self.folder / name, self.manifest.files[name]
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise BundleError(f"{path}: expected a file, found {error.strerror}; copy the bundle again") from error
+        data = read_bounded(path, MAX_FILE_BYTES)
         if hashlib.sha256(data).hexdigest() != file.sha256:
             raise BundleError(
                 f"{path}: expected {file.size} bytes of sha256 {file.sha256[:12]}…, found {len(data)} others; "
@@ -198,18 +203,11 @@ def parse_manifest(data: bytes, name: str) -> Manifest:
         BundleError: not JSON, an unknown format version, an unknown, missing or ill-typed key, or numbers that are
             not the contract's.
     """
-    if len(data) > MAX_MANIFEST_BYTES:
-        raise BundleError(f"{name}: expected at most {MAX_MANIFEST_BYTES} bytes, found {len(data)}")
-    try:
-        found = msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
-        raise BundleError(
-            f"{name}: expected JSON, found otherwise ({error}); copy or build the bundle again"
-        ) from error
+    found = decode_json(data, name, MAX_MANIFEST_BYTES)
     version = found.get("format_version") if isinstance(found, dict) else None
     if version != FORMAT_VERSION:
         raise BundleError(
-            f"{name}: expected bundle format {FORMAT_VERSION}, found {version!r}; "
+            f"{name}: expected bundle format {FORMAT_VERSION}, found {reprlib.repr(version)}; "
             "update edge-asl-device, or build the bundle with the edge-asl that belongs to it"
         )
     try:
@@ -228,21 +226,18 @@ def read_bundle(folder: Path) -> Bundle:
     """
     path = folder / MANIFEST
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_MANIFEST_BYTES + 1)
+        path.lstat()
     except OSError as error:
         raise BundleError(
             f"{folder}: expected a bundle with {MANIFEST}, found {error.strerror}; "
             "name the folder that edge-asl build wrote"
         ) from error
+    data = read_bounded(path, MAX_MANIFEST_BYTES)
     manifest = parse_manifest(data, str(path))
     _check_files(folder, manifest.files)
-    listed = (folder / LABELS).read_text(encoding="utf-8").splitlines()
-    if listed != manifest.labels:
-        raise BundleError(
-            f"{folder / LABELS}: expected the manifest's {len(manifest.labels)} labels, found {len(listed)} others"
-        )
-    return Bundle(folder, manifest, hashlib.sha256(data).hexdigest())
+    bundle = Bundle(folder, manifest, hashlib.sha256(data).hexdigest())
+    _check_labels(bundle)
+    return bundle
 
 
 def _check_contract(manifest: Manifest, name: str) -> None:
@@ -257,27 +252,46 @@ def _check_contract(manifest: Manifest, name: str) -> None:
     for what, (want, have) in expected.items():
         if want != have:
             raise BundleError(f"{name}: {what}: expected {want}, found {have}; this bundle is for another contract")
+    for unlisted in manifest.files.keys() & {MANIFEST, SIGNATURE}:
+        raise BundleError(f"{name}: files: expected every file but the manifest and its signature, found {unlisted}")
     for required in (MODEL, LABELS):
         if required not in manifest.files:
-            raise BundleError(f"{name}: files: expected {required}, found {', '.join(manifest.files) or 'none'}")
+            raise BundleError(f"{name}: files: expected {required}, found {brief(', '.join(manifest.files)) or 'none'}")
 
 
 def _check_files(folder: Path, files: Mapping[str, File]) -> None:
-    present = {p.name for p in folder.iterdir()} - {MANIFEST, SIGNATURE}
-    for extra in sorted(present - files.keys()):
-        raise BundleError(f"{folder / extra}: expected only files that the manifest lists, found this one; remove it")
+    with os.scandir(folder) as present:  # one at a time: a folder of millions is refused at its first stranger
+        for entry in present:
+            if entry.name not in files and entry.name not in (MANIFEST, SIGNATURE):
+                raise BundleError(
+                    f"{entry.path}: expected only files that the manifest lists, found this one; remove it"
+                )
     for name, file in files.items():
-        path = folder / name
-        if path.is_symlink() or not path.is_file():
-            raise BundleError(f"{path}: expected a regular file, found {'a link' if path.is_symlink() else 'none'}")
-        size = path.stat().st_size
+        _check_file(folder / name, file)
+    if os.path.lexists(folder / SIGNATURE):
+        read_bounded(folder / SIGNATURE, MAX_SIGNATURE_BYTES)
+
+
+def _check_file(path: Path, file: File) -> None:
+    with open_regular(path) as opened:
+        size = os.fstat(opened.fileno()).st_size
         if size != file.size:
             raise BundleError(f"{path}: expected {file.size} bytes, found {size}; copy or build the bundle again")
-        found = sha256_of(path)
-        if found != file.sha256:
-            raise BundleError(
-                f"{path}: expected sha256 {file.sha256[:12]}…, found {found[:12]}…; copy or build the bundle again"
-            )
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if found != file.sha256:
+        raise BundleError(
+            f"{path}: expected sha256 {file.sha256[:12]}…, found {found[:12]}…; copy or build the bundle again"
+        )
+
+
+def _check_labels(bundle: Bundle) -> None:
+    path, labels = bundle.folder / LABELS, bundle.manifest.labels
+    try:
+        listed = bundle.content(LABELS).decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{path}: expected UTF-8, found otherwise ({error}); build the bundle again") from error
+    if listed != labels:
+        raise BundleError(f"{path}: expected the manifest's {len(labels)} labels, found {len(listed)} others")
 
 
 def _readable(error: msgspec.ValidationError) -> str:

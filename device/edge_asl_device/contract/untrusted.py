@@ -1,0 +1,105 @@
+"""Reading what nobody has verified yet: every byte, name and kind of file may be hostile."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from edge_asl_device.errors import NOT_SHOWN, BundleError
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """The bytes of a regular file of at most ``most`` bytes. No link is followed, no pipe waited for.
+
+    Raises:
+        BundleError: it is no such file, or longer.
+    """
+    with open_regular(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise BundleError(f"{path}: expected at most {most} bytes, found more; build the bundle again")
+    return data
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file for reading; no link is followed, no pipe waited for.
+
+    Raises:
+        BundleError: it is no such file.
+    """
+    # Judged by the descriptor, so that nobody can exchange the file between look and use. O_NONBLOCK: opening a pipe
+    # that nobody writes to would wait for ever; on a regular file it changes nothing.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        found = "a link" if error.errno == errno.ELOOP else error.strerror
+        raise BundleError(f"{path}: expected a regular file, found {found}; copy the bundle again") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BundleError(f"{path}: expected a regular file, found a folder, pipe or device; copy the bundle again")
+    return os.fdopen(descriptor, "rb")
+
+
+def decode_json(data: bytes, name: str, most: int) -> object:
+    """Decode JSON of at most ``most`` bytes; ``name`` (its path) stands in the errors.
+
+    Raises:
+        BundleError: not JSON or too deep, a key that comes twice, a number that is none (NaN, infinity), text with
+            control characters, lone surrogates or bytes that are not UTF-8.
+    """
+    if len(data) > most:
+        raise BundleError(f"{name}: expected at most {most} bytes, found {len(data)}")
+    try:
+        # msgspec refuses NaN, infinity and lone surrogates; only the standard library shows keys that come twice.
+        found: object = msgspec.json.decode(data)
+        json.loads(data, object_pairs_hook=_once, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(
+            f"{name}: expected JSON, found otherwise ({error}); copy or build the bundle again"
+        ) from error
+    for text in _texts(found):
+        if NOT_SHOWN.search(text):
+            raise BundleError(
+                f"{name}: expected text of one line, found control characters in {brief(text)!r}; "
+                "build the bundle again"
+            )
+    return found
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {brief(key)!r} comes twice")
+        found[key] = value
+    return found
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
+
+
+def _texts(found: object) -> Iterator[str]:
+    """Every string in decoded JSON, keys too, however deep."""
+    rest = [found]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            rest.extend((*value.keys(), *value.values()))
+        elif isinstance(value, list):
+            rest.extend(value)
+
+
+def brief(text: str) -> str:
+    """At most the first 200 characters, for quoting."""
+    return text if len(text) <= 200 else f"{text[:200]}…"

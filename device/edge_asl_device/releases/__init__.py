@@ -1,0 +1,1 @@
+"""Releases on a device: staged, verified, switched, rolled back."""
