@@ -45,7 +45,8 @@ _KEY = (
 )
 _PRINCIPAL = "[A-Za-z0-9_][A-Za-z0-9._@+-]{0,99}"
 _SIGNER = re.compile(rf'(?P<principal>{_PRINCIPAL})(?: +namespaces="{NAMESPACE}")? +{_KEY}(?: .*)?')
-_PUBLIC_KEY = re.compile(rf"{_KEY}(?: +(?P<comment>.*))?")
+PUBLIC_KEY = re.compile(rf"{_KEY}(?: +(?P<comment>.*))?")
+"""A line of a ``.pub`` file, of the kinds that OpenSSH still signs with."""
 
 _VERSION = re.compile(VERSION)
 _Minimums = dict[Annotated[str, Meta(pattern=NAME)], Annotated[str, Meta(pattern=VERSION)]]
@@ -215,7 +216,7 @@ def _read_minimums(minimums: Path) -> dict[str, str]:
 
 
 def _from_public_key(line: str) -> Signer | None:
-    found = _PUBLIC_KEY.fullmatch(line)
+    found = PUBLIC_KEY.fullmatch(line)
     if found is None:
         return None
     # Two keys without a comment must not look like one person.

@@ -1,0 +1,1 @@
+"""From a bundle on the workstation to kiosks that run it: facts, plan, apply."""
