@@ -17,8 +17,8 @@ done
 compile --python-version 3.11 constraints/device-tflite.in --output-file constraints/device-tflite-py311.txt
 
 # What `edge-asl deploy` sends to a device: no tests, and nothing that the program never imports. ai-edge-litert asks for five
-# packages that its compiler and converter use; `ai_edge_litert.interpreter` imports numpy alone (tests/deploy/test_wheels.py
-# runs it without them), and they would be 22 MB more.
+# packages that its compiler and converter use; `ai_edge_litert.interpreter` imports numpy alone (tests/deploy/test_layout.py
+# runs it without them), and they would be 136 files and 4 MB more on aarch64.
 unused=(backports-strenum flatbuffers ml-dtypes protobuf tqdm)
 runtime() {
     kind=$1 minor=$2 pins="host/edge_asl/deploy/pins/$1-py3$2.txt"

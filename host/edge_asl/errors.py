@@ -33,7 +33,10 @@ class QuantizationError(EdgeAslError):
 
 
 class PlatformError(EdgeAslError):
-    """No runtime exists for a device's platform, or its packages cannot be had."""
+    """No runtime exists for a device's platform, or its packages cannot be had. It quotes what others said."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(one_line(text))
 
 
 class ToolMissing(EdgeAslError):  # noqa: N818 - named after what happened
