@@ -33,10 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line; also what docs/cli.md is made from."""
+def parser(*, exit_on_error: bool = True) -> argparse.ArgumentParser:
+    """The command line; also what docs/cli.md is made from, and what reads a site's options."""
     top = argparse.ArgumentParser(
-        prog="edge-asl-device", description="Read hand signs with a quantized model, without internet."
+        prog="edge-asl-device",
+        description="Read hand signs with a quantized model, without internet.",
+        exit_on_error=exit_on_error,
     )
     top.add_argument("--version", action="version", version=f"edge-asl-device {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -97,7 +99,66 @@ def parser() -> argparse.ArgumentParser:
     _add_page(capture)
     _add_runtime(capture)
     capture.add_argument("--json", action="store_true", help="JSON log lines, one JSON object at the end")
+
+    _add_releases(commands)
     return top
+
+
+def _add_releases(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    activate = _add(commands, "activate", "switch to a release that was staged here, and back if it fails", _activate)
+    activate.add_argument("release", help="its digest, or the first characters of it; status lists them")
+    rollback = _add(commands, "rollback", "switch back to the release before", _rollback)
+    settle = _add(commands, "settle", "end a switch that a power cut interrupted (at boot)", _settle)
+    for command in (activate, rollback, settle):
+        _add_place(command)
+        command.add_argument(
+            "--health-limit",
+            type=_number,
+            default=60.0,
+            metavar="S",
+            help="seconds until the release must serve and read (default: 60)",
+        )
+        command.add_argument(
+            "--keep", type=_positive, default=3, metavar="N", help="releases that stay on the device (default: 3)"
+        )
+        command.add_argument("--json", action="store_true", help="one JSON object a step")
+        command.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+        command.add_argument(
+            "--restart",
+            action="store_true",
+            help="end the program and start it, also where it could take the bundle without a gap"
+            if command is activate
+            else argparse.SUPPRESS,
+        )
+        command.add_argument(
+            "--allow-downgrade",
+            action="store_true",
+            help="take a bundle of a lower version than was served here before"
+            if command is activate
+            else argparse.SUPPRESS,
+        )
+
+    trust = _add(commands, "trust", "show whose bundles are taken here, or add a signer", _trust)
+    trust.add_argument("key", nargs="?", help="a public key as in a .pub file; from then on nothing unsigned is taken")
+    _add_place(trust)
+
+    status = _add(commands, "status", "show what runs here, what ran before, and the last switch", _status)
+    _add_place(status)
+    status.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _add_place(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--root",
+        metavar="FOLDER",
+        help="where the releases lie (default: /var/lib/edge-asl, as a user ~/.local/share/edge-asl)",
+    )
+    command.add_argument(
+        "--mode",
+        choices=("system", "user", "plain"),
+        default="system",
+        help="a service of the machine, of a user, or none (default: system)",
+    )
 
 
 def _add_camera(command: argparse.ArgumentParser) -> None:
@@ -233,6 +294,36 @@ def _capture(options: argparse.Namespace) -> int:
     from edge_asl_device.commands import capture
 
     return capture(options)
+
+
+def _activate(options: argparse.Namespace) -> int:
+    from edge_asl_device.releases.commands import activate
+
+    return activate(options)
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    from edge_asl_device.releases.commands import rollback
+
+    return rollback(options)
+
+
+def _trust(options: argparse.Namespace) -> int:
+    from edge_asl_device.releases.commands import trust
+
+    return trust(options)
+
+
+def _settle(options: argparse.Namespace) -> int:
+    from edge_asl_device.releases.commands import settle
+
+    return settle(options)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from edge_asl_device.releases.commands import show_status
+
+    return show_status(options)
 
 
 def _print_json(value: object) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edge_asl.cli_devices import register
 from edge_asl_device.errors import EdgeAslError
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ synth_app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(synth_app, name="synth")
+register(app)
 
 DataOption = Annotated[
     Path, typer.Option("--data", help="Folder of labelled pictures (or a CSV file).", show_default=False)

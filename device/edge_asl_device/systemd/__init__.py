@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-UNITS = ("edge-asl.service", "edge-asl-kiosk.service")
-"""The program; cage with Chromium before a screen."""
+SETTLE = "edge-asl-settle.service"
+USER_UNIT = "edge-asl-user.service"
+UNITS = ("edge-asl.service", "edge-asl-kiosk.service", SETTLE, USER_UNIT)
+"""The program; cage with Chromium before a screen; what ends an update that a power cut interrupted; the program as a
+service of an ordinary user."""
 
 
-def unit(name: str) -> str:
-    """The text of one of ``UNITS``.
+def unit(name: str, folder: Path = FOLDER) -> str:
+    """The text of one of ``UNITS``, of this program or of another release's.
 
     Raises:
         FileNotFoundError: there is no such unit.
     """
-    return (FOLDER / name).read_text(encoding="utf-8")
+    return (folder / name).read_text(encoding="utf-8")

@@ -1,0 +1,235 @@
+"""The switch to another release, on the device, by itself: verified, tried, switched, watched, and undone if it fails.
+
+Until the switch nothing that runs has changed; it is one rename. What follows it, a power cut included, ends with a
+release that serves: the new one when it proved healthy, else the one before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from edge_asl_device.errors import EdgeAslError, ReleaseError
+from edge_asl_device.files import sync_tree
+from edge_asl_device.releases.compiled import compile_modules
+from edge_asl_device.releases.health import Health, ask, wait_until_healthy
+from edge_asl_device.releases.place import Place
+from edge_asl_device.releases.prune import prune
+from edge_asl_device.releases.record import Outcome, Record, begun, only_one, read_record, write_record
+from edge_asl_device.releases.release import Staged, read_release, verify
+from edge_asl_device.releases.selftest import self_test
+from edge_asl_device.releases.settings import page_of, parse_options, read_settings
+from edge_asl_device.releases.supervisor import Supervisor
+from edge_asl_device.releases.trust import check_version, raise_minimum, verify_signature
+
+LOG_LINES = 20
+T = TypeVar("T")
+Say = Callable[[str, str], None]
+"""Told (step, what became of it)."""
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What whoever activates may choose."""
+
+    allow_downgrade: bool = False
+    restart: bool = False
+    """Even where the running program could take the bundle without a gap: its options have changed."""
+    health_limit_s: float = 60.0
+    keep: int = 3
+    """How many releases stay on the device."""
+
+
+class Activation:
+    """One activation, its steps in order; a new one for every switch."""
+
+    def __init__(self, place: Place, supervisor: Supervisor, options: Options, say: Say) -> None:
+        self._place, self._supervisor, self._options, self._say = place, supervisor, options, say
+
+    def activate(self, digest: str) -> Record:
+        """Switch to a staged release.
+
+        Returns:
+            What became of it; anything but ``ACTIVATED`` leaves the release before in service, where there was one.
+
+        Raises:
+            ReleaseError: another activation is at work.
+        """
+        with only_one(self._place):
+            self._settle()
+            self._record = begun(digest, self._fallback(digest))
+            try:
+                staged = self._prove(digest)
+            except EdgeAslError as error:
+                return self._end(Outcome.REFUSED, str(error))
+            return self._switch(staged)
+
+    def settle(self) -> Record | None:
+        """End what a power cut or a kill interrupted: at boot, or before the next activation.
+
+        Raises:
+            ReleaseError: another activation is at work.
+        """
+        with only_one(self._place):
+            return self._settle()
+
+    def _settle(self) -> Record | None:
+        record = read_record(self._place)
+        if record is None or record.outcome is not Outcome.RUNNING:
+            return record
+        self._record = record
+        if self._place.linked(self._place.current) != record.release:
+            return self._end(Outcome.REFUSED, f"interrupted in step {record.step}; nothing was switched")
+        self._say("settle", f"{record.release[:12]} was interrupted in step {record.step}")
+        try:
+            staged = verify(self._place, record.release)
+        except EdgeAslError as error:
+            return self._fall_back(str(error))
+        if not self._supervisor.running():
+            self._restart(staged)
+        return self._watch(staged)
+
+    def _fallback(self, digest: str) -> str | None:
+        """What serves again if this one fails: what runs now, or, for what runs now itself, the one before."""
+        current = self._place.linked(self._place.current)
+        return current if current != digest else self._place.linked(self._place.previous)
+
+    # before the switch
+
+    def _prove(self, digest: str) -> Staged:
+        staged = self._step("verify", lambda: verify(self._place, digest), _counted)
+        manifest = staged.bundle.manifest
+        self._step("signature", lambda: verify_signature(staged.bundle.folder, self._place.signers), _signed)
+        self._step(
+            "version",
+            lambda: check_version(
+                self._place.minimums, manifest.name, manifest.version, allow_downgrade=self._options.allow_downgrade
+            ),
+            lambda _none: f"{manifest.name} {manifest.version}",
+        )
+        self._step("compile", lambda: compile_modules(staged.runtime_folder, staged.python), str)
+        self._step("self-test", lambda: self._try(staged), str)
+        self._step("sync", lambda: sync_tree(staged.folder), lambda _none: "on the disk")
+        return staged
+
+    def _try(self, staged: Staged) -> str:
+        parsed = parse_options(read_settings(self._place.settings).options)
+        return self_test(staged.python, staged.bundle.folder, parsed.runtime, parsed.threads)
+
+    # the switch and after it
+
+    def _switch(self, staged: Staged) -> Record:
+        before = self._look()
+        self._record = replace(self._record, frames_expected=before is not None and before.frames > 0)
+        self._note("switch", "")
+        current = self._place.linked(self._place.current)
+        same_runtime = current is not None and self._runtime_of(current) == staged.release.runtime
+        if current != staged.digest:
+            self._place.point(self._place.previous, current)
+            self._place.point(self._place.current, staged.digest)
+        self._say("switch", f"current is {staged.digest[:12]}")
+        try:
+            gapless = same_runtime and before is not None and before.ready and not self._options.restart
+            if gapless and self._supervisor.running():
+                self._note("reload", "")
+                self._supervisor.reload()
+                self._say("reload", "the running program looks at its bundle anew")
+            else:
+                self._restart(staged)
+        except (EdgeAslError, OSError) as error:
+            return self._fall_back(str(error))
+        return self._watch(staged)
+
+    def _restart(self, staged: Staged) -> None:
+        self._note("restart", "")
+        self._supervisor.install(staged.units)
+        self._supervisor.restart()
+        self._say("restart", "the program starts")
+
+    def _watch(self, staged: Staged) -> Record:
+        self._note("health", "")
+        started = time.monotonic()
+        try:
+            health = wait_until_healthy(
+                self._look,
+                staged.bundle.digest,
+                frames_expected=self._record.frames_expected,
+                limit_s=self._options.health_limit_s,
+            )
+        except EdgeAslError as error:
+            return self._fall_back(str(error))
+        camera = "" if health.frames else f", without frames: camera {health.camera}"
+        self._say("health", f"ready after {time.monotonic() - started:.1f} s{camera}")
+        manifest = staged.bundle.manifest
+        raise_minimum(self._place.minimums, manifest.name, manifest.version)
+        record = self._end(Outcome.ACTIVATED, f"{manifest.name} {manifest.version} serves{camera}")
+        self._say("prune", prune(self._place, self._options.keep))
+        return record
+
+    def _fall_back(self, reason: str) -> Record:
+        self._record = replace(self._record, log=self._supervisor.log(LOG_LINES))
+        self._note("roll back", reason)
+        fallback = self._record.fallback
+        if fallback is None:
+            self._supervisor.stop()
+            self._place.point(self._place.current, None)
+            return self._end(Outcome.FAILED, f"{reason}; nothing served before, nothing serves now")
+        try:
+            digest = read_release(self._place, fallback).bundle
+            self._place.point(self._place.current, fallback)
+            self._serve_again(fallback, digest)
+            wait_until_healthy(self._look, digest, frames_expected=False, limit_s=self._options.health_limit_s)
+        except (EdgeAslError, OSError) as error:
+            return self._end(Outcome.FAILED, f"{reason}; and the one before: {error}")
+        return self._end(Outcome.ROLLED_BACK, f"{reason}; {fallback[:12]} serves again")
+
+    def _serve_again(self, fallback: str, digest: str) -> None:
+        """Restart, unless the program never took the new bundle: then it reads on without a gap."""
+        health = self._look()
+        same_runtime = self._runtime_of(fallback) == self._runtime_of(self._record.release)
+        if same_runtime and health is not None and health.ready and health.bundle == digest:
+            self._supervisor.reload()
+        else:
+            self._restart(verify(self._place, fallback))
+
+    def _runtime_of(self, digest: str) -> str | None:
+        try:
+            return read_release(self._place, digest).runtime
+        except ReleaseError:
+            return None
+
+    def _look(self) -> Health | None:
+        try:
+            return ask(page_of(read_settings(self._place.settings)))
+        except ReleaseError:
+            return None
+
+    # the record
+
+    def _step(self, name: str, do: Callable[[], T], told: Callable[[T], str]) -> T:
+        self._note(name, "")
+        found = do()
+        self._say(name, told(found))
+        return found
+
+    def _note(self, step: str, message: str) -> None:
+        self._record = replace(self._record, step=step, message=message)
+        write_record(self._place, self._record)
+
+    def _end(self, outcome: Outcome, message: str) -> Record:
+        self._record = replace(self._record, outcome=outcome, message=message)
+        write_record(self._place, self._record)
+        self._say(str(outcome), message)
+        return self._record
+
+
+def _counted(staged: Staged) -> str:
+    count = len(staged.bundle.manifest.files) + len(staged.runtime.files)
+    return f"{count} files are what {staged.digest[:12]} says"
+
+
+def _signed(principal: str | None) -> str:
+    return f"by {principal}" if principal else "none demanded: this device knows no signer"

@@ -1,0 +1,138 @@
+"""``activate``, ``rollback``, ``settle`` and ``status`` on the command line.
+
+The work is done by a process of its own, in a session of its own, which a lost connection does not end; what was typed
+follows what it says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from edge_asl_device.errors import ReleaseError
+from edge_asl_device.releases.activation import Activation, Options
+from edge_asl_device.releases.place import Place
+from edge_asl_device.releases.record import Outcome, Record, at_work, read_record
+from edge_asl_device.releases.status import format_status, status
+from edge_asl_device.releases.supervisor import supervisor_of
+from edge_asl_device.releases.trust import add_signer, read_signers
+
+PAUSE_S = 0.05
+LIMIT_S = 1800.0
+"""For a whole activation: compiling 600 s, self-test 120 s, two health checks, on the slowest Pi."""
+
+
+def show_status(options: argparse.Namespace) -> int:
+    """``edge-asl-device status``."""
+    found = status(_place(options))
+    _print(json.dumps(found) if options.json else format_status(found))
+    return 0 if found["ok"] else 1
+
+
+def trust(options: argparse.Namespace) -> int:
+    """``edge-asl-device trust``: whose bundles are taken."""
+    place = _place(options)
+    if options.key is not None:
+        place.root.mkdir(parents=True, exist_ok=True)
+        add_signer(place.signers, options.key)
+    for signer in read_signers(place.signers):
+        _print(signer.line)
+    return 0
+
+
+def activate(options: argparse.Namespace) -> int:
+    """``edge-asl-device activate``."""
+    place = _place(options)
+    digest = place.find(options.release)
+    if options.worker:
+        return _work(options, place, lambda activation: activation.activate(digest))
+    return _follow(options, place, ["activate", digest])
+
+
+def rollback(options: argparse.Namespace) -> int:
+    """``edge-asl-device rollback``: the release before, its version allowed although it is lower."""
+    place = _place(options)
+    previous = place.linked(place.previous)
+    if previous is None:
+        raise ReleaseError(f"{place.previous}: expected a release to go back to, found none")
+    options.allow_downgrade = True
+    return _follow(options, place, ["activate", previous])
+
+
+def settle(options: argparse.Namespace) -> int:
+    """``edge-asl-device settle``."""
+    return _work(options, _place(options), lambda activation: activation.settle())
+
+
+def _work(options: argparse.Namespace, place: Place, do: Callable[[Activation], Record | None]) -> int:
+    chosen = Options(
+        allow_downgrade=options.allow_downgrade,
+        restart=options.restart,
+        health_limit_s=options.health_limit,
+        keep=options.keep,
+    )
+    record = do(Activation(place, supervisor_of(place), chosen, _sayer(options)))
+    return 0 if record is None or record.outcome is Outcome.ACTIVATED else 1
+
+
+def _sayer(options: argparse.Namespace) -> Callable[[str, str], None]:
+    def say(step: str, text: str) -> None:
+        _print(json.dumps({"step": step, "text": text}) if options.json else f"{step:<12}{text}")
+
+    return say
+
+
+def _follow(options: argparse.Namespace, place: Place, command: list[str]) -> int:
+    """Start the worker and show what it says until it ends; the exit status is its outcome's."""
+    if at_work(place):
+        record = read_record(place)
+        step = f"{record.release[:12]} in step {record.step}" if record else "another"
+        raise ReleaseError(f"activation: expected none at work, found {step}; wait, and see edge-asl-device status")
+    arguments = [*command, "--root", str(place.root), "--mode", str(place.mode), "--worker"]
+    arguments += ["--health-limit", str(options.health_limit), "--keep", str(options.keep)]
+    for name in ("json", "allow_downgrade", "restart"):
+        arguments += [f"--{name.replace('_', '-')}"] * getattr(options, name)
+    path = place.root / "activation.log"
+    with path.open("wb") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "edge_asl_device", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,
+        )
+    return _shown(worker, path)
+
+
+def _shown(worker: subprocess.Popen[bytes], path: Path) -> int:
+    deadline = time.monotonic() + LIMIT_S
+    with path.open(encoding="utf-8", errors="replace") as said:
+        while worker.poll() is None:
+            _pass_on(said)
+            if time.monotonic() > deadline:
+                raise ReleaseError(f"activation: expected an end within {LIMIT_S:g} s, found none; see {path}")
+            time.sleep(PAUSE_S)
+        _pass_on(said)
+    return worker.returncode if worker.returncode in (0, 1) else 1
+
+
+def _pass_on(said: TextIO) -> None:
+    if text := said.read():
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def _place(options: argparse.Namespace) -> Place:
+    return Place.of(options.root, options.mode)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

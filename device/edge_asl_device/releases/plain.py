@@ -1,0 +1,111 @@
+"""A program that nobody starts again: for trying a deployment out, and for machines without systemd."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from edge_asl_device.errors import ReleaseError
+from edge_asl_device.files import write_atomically
+from edge_asl_device.releases.place import Place
+from edge_asl_device.releases.settings import read_settings
+
+END_S = 5.0
+LOG_BYTES = 1_000_000
+
+
+class Plain:
+    """The program in a session of its own, known by ROOT/kiosk.pid; what it says goes to ROOT/kiosk.log."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._pid_file = place.root / "kiosk.pid"
+        self._log_file = place.root / "kiosk.log"
+
+    def install(self, units: Path) -> None:
+        """There is nobody to tell."""
+
+    def running(self) -> bool:
+        """Whether the process that was started still lives."""
+        return self._pid() is not None
+
+    def reload(self) -> None:
+        """SIGHUP.
+
+        Raises:
+            ReleaseError: it does not run.
+        """
+        pid = self._pid()
+        if pid is None:
+            raise ReleaseError(f"{self._pid_file}: expected a running program, found none; edge-asl-device activate")
+        os.kill(pid, signal.SIGHUP)
+
+    def restart(self) -> None:
+        """End it and start it again.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        self.stop()
+        if self._log_file.exists() and self._log_file.stat().st_size > LOG_BYTES:
+            self._log_file.replace(self._log_file.with_suffix(".log.1"))
+        site = read_settings(self._place.settings)
+        program = self._place.current / "runtime" / "bin" / "edge-asl-device"
+        with self._log_file.open("ab") as log:
+            process = subprocess.Popen(
+                [program, "run", self._place.current / "bundle", *site.options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=os.environ | site.environment,
+                start_new_session=True,
+            )
+        write_atomically(self._pid_file, f"{process.pid} {_started(process.pid)}\n")
+
+    def stop(self) -> None:
+        """SIGTERM, then SIGKILL to its whole session."""
+        pid = self._pid()
+        if pid is None:
+            return
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + END_S
+        while self._pid() is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        self._pid_file.unlink(missing_ok=True)
+
+    def log(self, lines: int) -> list[str]:
+        """The end of the log file."""
+        try:
+            with self._log_file.open("rb") as file:
+                file.seek(max(0, self._log_file.stat().st_size - 500 * lines))
+                return file.read().decode(errors="replace").splitlines()[-lines:]
+        except OSError:
+            return []
+
+    def log_command(self, lines: int, *, follow: bool) -> list[str]:
+        """tail."""
+        return ["tail", f"--lines={lines}", *(["--follow=name", "--retry"] * follow), str(self._log_file)]
+
+    def _pid(self) -> int | None:
+        """The process, if it is the one that was started: numbers are given out again."""
+        try:
+            pid, started = self._pid_file.read_text(encoding="ascii").split()
+        except (OSError, ValueError):
+            return None
+        return int(pid) if pid.isdecimal() and started == _started(int(pid)) else None
+
+
+def _started(pid: int) -> str | None:
+    """When a process was started, in ticks since the machine was (field 22 of proc(5)'s stat); None for dead ones."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else fields[19]

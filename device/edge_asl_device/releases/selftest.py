@@ -1,0 +1,99 @@
+"""Does a release run here? Its own interpreter loads the bundle and answers the question that the bundle carries.
+
+    python -m edge_asl_device.releases.selftest BUNDLE RUNTIME THREADS
+
+prints one line of JSON. In a process of its own: a library that does not fit the processor ends it with a signal, a
+model can hang it, and neither must end what waits.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from edge_asl_device.errors import ReleaseError
+
+LIMIT_S = 120.0
+"""An emulated Pi imports for ten seconds and tries a Coral for thirty."""
+MODULES = ("edge_asl_device.service", "edge_asl_device.camera.worker", "edge_asl_device.words")
+"""What the program imports when it runs; a package that is missing shows here, not after the switch."""
+
+
+def self_test(python: Path, bundle: Path, runtime: str, threads: int, limit_s: float = LIMIT_S) -> str:
+    """Run it with the release's interpreter; one line on what was found.
+
+    Raises:
+        ReleaseError: it crashed, hung, failed or answered wrongly.
+    """
+    command = [str(python), "-m", "edge_asl_device.releases.selftest", str(bundle), runtime, str(threads)]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False, errors="replace")
+    except subprocess.TimeoutExpired as error:
+        raise ReleaseError(f"self-test: expected an answer within {limit_s:g} s, found none; it hangs") from error
+    except OSError as error:
+        raise ReleaseError(f"self-test: {python}: expected the device's Python, found: {error.strerror}") from error
+    if run.returncode < 0:
+        raise ReleaseError(f"self-test: expected an answer, found: crashed with signal {-run.returncode}")
+    try:
+        answer = json.loads(run.stdout.splitlines()[-1])
+    except (IndexError, ValueError) as error:
+        last = (run.stderr.strip().splitlines() or ["no output"])[-1]
+        raise ReleaseError(f"self-test: expected an answer, found exit status {run.returncode}: {last}") from error
+    if not answer["ok"]:
+        raise ReleaseError(f"self-test: {answer['said']}")
+    return str(answer["said"])
+
+
+def examine(folder: Path, runtime: str, threads: int) -> str:
+    """Classify the stored picture and compare.
+
+    Raises:
+        EdgeAslError: anything is not as it should be.
+    """
+    import importlib
+    import time
+
+    import numpy as np
+
+    from edge_asl_device.classifier import Classifier
+    from edge_asl_device.contract.check import picture_of, read_check
+    from edge_asl_device.contract.manifest import read_bundle
+    from edge_asl_device.coral import choose
+
+    for name in MODULES:
+        importlib.import_module(name)
+    bundle = read_bundle(folder)
+    check, spec = read_check(bundle), bundle.manifest.input
+    picture = picture_of(check) if check else np.zeros((spec.height, spec.width, 3), np.uint8)
+    with Classifier(bundle, runtime, threads, choose(bundle, runtime).accelerator) as classifier:
+        classifier.classify(picture)
+        started = time.perf_counter()
+        best = classifier.classify(picture)[0]
+        took = f"in {(time.perf_counter() - started) * 1000:.1f} ms with {classifier.engine.runtime}"
+    if check is None:
+        return f"runs {took}; the bundle carries no answer to compare with (build it again)"
+    if best.label != check.label or abs(best.probability - check.probability) > check.tolerance:
+        raise ReleaseError(
+            f"expected {check.label} with {check.probability:.2f} ± {check.tolerance:.2f}, "
+            f"found {best.label} with {best.probability:.2f} {took}"
+        )
+    return f"{best.label} {best.probability:.2f} as stored, {took}"
+
+
+def main(arguments: list[str]) -> int:
+    """Always 0: the line says how it went."""
+    from edge_asl_device.errors import EdgeAslError
+
+    bundle, runtime, threads = arguments
+    try:
+        answer = {"ok": True, "said": examine(Path(bundle), runtime, int(threads))}
+    except (EdgeAslError, ImportError) as error:
+        answer = {"ok": False, "said": " ".join(str(error).split())}
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,84 @@
+"""What a site's file of options says: ``EDGE_ASL_OPTIONS=…`` in systemd's form."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+from edge_asl_device.errors import EdgeAslError, ReleaseError
+
+
+class Page(NamedTuple):
+    """Where the program's page is asked from this machine."""
+
+    host: str
+    port: int
+    token: str | None
+
+
+class SiteSettings(NamedTuple):
+    """A site's options and environment."""
+
+    options: tuple[str, ...]
+    environment: dict[str, str]
+
+
+def read_settings(path: Path) -> SiteSettings:
+    """Read ``KEY=VALUE`` lines; a missing file is an empty one.
+
+    Raises:
+        ReleaseError: the file cannot be read, or its options cannot be split.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReleaseError(f"{path}: expected a readable file of KEY=VALUE lines, found: {error}") from error
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        key, equals, value = line.strip().partition("=")
+        if equals and not key.startswith(("#", ";")):
+            found[key.strip()] = _unquoted(value.strip())
+    try:
+        options = tuple(shlex.split(found.pop("EDGE_ASL_OPTIONS", "")))
+    except ValueError as error:
+        raise ReleaseError(f"{path}: EDGE_ASL_OPTIONS: {error}; mend the quotes") from error
+    return SiteSettings(options, found)
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+
+
+def page_of(settings: SiteSettings) -> Page:
+    """Where the program serves with these options.
+
+    Raises:
+        ReleaseError: the program would refuse the options.
+    """
+    parsed = parse_options(settings.options)
+    token = settings.environment.get("EDGE_ASL_TOKEN", "").strip() or None
+    if parsed.token_file is not None:
+        try:
+            token = parsed.token_file.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ReleaseError(f"{parsed.token_file}: expected a file with a token, found: {error}") from error
+    everywhere = parsed.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    return Page("127.0.0.1" if everywhere else parsed.host, parsed.port, token)
+
+
+def parse_options(options: tuple[str, ...]) -> argparse.Namespace:
+    """``edge-asl-device run``'s options, read by its own parser.
+
+    Raises:
+        ReleaseError: it would refuse them.
+    """
+    from edge_asl_device.main import parser
+
+    try:
+        return parser(exit_on_error=False).parse_args(["run", "bundle", *options])
+    except (argparse.ArgumentError, SystemExit, EdgeAslError) as error:
+        raise ReleaseError(f"EDGE_ASL_OPTIONS: expected options of edge-asl-device run, found: {error}") from error

@@ -1,0 +1,130 @@
+"""What a device runs, as plain values and as lines."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, parse_manifest
+from edge_asl_device.errors import EdgeAslError
+from edge_asl_device.files import sha256_of
+from edge_asl_device.releases.health import ask
+from edge_asl_device.releases.place import Place
+from edge_asl_device.releases.record import at_work, read_record
+from edge_asl_device.releases.release import read_release
+from edge_asl_device.releases.runtime import RUNTIME, parse_runtime
+from edge_asl_device.releases.settings import page_of, read_settings
+from edge_asl_device.releases.supervisor import supervisor_of
+from edge_asl_device.releases.trust import read_signers
+
+
+def status(place: Place) -> dict[str, Any]:
+    """Everything ``edge-asl-device status`` shows, JSON-able. What cannot be read is told in the place of it."""
+    current, previous = place.linked(place.current), place.linked(place.previous)
+    record = read_record(place)
+    found: dict[str, Any] = {
+        "root": str(place.root),
+        "mode": str(place.mode),
+        "current": _release(place, current),
+        "previous": _release(place, previous),
+        "releases": [_release(place, digest) for digest in place.staged()],
+        "activation": None if record is None else msgspec.to_builtins(record) | {"at_work": at_work(place)},
+        "signers": _told(lambda: [signer.principal for signer in read_signers(place.signers)]),
+        "running": _told(lambda: supervisor_of(place).running()) if current else False,
+        "free_mb": round(shutil.disk_usage(place.root).free / 1e6) if place.root.is_dir() else None,
+    }
+    health = _told(lambda: _asked(place)) if current else None
+    found["health"] = health
+    found["ok"] = bool(
+        current
+        and isinstance(health, dict)
+        and health.get("ready")
+        and found["current"].get("bundle") == _served(health)
+    )
+    return found
+
+
+def _served(health: dict[str, Any]) -> str | None:
+    bundle = health.get("bundle")
+    return bundle.get("digest") if isinstance(bundle, dict) else None
+
+
+def _asked(place: Place) -> dict[str, object] | None:
+    health = ask(page_of(read_settings(place.settings)))
+    return health.facts if health else None
+
+
+def _told(look: Any) -> Any:
+    try:
+        return look()
+    except EdgeAslError as error:
+        return {"problem": str(error)}
+
+
+def _release(place: Place, digest: str | None) -> dict[str, Any] | None:
+    if digest is None:
+        return None
+    folder = place.releases / digest
+    try:
+        release = read_release(place, digest)
+        manifest = parse_manifest((folder / "bundle" / MANIFEST).read_bytes(), str(folder / "bundle" / MANIFEST))
+        runtime_file = place.runtimes / release.runtime / RUNTIME
+        runtime = parse_runtime(runtime_file.read_bytes(), str(runtime_file))
+    except (EdgeAslError, OSError) as error:
+        return {"digest": digest, "problem": str(error)}
+    return {
+        "digest": digest,
+        "name": manifest.name,
+        "version": manifest.version,
+        "bundle": release.bundle,
+        "signature": _sha256(folder / "bundle" / SIGNATURE),
+        "runtime": release.runtime,
+        "kind": runtime.kind,
+        "program": runtime.packages.get("edge-asl-device"),
+    }
+
+
+def _sha256(path: Path) -> str | None:
+    return sha256_of(path) if path.is_file() and not path.is_symlink() else None
+
+
+def format_status(found: dict[str, Any]) -> str:
+    """The same for people."""
+    lines = [f"{'place':<12}{found['root']} ({found['mode']}), {_space(found['free_mb'])}"]
+    lines += [f"{name:<12}{_release_words(found[name])}" for name in ("current", "previous")]
+    lines.append(f"{'service':<12}{'running' if found['running'] is True else 'not running'}, {_health_words(found)}")
+    if activation := found["activation"]:
+        words = f"{activation['outcome']} {activation['release'][:12]}: {activation['message'] or activation['step']}"
+        if activation["outcome"] == "running" and not activation["at_work"]:
+            words = f"interrupted in step {activation['step']}; edge-asl-device settle ends it"
+        lines += [f"{'last switch':<12}{words}", *(f"{'':<12}{line}" for line in activation["log"])]
+    signers = found["signers"]
+    lines.append(f"{'signers':<12}{', '.join(signers) if isinstance(signers, list) and signers else 'none'}")
+    return "\n".join(lines)
+
+
+def _space(free_mb: int | None) -> str:
+    return "nothing there yet" if free_mb is None else f"{free_mb} MB free"
+
+
+def _release_words(release: dict[str, Any] | None) -> str:
+    if release is None:
+        return "none"
+    if "problem" in release:
+        return f"{release['digest'][:12]}  {release['problem']}"
+    runs = f"{release['kind']}, program {release['program']}"
+    return f"{release['digest'][:12]}  {release['name']} {release['version']}, {runs}"
+
+
+def _health_words(found: dict[str, Any]) -> str:
+    health = found["health"]
+    if not isinstance(health, dict):
+        return "no answer"
+    if "problem" in health:
+        return str(health["problem"])
+    camera = health["camera"]
+    ready = "ready" if health["ready"] else "not ready"
+    return f"{ready}, {health['frames_10s']} frames in 10 s, camera {camera['state']}"

@@ -1,0 +1,155 @@
+"""Who starts and ends the program: systemd, or nobody but this."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Protocol
+
+from edge_asl_device.errors import ReleaseError
+from edge_asl_device.files import write_atomically
+from edge_asl_device.releases.place import ROOTS, Mode, Place
+from edge_asl_device.systemd import SETTLE, USER_UNIT, unit
+
+UNIT = "edge-asl.service"
+COMMAND_S = 100.0
+"""Longer than the unit's TimeoutStartSec: systemctl says then why."""
+UNIT_FOLDERS = {Mode.SYSTEM: "/etc/systemd/system", Mode.USER: "~/.config/systemd/user"}
+
+
+class Supervisor(Protocol):
+    """Keeps the program of ``current`` running."""
+
+    def install(self, units: Path) -> None:
+        """Make it start with the machine, where that is possible, with the units in this folder."""
+        ...
+
+    def running(self) -> bool:
+        """Whether it runs, or is about to."""
+        ...
+
+    def reload(self) -> None:
+        """Have the running program look at its bundle anew."""
+        ...
+
+    def restart(self) -> None:
+        """End it if it runs, and start it."""
+        ...
+
+    def stop(self) -> None:
+        """End it."""
+        ...
+
+    def log(self, lines: int) -> list[str]:
+        """The last lines that it said."""
+        ...
+
+    def log_command(self, lines: int, *, follow: bool) -> list[str]:
+        """A command that prints them, and with ``follow`` goes on."""
+        ...
+
+
+def supervisor_of(place: Place) -> Supervisor:
+    """The one of the place's mode."""
+    from edge_asl_device.releases.plain import Plain
+
+    return Plain(place) if place.mode is Mode.PLAIN else Systemd(place)
+
+
+class Systemd:
+    """systemd of the machine or of a user."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._user = place.mode is Mode.USER
+        self._folder = Path(UNIT_FOLDERS[place.mode]).expanduser()
+        self._environment = dict(os.environ)
+        if self._user:
+            # Over SSH without a login session nothing else names the user's systemd.
+            self._environment.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
+
+    def install(self, units: Path) -> None:
+        """Write and enable a release's units; the second time nothing changes.
+
+        Raises:
+            ReleaseError: systemd refuses.
+        """
+        texts = {UNIT: unit(USER_UNIT if self._user else UNIT, units), SETTLE: unit(SETTLE, units)}
+        changed = [name for name, text in texts.items() if _replace(self._folder / name, self._placed(text))]
+        if changed:
+            self._systemctl("daemon-reload")
+        self._systemctl("enable", "--quiet", *texts)
+
+    def _placed(self, text: str) -> str:
+        """A unit with this place's paths."""
+        changes = {ROOTS[Mode.SYSTEM]: str(self._place.root)}
+        if self._user:
+            changes |= {"--mode system": "--mode user", "multi-user.target": "default.target"}
+        for old, new in changes.items():
+            text = text.replace(old, new)
+        return text
+
+    def running(self) -> bool:
+        """Whether systemd runs it, or is about to."""
+        state = self._systemctl("show", UNIT, "--property=ActiveState", "--value", check=False)
+        return state in ("active", "activating", "reloading")
+
+    def reload(self) -> None:
+        """SIGHUP to the running program."""
+        self._systemctl("reload", UNIT)
+
+    def restart(self) -> None:
+        """Ask for it and do not wait: the health check waits, with a limit of its own."""
+        self._systemctl("reset-failed", UNIT, check=False)
+        self._systemctl("restart", "--no-block", UNIT)
+
+    def stop(self) -> None:
+        """Stop it and keep it from starting with the machine."""
+        self._systemctl("disable", "--now", "--quiet", UNIT, check=False)
+
+    def log(self, lines: int) -> list[str]:
+        """From the journal."""
+        command = self.log_command(lines, follow=False)
+        try:
+            run = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False, errors="replace")
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return [f"no log: {error}"]
+        return run.stdout.splitlines()
+
+    def log_command(self, lines: int, *, follow: bool) -> list[str]:
+        """journalctl."""
+        which = "--user-unit" if self._user else "--unit"
+        return [
+            "journalctl",
+            which,
+            UNIT,
+            "--output=short-iso",
+            "--no-pager",
+            f"--lines={lines}",
+            *(["--follow"] * follow),
+        ]
+
+    def _systemctl(self, *arguments: str, check: bool = True) -> str:
+        command = ["systemctl", *(["--user"] * self._user), *arguments]
+        try:
+            run = subprocess.run(
+                command, capture_output=True, text=True, timeout=COMMAND_S, check=False, env=self._environment
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ReleaseError(f"{' '.join(command)}: expected an answer, found: {error}") from error
+        if check and run.returncode != 0:
+            reason = " ".join(run.stderr.split()) or f"exit status {run.returncode}"
+            raise ReleaseError(f"{' '.join(command)}: expected success, found: {reason}")
+        return run.stdout.strip()
+
+
+def _replace(path: Path, text: str) -> bool:
+    """Write a unit; whether it was another."""
+    try:
+        if path.read_text(encoding="utf-8") == text:
+            return False
+    except OSError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text)
+    return True

@@ -1,0 +1,303 @@
+"""The commands about devices: ``deploy``, ``status``, ``rollback``, ``doctor``, ``logs``, ``bench``, ``keys`` and so on."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from edge_asl.deploy.target import Target
+
+keys_app = typer.Typer(help="Keys that bundles are signed with.", no_args_is_help=True, rich_markup_mode=None)
+
+
+class ModeName(StrEnum):
+    """Who keeps the program running on a device."""
+
+    system = "system"
+    user = "user"
+    plain = "plain"
+
+
+class RuntimeName(StrEnum):
+    """Which TensorFlow Lite runtime a device gets."""
+
+    auto = "auto"
+    litert = "litert"
+    tflite = "tflite"
+
+
+BundleArgument = Annotated[Path, typer.Argument(help="A bundle folder.", show_default=False)]
+TargetArgument = Annotated[
+    str, typer.Argument(help="pi@kiosk-1, a host of ~/.ssh/config, or local:FOLDER.", show_default=False)
+]
+ModeOption = Annotated[
+    ModeName | None,
+    typer.Option(
+        help="system: a service of the machine, as root or with sudo; user: of an ordinary user; plain: none. "
+        "Default: system, for local:FOLDER plain.",
+        show_default=False,
+    ),
+]
+RootOption = Annotated[
+    str | None,
+    typer.Option(help="Folder on the device; default: /var/lib/edge-asl, ~/.local/share/edge-asl.", show_default=False),
+]
+SshConfigOption = Annotated[
+    Path | None, typer.Option(help="Another file than ~/.ssh/config.", show_default=False, exists=True, dir_okay=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option(help="An SSH key to sign with; default: that of edge-asl keys init.", show_default=False),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(keys_app, name="keys")
+    for command in (deploy, status, rollback, doctor, logs, bench, sign, wheelhouse):
+        app.command()(command)
+
+
+def deploy(
+    bundle: BundleArgument,
+    target: Annotated[
+        str | None,
+        typer.Argument(help="pi@kiosk-1, a host of ~/.ssh/config, or local:FOLDER.", show_default=False),
+    ] = None,
+    mode: ModeOption = None,
+    root: RootOption = None,
+    runtime: Annotated[RuntimeName, typer.Option(help="The device's TensorFlow Lite runtime.")] = RuntimeName.auto,
+    options: Annotated[
+        str | None,
+        typer.Option(help="Set the options of edge-asl-device run: '--language de --source v4l2'.", show_default=False),
+    ] = None,
+    key: KeyOption = None,
+    allow_downgrade: Annotated[bool, typer.Option(help="Take a lower version than served there before.")] = False,
+    keep: Annotated[int, typer.Option(help="Releases that stay on the device.", min=2)] = 3,
+    health_limit: Annotated[
+        float, typer.Option(help="Seconds until the new release must serve and read.", min=5, max=600)
+    ] = 60.0,
+    wheelhouse: Annotated[
+        Path | None, typer.Option(help="A folder of wheels instead of the internet.", show_default=False)
+    ] = None,
+    break_lock: Annotated[bool, typer.Option(help="Take away another deployment's lock.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
+    ssh_config: SshConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Put a bundle and its runtime on a device, and switch to it there: verified, tried, watched, undone if it fails.
+
+    The first time everything is sent, later what changed. Killed at any moment, the device serves the old release or
+    the new one, and the same command goes on.
+    """
+    from edge_asl.deploy.deploy import Request, format_plan
+    from edge_asl.deploy.deploy import deploy as run
+    from edge_asl.deploy.plan import Choices
+    from edge_asl.progress import console
+
+    if target is None:
+        raise typer.BadParameter("expected a device such as pi@kiosk-1", param_hint="TARGET")
+    place = _target(target, mode, root, ssh_config)
+    choices = Choices(
+        mode=place.mode, keep=keep, allow_downgrade=allow_downgrade, health_limit_s=health_limit, options=options
+    )
+    report = run(
+        Request(
+            bundle=bundle,
+            target=place,
+            choices=choices,
+            runtime=runtime.value,
+            wheelhouse=wheelhouse,
+            key=key,
+            break_lock=break_lock,
+            dry_run=dry_run,
+        ),
+        console(),
+    )
+    if json:
+        _print_json(report)
+        return
+    if dry_run or not report.changed:
+        for line in format_plan(report.plan, report.wanted, report.facts):
+            typer.echo(line)
+    if report.changed:
+        typer.echo(f"{report.target}: {report.name} {report.version} serves, release {report.release[:12]}")
+    typer.echo(
+        f"{report.sent_bytes / 1e6:.2f} MB of files sent, {report.round_trips} round trips, {report.seconds:.1f} s"
+    )
+
+
+def status(
+    target: TargetArgument,
+    mode: ModeOption = None,
+    root: RootOption = None,
+    ssh_config: SshConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what runs on a device, what ran before, and how the last switch went."""
+    from edge_asl.deploy.operate import status as run
+
+    _finish(run(_target(target, mode, root, ssh_config), json=json))
+
+
+def rollback(
+    target: TargetArgument,
+    mode: ModeOption = None,
+    root: RootOption = None,
+    ssh_config: SshConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Switch a device back to the release before."""
+    from edge_asl.deploy.operate import rollback as run
+
+    _finish(run(_target(target, mode, root, ssh_config), json=json))
+
+
+def doctor(
+    target: TargetArgument,
+    mode: ModeOption = None,
+    root: RootOption = None,
+    ssh_config: SshConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what a device is, what it lacks, and whether its bundle runs there."""
+    from edge_asl.deploy.operate import doctor as run
+
+    _finish(run(_target(target, mode, root, ssh_config), json=json))
+
+
+def logs(
+    target: TargetArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last.", min=1)] = 100,
+    mode: ModeOption = None,
+    root: RootOption = None,
+    ssh_config: SshConfigOption = None,
+) -> None:
+    """Show what the program on a device says."""
+    from edge_asl.deploy.operate import logs as run
+
+    _finish(run(_target(target, mode, root, ssh_config), lines, follow=follow))
+
+
+def bench(
+    bundle: BundleArgument,
+    on: Annotated[
+        str | None,
+        typer.Option(help="A device: the bundle is tried there beside what serves; default: here.", show_default=False),
+    ] = None,
+    runs: Annotated[int, typer.Option(help="How often each.", min=1)] = 300,
+    runtime: Annotated[RuntimeName, typer.Option(help="TensorFlow Lite runtime.")] = RuntimeName.auto,
+    mode: ModeOption = None,
+    root: RootOption = None,
+    ssh_config: SshConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Time the bare inference and the whole path side by side, here or on a device."""
+    from edge_asl.deploy.operate import bench_here, bench_there
+    from edge_asl.progress import console
+
+    if on is None:
+        _finish(bench_here(bundle, runs, runtime.value, json=json))
+    else:
+        place = _target(on, mode, root, ssh_config)
+        _finish(bench_there(bundle, place, runs, runtime.value, console(), json=json))
+
+
+def sign(bundle: BundleArgument, key: KeyOption = None) -> None:
+    """Sign a bundle: devices that know a signer take no other."""
+    from edge_asl.deploy.keys import default_key, sign_bundle
+    from edge_asl.errors import SigningError
+
+    chosen = key or default_key()
+    if chosen is None:
+        raise SigningError("key: expected one to sign with, found none; edge-asl keys init, or --key FILE")
+    sign_bundle(bundle, chosen)
+    typer.echo(f"{bundle / 'manifest.json.sig'}: signed with {chosen}")
+
+
+def wheelhouse(
+    folder: Annotated[Path, typer.Argument(help="Folder to fill with wheels.", show_default=False)],
+    system: Annotated[str, typer.Option(help="bookworm or trixie.")] = "bookworm",
+    machine: Annotated[str, typer.Option(help="aarch64 or x86_64.")] = "aarch64",
+    runtime: Annotated[RuntimeName, typer.Option(help="TensorFlow Lite runtime.")] = RuntimeName.auto,
+) -> None:
+    """Fetch what devices need into a folder, for a workstation without internet."""
+    from edge_asl.deploy.fetch import fill_wheelhouse
+    from edge_asl.deploy.platforms import choose, debian
+    from edge_asl.progress import console
+
+    fill_wheelhouse(choose(debian(system, machine), runtime.value), folder, console())
+    typer.echo(f"{folder}: edge-asl deploy --wheelhouse {folder}")
+
+
+@keys_app.command("init")
+def keys_init(
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="The private key's file; default: ~/.config/edge-asl/signing_key.", show_default=False),
+    ] = None,
+    passphrase: Annotated[bool, typer.Option(help="Ask for one; ssh-agent then keeps it.")] = False,
+) -> None:
+    """Make a key of your own. An SSH key that exists does as well: --key FILE."""
+    from edge_asl.deploy.keys import init_key
+
+    key = init_key(path, passphrase=passphrase)
+    typer.echo(f"private key: {key.path}  (keep a copy: devices that trust it take nothing else)")
+    typer.echo(f"public key:  {key.public_key}\nfingerprint: {key.fingerprint}")
+
+
+@keys_app.command("show")
+def keys_show(key: KeyOption = None) -> None:
+    """Print the public key, as devices are told to trust it."""
+    from edge_asl.deploy.keys import default_key, public_key_of
+    from edge_asl.errors import SigningError
+
+    chosen = key or default_key()
+    if chosen is None:
+        raise SigningError("key: expected one, found none; edge-asl keys init, or --key FILE")
+    typer.echo(public_key_of(chosen))
+
+
+@keys_app.command("trust")
+def keys_trust(
+    target: TargetArgument,
+    key: KeyOption = None,
+    mode: ModeOption = None,
+    root: RootOption = None,
+    ssh_config: SshConfigOption = None,
+) -> None:
+    """Have a device take bundles signed with a key; from the first on, it takes no others."""
+    from edge_asl.deploy.keys import default_key, public_key_of
+    from edge_asl.deploy.operate import trust
+    from edge_asl.errors import SigningError
+
+    chosen = key or default_key()
+    if chosen is None:
+        raise SigningError("key: expected one, found none; edge-asl keys init, or --key FILE")
+    _finish(trust(_target(target, mode, root, ssh_config), public_key_of(chosen)))
+
+
+def _target(name: str, mode: ModeName | None, root: str | None, ssh_config: Path | None) -> Target:
+    from edge_asl.deploy.target import parse_target
+
+    return parse_target(name, mode.value if mode else None, root, ssh_config)
+
+
+def _finish(result: tuple[int, str]) -> None:
+    status, text = result
+    if text:
+        typer.echo(text)
+    if status:
+        raise typer.Exit(1)
+
+
+def _print_json(value: Any) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.encode(value).decode())

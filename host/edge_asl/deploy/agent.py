@@ -1,0 +1,443 @@
+"""What runs on a device before anything is installed there: only Python's own library, 3.9 or later.
+
+It is sent over the connection and run from memory:
+
+    python3 -c 'exec(stdin.read(N))' N COMMAND ARGUMENTS
+
+ARGUMENTS is a JSON object; what follows the program on standard input is the command's. Every command prints lines of
+JSON and ends with status 0, or with 1 after {"error": ...}.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHUNK = 1 << 18
+BATCH_BYTES = 32_000_000
+LIMIT_S = 30
+LOCK_STALE_S = 600
+DEBIAN = ("python3-picamera2", "espeak-ng", "chromium", "cage", "seatd")
+
+
+class Refusal(Exception):  # noqa: N818 - what happened
+    """One line for whoever deploys."""
+
+
+def say(**values: Any) -> None:
+    sys.stdout.write(json.dumps(values) + "\n")
+    sys.stdout.flush()
+
+
+def main(command: str, arguments: str) -> int:
+    os.umask(0o022)
+    try:
+        COMMANDS[command](**json.loads(arguments))
+    except Refusal as refusal:
+        say(error=str(refusal))
+        return 1
+    except OSError as error:
+        say(error=f"{error.filename or 'device'}: {error.strerror}")
+        return 1
+    return 0
+
+
+# facts: what this device is; changes nothing
+
+
+def facts(root: str, settings: str) -> None:
+    root, settings = expanded(root), expanded(settings)
+    say(
+        machine=platform.machine(),
+        bits=64 if sys.maxsize > 2**32 else 32,
+        python=".".join(map(str, sys.version_info[:2])),
+        interpreter=interpreter(),
+        glibc=platform.libc_ver()[1] if platform.libc_ver()[0] == "glibc" else "",
+        distribution=release().get("ID", ""),
+        codename=release().get("VERSION_CODENAME", ""),
+        system=release().get("PRETTY_NAME", platform.platform()),
+        platform=sysconfig.get_platform(),
+        uid=os.getuid(),
+        user=os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid()),
+        host=platform.node(),
+        processors=os.cpu_count() or 1,
+        memory_mb=memory_mb(),
+        memory_limits="memory" in read("/sys/fs/cgroup/cgroup.controllers").split(),
+        free_mb=free_mb(root),
+        writable=os.access(nearest(root), os.W_OK),
+        clock=time.time(),
+        systemd=systemd(),
+        lingers=os.path.exists("/var/lib/systemd/linger/" + (os.environ.get("USER") or "-")),
+        debian=debian(),
+        cameras=[read(path).strip() for path in sorted(glob.glob("/sys/class/video4linux/*/name"))],
+        edgetpu=edgetpu(),
+        libedgetpu=bool(glob.glob("/usr/lib/*/libedgetpu.so.1") + glob.glob("/usr/local/lib/libedgetpu.so.1")),
+        ssh_keygen=shutil.which("ssh-keygen") is not None,
+        options=options_of(settings),
+        root=root,
+        settings=settings,
+        lock=read_lock(root),
+        status=status(root),
+    )
+
+
+def expanded(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
+
+
+def nearest(path: str) -> str:
+    """The path, or the nearest folder above it that is there."""
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def interpreter() -> str:
+    """Debian's own where it is this version: it sees Debian's packages. Never a virtual environment's."""
+    own = "/usr/bin/python3"
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if os.path.realpath(own).endswith("python" + version):
+        return own
+    return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def release() -> dict[str, str]:
+    lines = (line.partition("=") for line in read("/etc/os-release").splitlines())
+    return {key: value.strip("\"'") for key, _, value in lines}
+
+
+def memory_mb() -> int:
+    words = read("/proc/meminfo").split()
+    return int(words[1]) // 1000 if len(words) > 1 else 0
+
+
+def free_mb(root: str) -> int:
+    return shutil.disk_usage(nearest(root)).free // 1_000_000
+
+
+def systemd() -> str | None:
+    if not os.path.isdir("/run/systemd/system"):
+        return None
+    return (run(["systemctl", "--version"]).split() or ["", "unknown"])[1]
+
+
+def debian() -> dict[str, str | None]:
+    """Package → version, or None where it is not installed."""
+    found = dict.fromkeys(DEBIAN)
+    for line in run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev} ${Version}\n", *DEBIAN]).splitlines():
+        name, state, version = [*line.split(), "", ""][:3]
+        if state.startswith("ii"):
+            found[name] = version
+    return found
+
+
+def edgetpu() -> list[str]:
+    """Corals by their numbers on USB (before and after their firmware is loaded) and PCI Express."""
+    usb = [read(path).strip() + ":" + read(path[: -len("idVendor")] + "idProduct").strip()
+           for path in glob.glob("/sys/bus/usb/devices/*/idVendor")]  # fmt: skip
+    pci = [read(path).strip() + ":" + read(path[: -len("vendor")] + "device").strip()
+           for path in glob.glob("/sys/bus/pci/devices/*/vendor")]  # fmt: skip
+    return ["USB"] * sum(one in ("1a6e:089a", "18d1:9302") for one in usb) + ["PCIe"] * pci.count("0x1ac1:0x089a")
+
+
+def options_of(settings: str) -> str:
+    for line in read(settings).splitlines():
+        key, equals, value = line.partition("=")
+        if equals and key.strip() == "EDGE_ASL_OPTIONS":
+            return value.strip()
+    return ""
+
+
+def status(root: str) -> Any:
+    program = os.path.join(root, "current", "runtime", "bin", "edge-asl-device")
+    if not os.path.exists(program):
+        return None
+    mode = read(os.path.join(root, "mode")).strip() or "system"
+    try:
+        return json.loads(run([program, "status", "--json", "--root", root, "--mode", mode]))
+    except ValueError:
+        return {"problem": "edge-asl-device status gave no answer"}
+
+
+def run(command: list[str]) -> str:
+    try:
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=LIMIT_S,
+            check=False, encoding="utf-8", errors="replace",
+        ).stdout  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+# begin: the lock, and which files are missing
+
+
+def begin(root: str, mode: str, owner: str, break_lock: bool, repair: bool) -> None:
+    """Standard input: JSON [[sha256, size], ...]. Answers {"missing": {sha256: bytes that are there already}}.
+
+    With ``repair`` what is there is hashed: after a card has lost something.
+    """
+    wanted = json.load(sys.stdin.buffer)
+    for name in ("", "objects", "runtimes", "releases"):
+        os.makedirs(os.path.join(root, name), exist_ok=True)
+    take_lock(root, owner, break_lock)
+    write(os.path.join(root, "mode"), mode + "\n")
+    missing = {}
+    for sha, size in wanted:
+        path = object_path(root, sha)
+        if size_of(path) != size or (repair and hash_of(path) != sha):
+            missing[sha] = min(size_of(partial_path(root, sha)) or 0, size)
+    say(missing=missing)
+
+
+def object_path(root: str, sha: str) -> str:
+    return os.path.join(root, "objects", sha)
+
+
+def partial_path(root: str, sha: str) -> str:
+    return os.path.join(root, "objects", ".partial-" + sha)
+
+
+def size_of(path: str) -> int | None:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def lock_path(root: str) -> str:
+    return os.path.join(root, "lock")
+
+
+def read_lock(root: str) -> Any:
+    try:
+        found = json.loads(read(lock_path(root)))
+        return {"owner": str(found["owner"]), "age_s": max(0.0, time.time() - os.stat(lock_path(root)).st_mtime)}
+    except (ValueError, KeyError, TypeError, OSError):
+        return None
+
+
+def take_lock(root: str, owner: str, break_lock: bool) -> None:
+    """One deployment at a time. Its owner takes it again; one without a sign of life for ten minutes is nobody's."""
+    for _ in range(2):
+        try:
+            descriptor = os.open(lock_path(root), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+        except FileExistsError:
+            held = read_lock(root)
+            if held and held["owner"] != owner and held["age_s"] < LOCK_STALE_S and not break_lock:
+                raise Refusal(
+                    f"lock: expected none, found that of {held['owner']}, {held['age_s']:.0f} s old; wait for it, or "
+                    "take it away with --break-lock if that deployment is dead"
+                ) from None
+            os.unlink(lock_path(root))
+            continue
+        with os.fdopen(descriptor, "w") as file:
+            json.dump({"owner": owner}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        return
+    raise Refusal("lock: expected to take it, found another deployment at the same moment; try again")
+
+
+def hold_lock(root: str, owner: str) -> None:
+    held = read_lock(root)
+    if held is None or held["owner"] != owner:
+        found = f"that of {held['owner']}" if held else "none"
+        raise Refusal(f"lock: expected that of {owner}, found {found}; somebody broke it, so nothing is switched")
+    os.utime(lock_path(root))
+
+
+def end(root: str, owner: str) -> None:
+    held = read_lock(root)
+    if held and held["owner"] == owner:
+        os.unlink(lock_path(root))
+
+
+# receive: files by content, then the release laid out from them
+
+
+def receive(root: str, owner: str) -> None:
+    """Standard input: a line of JSON, then the bytes of its "objects" [[sha256, size, offset], ...] one by one.
+
+    An object gets its name only when its bytes are on the disk: what has its name is whole, a power cut included. What
+    was cut off stays as .partial-SHA256, and the next transfer goes on behind it.
+    """
+    hold_lock(root, owner)
+    header = json.loads(sys.stdin.buffer.readline())
+    whole, waiting, received = [], 0, 0
+    try:
+        for sha, size, offset in header["objects"]:
+            take(root, sha, size, offset)
+            whole.append(sha)
+            waiting, received = waiting + size, received + size - offset
+            if waiting > BATCH_BYTES:
+                keep(root, whole)
+                whole, waiting = [], 0
+                hold_lock(root, owner)
+                say(received=received)
+    finally:
+        keep(root, whole)
+    if header["runtime"]:
+        lay_out_runtime(root, header["runtime"], header["repair"])
+    lay_out_release(root, header["release"], header["runtime_digest"], header["bundle"])
+    say(received=received, staged=digest(header["release"]))
+
+
+def take(root: str, sha: str, size: int, offset: int) -> None:
+    path = partial_path(root, sha)
+    with open(path, "r+b" if offset else "wb") as file:
+        file.truncate(offset)
+        file.seek(offset)
+        left = size - offset
+        while left:
+            chunk = sys.stdin.buffer.read(min(left, CHUNK))
+            if not chunk:
+                file.flush()
+                raise Refusal("transfer: expected more bytes, found the connection closed; deploy again to go on")
+            file.write(chunk)
+            left -= len(chunk)
+    if hash_of(path) != sha:
+        os.unlink(path)
+        raise Refusal(f"transfer: expected {sha[:12]}…, found other bytes; deploy again")
+
+
+def hash_of(path: str) -> str:
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        for chunk in iter(lambda: file.read(CHUNK), b""):
+            found.update(chunk)
+    return found.hexdigest()
+
+
+def keep(root: str, whole: list[str]) -> None:
+    if whole:
+        os.sync()
+        for sha in whole:
+            os.replace(partial_path(root, sha), object_path(root, sha))
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def lay_out_runtime(root: str, text: str, repair: bool) -> None:
+    """Links to objects beside, then one rename. ``activate`` checks everything again before it runs any of it."""
+    target = os.path.join(root, "runtimes", digest(text))
+    if os.path.exists(target) and not repair:
+        return
+    manifest = json.loads(text)
+    beside = target + ".new"
+    shutil.rmtree(beside, ignore_errors=True)
+    for name, file in manifest["files"].items():
+        place(root, file["sha256"], inside(beside, name), file["mode"])
+    for name, goal in manifest["links"].items():
+        os.makedirs(os.path.dirname(inside(beside, name)), exist_ok=True)
+        os.symlink(goal, inside(beside, name))
+    write(os.path.join(beside, "runtime.json"), text)
+    swap(beside, target)
+
+
+def lay_out_release(root: str, text: str, runtime: str, bundle: dict[str, str]) -> None:
+    target = os.path.join(root, "releases", digest(text))
+    beside = target + ".new"
+    shutil.rmtree(beside, ignore_errors=True)
+    for name, sha in bundle.items():
+        place(root, sha, inside(os.path.join(beside, "bundle"), name), 0o644)
+    os.symlink("../../runtimes/" + runtime, os.path.join(beside, "runtime"))
+    write(os.path.join(beside, "release.json"), text)
+    if os.path.realpath(os.path.join(root, "current")) == os.path.realpath(target):
+        mend(beside, target)
+    else:
+        swap(beside, target)
+
+
+def swap(beside: str, target: str) -> None:
+    """Rename into place what is on the disk."""
+    os.sync()
+    aside = target + ".old"
+    shutil.rmtree(aside, ignore_errors=True)
+    if os.path.exists(target):
+        os.rename(target, aside)
+    os.rename(beside, target)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def mend(beside: str, target: str) -> None:
+    """A release that runs is not taken away: its signature, say, is put beside what is there."""
+    for name in os.listdir(os.path.join(beside, "bundle")):
+        os.replace(os.path.join(beside, "bundle", name), os.path.join(target, "bundle", name))
+    shutil.rmtree(beside)
+
+
+def inside(folder: str, name: str) -> str:
+    path = os.path.normpath(os.path.join(folder, name))
+    if not path.startswith(folder + os.sep):
+        raise Refusal(f"release: expected paths below its folder, found {name!r}")
+    return path
+
+
+def place(root: str, sha: str, path: str, mode: int) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    source = object_path(root, sha)
+    # A hard link has one mode for all its names; the same bytes with another one elsewhere are a copy.
+    if os.stat(source).st_nlink > 1 and stat.S_IMODE(os.stat(source).st_mode) != mode:
+        shutil.copyfile(source, path)
+    else:
+        os.link(source, path)
+    os.chmod(path, mode)
+
+
+def write(path: str, text: str) -> None:
+    beside = path + ".tmp"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(beside, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+
+
+# configure: a site's options
+
+
+def configure(settings: str, options: str) -> None:
+    """Replace EDGE_ASL_OPTIONS in the settings; everything else in there stays."""
+    settings = expanded(settings)
+    lines = [line for line in read(settings).splitlines() if line.partition("=")[0].strip() != "EDGE_ASL_OPTIONS"]
+    mode = stat.S_IMODE(os.stat(settings).st_mode) if os.path.exists(settings) else 0o644
+    write(settings, "\n".join([*lines, "EDGE_ASL_OPTIONS=" + options]) + "\n")
+    os.chmod(settings, mode)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "facts": facts,
+    "begin": begin,
+    "receive": receive,
+    "configure": configure,
+    "end": end,
+}
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[2:4]))

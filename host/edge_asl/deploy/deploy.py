@@ -1,0 +1,161 @@
+"""``edge-asl deploy``: facts → plan → apply."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from edge_asl.deploy.apply import Application, dead_one_of_mine, owner
+from edge_asl.deploy.facts import Facts, read_facts
+from edge_asl.deploy.keys import default_key, public_key_of, sign_bundle
+from edge_asl.deploy.plan import Choices, Plan, Send, Wanted, make_plan, needs_repair
+from edge_asl.deploy.platforms import AUTO
+from edge_asl.deploy.release import Packed, pack
+from edge_asl.deploy.remote import Session
+from edge_asl.deploy.target import Target
+from edge_asl.errors import DeviceError
+from edge_asl.progress import Progress
+from edge_asl_device.contract.manifest import SIGNATURE
+from edge_asl_device.releases.place import Mode
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What was asked for."""
+
+    bundle: Path
+    target: Target
+    choices: Choices
+    runtime: str = AUTO
+    wheelhouse: Path | None = None
+    key: Path | None = None
+    """To sign with; None: the default key, where there is one."""
+    break_lock: bool = False
+    dry_run: bool = False
+
+
+class Report(Struct, frozen=True):
+    """What was done."""
+
+    target: str
+    release: str
+    name: str
+    version: str
+    changed: bool
+    plan: Plan
+    sent_bytes: int
+    """Of files; 0 where the device had them all."""
+    wire_bytes: int
+    """Everything given to the device, the agent included, before SSH compresses it."""
+    round_trips: int
+    seconds: float
+    log: list[tuple[str, str]]
+    wanted: Wanted
+    facts: Facts
+
+
+def deploy(request: Request, progress: Progress) -> Report:
+    """Bring a bundle and its runtime to a device, and have it switch.
+
+    Raises:
+        EdgeAslError: it could not be done; what served before serves still, or again.
+    """
+    started = time.monotonic()
+    choices = _signed(request, progress)
+    target = request.target
+    with target.remote() as remote:
+        session = Session(remote, elevate=target.mode is Mode.SYSTEM)
+        facts = read_facts(session, target)
+        packed = pack(request.bundle, facts.platform_of(), request.runtime, request.wheelhouse, progress)
+        plan = make_plan(facts, packed.wanted, None, choices)
+        log: list[tuple[str, str]] = []
+        if plan.steps and not request.dry_run:
+            plan, log = _apply(session, request, choices, facts, packed, progress)
+    sent = sum(step.bytes for step in plan.steps if isinstance(step, Send)) if log else 0
+    return Report(
+        target=target.name,
+        release=packed.wanted.release,
+        name=packed.wanted.name,
+        version=packed.wanted.version,
+        changed=bool(log),
+        plan=plan,
+        sent_bytes=sent,
+        wire_bytes=session.sent,
+        round_trips=session.calls,
+        seconds=round(time.monotonic() - started, 2),
+        log=log,
+        wanted=packed.wanted,
+        facts=facts,
+    )
+
+
+def _apply(
+    session: Session, request: Request, choices: Choices, facts: Facts, packed: Packed, progress: Progress
+) -> tuple[Plan, list[tuple[str, str]]]:
+    me, root = owner(), facts.root
+    breaks = request.break_lock or (facts.lock is not None and dead_one_of_mine(facts.lock.owner))
+    begin = {
+        "root": root,
+        "mode": str(request.target.mode),
+        "owner": me,
+        "break_lock": breaks,
+        "repair": needs_repair(facts),
+    }
+    wanted = json.dumps(list(packed.wanted.objects.items())).encode()
+    missing = session.agent("begin", begin, iter([wanted]), stall_s=300.0)["missing"]
+    application = Application(session, request.target, facts, packed, missing, me, progress)
+    try:
+        plan = make_plan(facts, packed.wanted, missing, choices)
+    except DeviceError:
+        session.agent("end", {"root": root, "owner": me})
+        raise
+    for line in format_plan(plan, packed.wanted, facts):
+        progress.say(line)
+    application.apply(plan)
+    return plan, application.log
+
+
+def _signed(request: Request, progress: Progress) -> Choices:
+    """Sign the bundle if there is a key and no signature; the key is what a device is told to trust first."""
+    from msgspec.structs import replace
+
+    key = request.key or default_key()
+    if key is None:
+        return request.choices
+    if request.key is not None or not (request.bundle / SIGNATURE).exists():
+        sign_bundle(request.bundle, key)
+        progress.say(f"signed with {key}")
+    return replace(request.choices, signer=public_key_of(key))
+
+
+def format_plan(plan: Plan, wanted: Wanted, facts: Facts) -> Iterator[str]:
+    """The plan for people."""
+    yield f"{facts.host}: {facts.system}, {facts.machine}, Python {facts.python}, {facts.free_mb} MB free"
+    yield f"release {wanted.release[:12]}: {wanted.name} {wanted.version}, {wanted.kind}, program {wanted.program}"
+    yield from (f"note: {note}" for note in plan.notes)
+    if not plan.steps:
+        yield "nothing to do: it runs there and is healthy"
+    for number, step in enumerate(plan.steps, 1):
+        yield f"{number}. {_words(step)}"
+
+
+def _words(step: object) -> str:
+    from edge_asl.deploy import plan
+
+    match step:
+        case plan.Send():
+            again = ", everything checked again" if step.repair else ""
+            return f"send {step.files} files, {step.bytes / 1e6:.1f} MB{again}"
+        case plan.Configure():
+            return f"set the options: {step.options}"
+        case plan.Trust():
+            return f"trust the signer {step.key.split()[-1]}; from then on nothing unsigned is taken"
+        case plan.Activate():
+            how = "restart" if step.restart else "reload, or restart where the program changed"
+            return f"activate {step.release[:12]} on the device: verify, self-test, switch, {how}, health, else back"
+        case plan.Lock():
+            return "lock"
+    return "unlock"

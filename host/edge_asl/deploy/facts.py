@@ -1,0 +1,97 @@
+"""What a device is and holds, read in one round trip; nothing is changed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from edge_asl.deploy.platforms import Platform
+from edge_asl.deploy.remote import Session
+from edge_asl.deploy.target import Target
+from edge_asl.errors import DeviceError
+
+
+class Lock(Struct, frozen=True):
+    """Whose deployment is at work."""
+
+    owner: str
+    age_s: float
+
+
+class Facts(Struct, frozen=True):
+    """What ``agent.facts`` reads. Golden files of plans hold these as JSON."""
+
+    machine: str
+    bits: int
+    python: str
+    interpreter: str
+    glibc: str
+    distribution: str
+    codename: str
+    system: str
+    platform: str
+    uid: int
+    user: str
+    host: str
+    processors: int
+    memory_mb: int
+    memory_limits: bool
+    """Whether the kernel counts memory, so that systemd can limit it."""
+    free_mb: int
+    writable: bool
+    clock: float
+    systemd: str | None
+    lingers: bool
+    """Whether the user's services start with the machine."""
+    debian: dict[str, str | None]
+    cameras: list[str]
+    edgetpu: list[str]
+    libedgetpu: bool
+    ssh_keygen: bool
+    options: str
+    root: str
+    settings: str
+    lock: Lock | None
+    status: dict[str, Any] | None
+    """``edge-asl-device status`` of what is installed."""
+    clock_off_s: float = 0.0
+    """The device's clock minus this one's."""
+
+    def platform_of(self) -> Platform:
+        """What chooses the runtime."""
+        return Platform(
+            self.distribution, self.codename, self.machine, self.bits, self.python, self.glibc, self.interpreter
+        )
+
+    def current(self, key: str) -> str | None:
+        """A value of the release that is installed: ``digest``, ``runtime``, ``version``, …"""
+        release = (self.status or {}).get("current") or {}
+        return release.get(key) if isinstance(release, dict) else None
+
+    @property
+    def releases(self) -> list[dict[str, Any]]:
+        """The releases that lie there."""
+        return list((self.status or {}).get("releases") or [])
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the current release serves and is ready."""
+        return bool((self.status or {}).get("ok"))
+
+
+def read_facts(session: Session, target: Target) -> Facts:
+    """Ask the device.
+
+    Raises:
+        DeviceError: it has no Python, or answers otherwise than expected.
+        Unreachable: no connection.
+    """
+    found = session.agent("facts", {"root": target.root, "settings": target.settings})
+    found["clock_off_s"] = round(found.get("clock", 0.0) - time.time(), 1)
+    try:
+        return msgspec.convert(found, Facts)
+    except msgspec.ValidationError as error:
+        raise DeviceError(f"{target.name}: expected facts of the device, found others ({error})") from error

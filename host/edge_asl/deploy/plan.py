@@ -1,0 +1,222 @@
+"""What to do to a device: a pure function from (facts, release, what is missing) to a list of plain values.
+
+Nothing is read or sent here, so a plan can be printed, stored and compared. The empty plan says that nothing is to be
+done.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from edge_asl.deploy.facts import Facts
+from edge_asl.errors import DeviceError
+from edge_asl_device.releases.place import Mode
+
+SPARE_MB = 50
+"""Left free in any case: logs, a second activation's record."""
+COMPILED_SHARE = 0.35
+"""Compiled modules on top of a new runtime's files; 0.25 measured."""
+CLOCK_OFF_S = 86400.0
+
+
+class Wanted(Struct, frozen=True):
+    """The release that shall run, as far as a plan depends on it."""
+
+    release: str
+    bundle: str
+    name: str
+    version: str
+    signature: str | None
+    """SHA-256 of the bundle's signature."""
+    runtime: str
+    kind: str
+    program: str
+    objects: dict[str, int]
+    """SHA-256 → bytes of every file."""
+    bundle_objects: list[str] = []
+    """Those of them that the bundle brings."""
+    runtime_mb: float = 0.0
+    notes: list[str] = []
+
+
+class Choices(Struct, frozen=True, kw_only=True):
+    """What whoever deploys chose."""
+
+    mode: Mode = Mode.SYSTEM
+    keep: int = 3
+    allow_downgrade: bool = False
+    health_limit_s: float = 60.0
+    options: str | None = None
+    """New options of ``edge-asl-device run``."""
+    signer: str | None = None
+    """A public key to trust where the device trusts none yet."""
+
+
+class Step(Struct, frozen=True, tag_field="step", tag=str.lower):
+    """One thing to do."""
+
+
+class Lock(Step, frozen=True):
+    """Keep other deployments away."""
+
+
+class Send(Step, frozen=True):
+    """Files by content, then the release laid out from them beside the others."""
+
+    files: int
+    bytes: int
+    runtime: bool
+    """Whether the list of the runtime's files goes along."""
+    repair: bool = False
+
+
+class Configure(Step, frozen=True):
+    """The site's options."""
+
+    options: str
+
+
+class Trust(Step, frozen=True):
+    """The first signer: from then on the device takes nothing unsigned."""
+
+    key: str
+
+
+class Activate(Step, frozen=True):
+    """The switch, on the device."""
+
+    release: str
+    restart: bool
+    allow_downgrade: bool
+    health_limit_s: float
+    keep: int
+
+
+class Unlock(Step, frozen=True):
+    """Let others deploy."""
+
+
+class Plan(Struct, frozen=True):
+    """Steps in order, and what is worth knowing."""
+
+    steps: list[Lock | Send | Configure | Trust | Activate | Unlock]
+    notes: list[str]
+
+
+def make_plan(facts: Facts, wanted: Wanted, missing: dict[str, int] | None, choices: Choices) -> Plan:
+    """The plan.
+
+    Args:
+        facts: of the device.
+        wanted: what shall run.
+        missing: SHA-256 → bytes that are there already, of files that are not whole there; None where nobody asked:
+            then the bundle's, and the runtime's unless a release there has it.
+        choices: of whoever deploys.
+
+    Raises:
+        DeviceError: the device cannot take it; the message says what to do.
+    """
+    _refuse(facts, choices)
+    notes = [*wanted.notes, *_notes(facts, choices)]
+    steps: list[Lock | Send | Configure | Trust | Activate | Unlock] = []
+    staged, configured = _staged(facts, wanted), _configured(facts, choices)
+    if staged and configured and facts.healthy and facts.current("digest") == wanted.release:
+        return Plan([], notes)
+    if not staged:
+        steps.append(_send(facts, wanted, missing))
+    if choices.options is not None and not configured:
+        steps.append(Configure(choices.options))
+    if choices.signer and not _signers(facts):
+        steps.append(Trust(choices.signer))
+    steps.append(
+        Activate(wanted.release, not configured, choices.allow_downgrade, choices.health_limit_s, choices.keep)
+    )
+    return Plan([Lock(), *steps, Unlock()], notes)
+
+
+def needs_repair(facts: Facts) -> bool:
+    """Whether the last activation found bytes that are not what they should be."""
+    last = (facts.status or {}).get("activation") or {}
+    return last.get("outcome") == "refused" and last.get("step") == "verify"
+
+
+def _refuse(facts: Facts, choices: Choices) -> None:
+    if choices.mode is not Mode.PLAIN and facts.systemd is None:
+        raise DeviceError(
+            f"{facts.host}: expected systemd, found none; --mode plain runs the program without it, until the machine "
+            "is switched off"
+        )
+    if choices.mode is Mode.SYSTEM and facts.uid != 0:
+        raise DeviceError(
+            f"{facts.host}: expected root, or sudo without a password for {facts.user}, found neither; allow it (echo "
+            f"'{facts.user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/edge-asl), or deploy with --mode user"
+        )
+    if not facts.writable:
+        raise DeviceError(f"{facts.host}: {facts.root}: expected a folder to write to, found none for {facts.user}")
+    options = choices.options if choices.options is not None else facts.options
+    if "picamera2" in options and not facts.debian.get("python3-picamera2"):
+        raise DeviceError(
+            f"{facts.host}: expected picamera2, which the options name, found none; on the device: "
+            "sudo apt install python3-picamera2 --no-install-recommends"
+        )
+    try:
+        shlex.split(options)
+    except ValueError as error:
+        raise DeviceError(f"--options: expected words as a shell reads them, found: {error}") from error
+
+
+def _notes(facts: Facts, choices: Choices) -> Iterator[str]:
+    if not facts.debian.get("python3-picamera2") and not facts.cameras:
+        yield "no camera is seen; for a ribbon cable: sudo apt install python3-picamera2 --no-install-recommends"
+    if not facts.debian.get("espeak-ng"):
+        yield "no voice; sudo apt install espeak-ng"
+    if facts.edgetpu and not facts.libedgetpu:
+        yield f"a Coral on {', '.join(facts.edgetpu)}, but no libedgetpu: it will run on the processor"
+    if choices.mode is Mode.USER and not facts.lingers:
+        yield f"it starts when {facts.user} logs in; with the machine after: sudo loginctl enable-linger {facts.user}"
+    if choices.mode is Mode.PLAIN:
+        yield "nobody starts the program again after a crash or a restart of the machine"
+    if choices.mode is not Mode.PLAIN and not facts.memory_limits:
+        yield "memory is not limited: add cgroup_enable=memory to /boot/firmware/cmdline.txt"
+    if abs(facts.clock_off_s) > CLOCK_OFF_S:
+        yield f"the device's clock is {abs(facts.clock_off_s) / 86400:.0f} days off; nothing here depends on it"
+
+
+def _staged(facts: Facts, wanted: Wanted) -> bool:
+    """Whether the release lies there as it is wanted, and the last activation did not find it damaged."""
+    if needs_repair(facts):
+        return False
+    return any(
+        release["digest"] == wanted.release
+        and "problem" not in release
+        and release.get("signature") == wanted.signature
+        for release in facts.releases
+    )
+
+
+def _configured(facts: Facts, choices: Choices) -> bool:
+    return choices.options is None or choices.options == facts.options
+
+
+def _signers(facts: Facts) -> Any:
+    return (facts.status or {}).get("signers")
+
+
+def _send(facts: Facts, wanted: Wanted, missing: dict[str, int] | None) -> Send:
+    runtimes = {release.get("runtime") for release in facts.releases}
+    new_runtime = wanted.runtime not in runtimes
+    if missing is None:
+        missing = dict.fromkeys(wanted.objects if new_runtime else wanted.bundle_objects, 0)
+    to_send = sum(wanted.objects[sha] - there for sha, there in missing.items())
+    needed_mb = to_send / 1e6 + (wanted.runtime_mb * COMPILED_SHARE if new_runtime else 0) + SPARE_MB
+    if needed_mb > facts.free_mb:
+        raise DeviceError(
+            f"{facts.host}: {facts.root}: expected {needed_mb:.0f} MB of free space, found {facts.free_mb}; "
+            "free some, or deploy with --keep 2"
+        )
+    repair = needs_repair(facts)
+    return Send(len(missing), to_send, new_runtime or repair, repair)

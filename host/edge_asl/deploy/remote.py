@@ -1,0 +1,221 @@
+"""Running commands on a device. A ``Remote`` only says how; ``Session`` does it, with limits, and counts."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple, Protocol, Self
+
+from edge_asl.errors import DeviceError, Unreachable
+
+STALL_S = 60.0
+"""Without a byte in either direction; a Pi that unpacks or starts Python takes seconds."""
+LAST_LINES = 5
+
+_ELEVATE = 'if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec sudo -n -- "$@"; else exec "$@"; fi'
+_BOOT = "import sys;exec(compile(sys.stdin.buffer.read(int(sys.argv[1])),'agent.py','exec'))"
+
+
+class Remote(Protocol):
+    """A device that runs commands; a context manager that opens and closes what they share."""
+
+    @property
+    def name(self) -> str:
+        """As the user named it."""
+        ...
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """The command on this machine that runs ``argv`` on the device."""
+        ...
+
+    def lost(self, status: int, said: str) -> str | None:
+        """Why the device was not reached, in words that say what to do; None where the command itself ended so."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_exception: object) -> None: ...
+
+
+class Answer(NamedTuple):
+    """What a command left."""
+
+    status: int
+    out: str
+    err: str
+
+
+class Session:
+    """Commands on one device, one after the other.
+
+    Args:
+        remote: how to reach it.
+        elevate: run as root where the user may without a password.
+    """
+
+    def __init__(self, remote: Remote, *, elevate: bool) -> None:
+        self.remote = remote
+        self.elevate = elevate
+        self.calls = 0
+        """Commands run on the device: the round trips."""
+        self.sent = 0
+        """Bytes given to them."""
+
+    def argv(self, argv: Sequence[str]) -> list[str]:
+        """The command as it runs there."""
+        return ["sh", "-c", _ELEVATE, "edge-asl", *argv] if self.elevate else [*argv]
+
+    def run(
+        self,
+        argv: Sequence[str],
+        stdin: Iterable[bytes] = (),
+        on_line: Callable[[str], None] = lambda _line: None,
+        stall_s: float = STALL_S,
+    ) -> Answer:
+        """Run a command; its lines are told as they come.
+
+        Raises:
+            Unreachable: the device was not reached, the connection broke, or nothing moved for ``stall_s``.
+        """
+        self.calls += 1
+        process = subprocess.Popen(
+            self.remote.command(self.argv(argv)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        moved = _Moved()
+        out, err = _Reader(process.stdout, on_line, moved), _Reader(process.stderr, lambda _line: None, moved)
+        ended = threading.Event()
+        watch = threading.Thread(target=_end_when_stalled, args=(process, moved, stall_s, ended), daemon=True)
+        watch.start()
+        try:
+            self._feed(process, stdin, moved)
+            status = process.wait()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        finally:
+            ended.set()
+        out.join()
+        err.join()
+        if moved.stalled:
+            raise Unreachable(f"{self.remote.name}: expected an answer within {stall_s:g} s, found none; try again")
+        if reason := self.remote.lost(status, err.text):
+            raise Unreachable(f"{self.remote.name}: {reason}")
+        return Answer(status, out.text, err.text)
+
+    def _feed(self, process: subprocess.Popen[bytes], stdin: Iterable[bytes], moved: _Moved) -> None:
+        assert process.stdin is not None  # noqa: S101 - for the type checker
+        # Whoever closes early says why on its own outputs.
+        with contextlib.suppress(BrokenPipeError):
+            for chunk in stdin:
+                process.stdin.write(chunk)
+                self.sent += len(chunk)
+                moved.now()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+
+    def agent(
+        self,
+        command: str,
+        arguments: dict[str, Any],
+        stdin: Iterable[bytes] = (),
+        on_value: Callable[[dict[str, Any]], None] = lambda _value: None,
+        stall_s: float = STALL_S,
+    ) -> dict[str, Any]:
+        """Run a command of ``agent.py`` on the device's own Python; the last line of JSON that it printed.
+
+        Raises:
+            DeviceError: it refused, or there is no Python.
+            Unreachable: as for ``run``.
+        """
+        program = Path(__file__).with_name("agent.py").read_bytes()
+        argv = ["python3", "-c", _BOOT, str(len(program)), command, json.dumps(arguments)]
+
+        def chunks() -> Iterable[bytes]:
+            yield program
+            yield from stdin
+
+        last: dict[str, Any] = {}
+
+        def heard(line: str) -> None:
+            nonlocal last
+            with contextlib.suppress(ValueError):
+                last = json.loads(line)
+                on_value(last)
+
+        answer = self.run(argv, chunks(), heard, stall_s)
+        if "error" in last:
+            raise DeviceError(f"{self.remote.name}: {last['error']}")
+        if answer.status == 127:
+            raise DeviceError(f"{self.remote.name}: expected python3, found none; apt install python3")
+        if answer.status != 0:
+            raise DeviceError(f"{self.remote.name}: {command}: expected success, found: {_last(answer.err)}")
+        return last
+
+    def attach(self, argv: Sequence[str]) -> int:
+        """Run a command whose output is this terminal's, until it ends or Ctrl-C."""
+        self.calls += 1
+        try:
+            return subprocess.run(
+                self.remote.command(self.argv(argv)), stdin=subprocess.DEVNULL, check=False
+            ).returncode
+        except KeyboardInterrupt:
+            return 130
+
+
+def quoted(argv: Sequence[str]) -> str:
+    """As a shell reads it."""
+    return shlex.join(argv)
+
+
+class _Moved:
+    """When something last moved."""
+
+    def __init__(self) -> None:
+        self.at_s = time.monotonic()
+        self.stalled = False
+
+    def now(self) -> None:
+        self.at_s = time.monotonic()
+
+
+class _Reader:
+    """Reads a pipe to its end in a thread, so that neither side waits for the other."""
+
+    def __init__(self, pipe: IO[bytes] | None, on_line: Callable[[str], None], moved: _Moved) -> None:
+        assert pipe is not None  # noqa: S101 - for the type checker
+        self._lines: list[str] = []
+        self._thread = threading.Thread(target=self._read, args=(pipe, on_line, moved), daemon=True)
+        self._thread.start()
+
+    def _read(self, pipe: IO[bytes], on_line: Callable[[str], None], moved: _Moved) -> None:
+        for raw in pipe:
+            moved.now()
+            self._lines.append(raw.decode(errors="replace"))
+            on_line(self._lines[-1].rstrip("\n"))
+
+    def join(self) -> None:
+        self._thread.join(10)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._lines)
+
+
+def _end_when_stalled(process: subprocess.Popen[bytes], moved: _Moved, stall_s: float, ended: threading.Event) -> None:
+    while not ended.wait(0.2):
+        if time.monotonic() - moved.at_s > stall_s:
+            moved.stalled = True
+            process.kill()
+            return
+
+
+def _last(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return " | ".join(lines[-LAST_LINES:]) or "no output"
