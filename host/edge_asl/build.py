@@ -26,6 +26,7 @@ from edge_asl.progress import Progress
 from edge_asl.runtimes import check_model
 from edge_asl.tflite_metadata import embed_labels
 from edge_asl.workshop import Request, Workshop, open_workshop
+from edge_asl_device.contract.check import CHECK
 from edge_asl_device.contract.manifest import (
     EDGETPU_MODEL,
     FORMAT_VERSION,
@@ -208,16 +209,21 @@ def _float_answers(shop: Workshop, pictures: Sequence[Picture]) -> NDArray[np.fl
 
 def _bundle(shop: Workshop, evaluated: str, evaluation: Evaluation) -> None:
     request = shop.request
-    digest = digest_of(evaluated, request.recipe, request.recipe_name, request.version, request.out.name)
+    digest = digest_of(evaluated, request.recipe, request.recipe_name, request.version, request.out.name, CHECK)
     contents = (MODEL, METRICS, REPORT)
 
     def make() -> None:
+        from edge_asl.check import make_check
+
         files = {name: shop.path(name).read_bytes() for name in contents}
+        draft = shop.path("draft")
+        write_bundle(draft, _manifest(shop, evaluation), files)
+        files[CHECK] = make_check(draft)
         if (request.out / EDGETPU_MODEL).exists():
             shop.progress.say(f"  {EDGETPU_MODEL} belonged to the old model: run edge-asl compile-edgetpu again")
         write_bundle(request.out, _manifest(shop, evaluation), files)
 
-    written = [request.out / name for name in (LABELS, *contents)]
+    written = [request.out / name for name in (LABELS, CHECK, *contents)]
     # compile-edgetpu adds to the manifest; that is no reason to write the bundle without its model again.
     shop.steps.run("bundle", digest, written, make, present=[request.out / MANIFEST])
 

@@ -1,4 +1,4 @@
-"""The commands about devices: ``deploy``, ``status``, ``rollback``, ``doctor``, ``logs``, ``bench``, ``keys`` and so on."""
+"""The commands about devices: ``deploy``, ``status``, ``rollback``, ``doctor``, ``logs``, ``bench``, ``keys``, …"""
 
 from __future__ import annotations
 

@@ -186,3 +186,19 @@ def _version(text: str) -> tuple[int, int]:
 def _listed(words: Iterable[str]) -> str:
     *most, last = dict.fromkeys(words)
     return f"{', '.join(most)} or {last}" if most else str(last)
+
+
+RELEASES = {"bookworm": ("3.11", "2.36"), "trixie": ("3.13", "2.41")}
+"""Debian's and Raspberry Pi OS's: Python, glibc."""
+
+
+def debian(codename: str, machine: str) -> Platform:
+    """The platform of a Debian or Raspberry Pi OS, 64-bit, without asking a device.
+
+    Raises:
+        PlatformError: an unknown release.
+    """
+    if codename not in RELEASES:
+        raise PlatformError(f"system: expected {' or '.join(RELEASES)}, found {codename!r}")
+    python, glibc = RELEASES[codename]
+    return Platform("debian", codename, machine, 64, python, glibc)
