@@ -67,7 +67,8 @@ def environment(listing: str, own: Mapping[str, str]) -> dict[str, str]:
         section, _, option = key.rpartition(".")
         if section in settings and option in KEPT:
             settings[section][option] = " ".join(str(ast.literal_eval(value)).split())
-    kept = {option: value for section in SECTIONS for option, value in settings[section].items()}
+    # An empty setting is none to pip, and does not hide the one before.
+    kept = {option: value for section in SECTIONS for option, value in settings[section].items() if value}
     variables = {f"PIP_{option.upper().replace('-', '_')}": value for option, value in kept.items()}
     others = {name: value for name, value in own.items() if not name.startswith("PIP_")}
     # Without internet each package would wait for five attempts, a minute and a half in all.

@@ -48,9 +48,11 @@ LAYOUT = 1
 
 UNUSED_DAYS = 30
 
-# `-P`: a folder from which somebody types the command adds no modules. `readlink`: it is reached through links.
+# The variable keeps the folder from which somebody types the command from adding modules, to the program's children as
+# well; `-P` would end with the first process. `readlink`: the launcher is reached through links.
 LAUNCHER = b"""#!/bin/sh
-exec "$(dirname "$(readlink -f "$0")")/python" -P -m edge_asl_device "$@"
+export PYTHONSAFEPATH=1
+exec "$(dirname "$(readlink -f "$0")")/python" -m edge_asl_device "$@"
 """
 
 T = TypeVar("T")
