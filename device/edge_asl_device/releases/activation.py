@@ -13,7 +13,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edge_asl_device.errors import EdgeAslError, ReleaseError
+from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import sync_tree
 from edge_asl_device.releases.compiled import compile_modules
 from edge_asl_device.releases.health import Health, ask, wait_until_healthy
@@ -63,7 +63,7 @@ class Activation:
             self._record = begun(digest, self._fallback(digest))
             try:
                 staged = self._prove(digest)
-            except EdgeAslError as error:
+            except (EdgeAslError, OSError) as error:
                 return self._end(Outcome.REFUSED, str(error))
             return self._switch(staged)
 
@@ -198,13 +198,13 @@ class Activation:
     def _runtime_of(self, digest: str) -> str | None:
         try:
             return read_release(self._place, digest).runtime
-        except ReleaseError:
+        except EdgeAslError:
             return None
 
     def _look(self) -> Health | None:
         try:
             return ask(page_of(read_settings(self._place.settings)))
-        except ReleaseError:
+        except EdgeAslError:
             return None
 
     # the record

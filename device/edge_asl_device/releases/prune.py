@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from edge_asl_device.errors import ReleaseError
+from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.releases.compiled import MARKER
 from edge_asl_device.releases.place import DIGEST, Place
 from edge_asl_device.releases.release import read_release
@@ -44,5 +44,5 @@ def _digests(folder: Path) -> list[Path]:
 def _runtime(place: Place, digest: str) -> str | None:
     try:
         return read_release(place, digest).runtime
-    except ReleaseError:
+    except EdgeAslError:
         return None

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge_asl_device.contract.manifest import Bundle, Sha256, read_bundle
+from edge_asl_device.contract.untrusted import read_bounded
 from edge_asl_device.errors import ReleaseError
 from edge_asl_device.files import sha256_of
 from edge_asl_device.releases.place import Place
@@ -75,7 +76,7 @@ def read_release(place: Place, digest: str) -> Release:
         ReleaseError: it is not there, or its bytes are not those that the digest names.
     """
     path = place.releases / digest / RELEASE
-    data = _read(path)
+    data = read_bounded(path, MAX_BYTES)
     if hashlib.sha256(data).hexdigest() != digest:
         raise ReleaseError(f"{path}: expected sha256 {digest[:12]}…, found others; deploy it again")
     try:
@@ -115,7 +116,7 @@ def verify_runtime(folder: Path) -> RuntimeManifest:
         ReleaseError: anything missing, extra, linked or changed.
     """
     path = folder / RUNTIME
-    data = _read(path)
+    data = read_bounded(path, MAX_BYTES)
     if folder.is_symlink() or hashlib.sha256(data).hexdigest() != folder.name:
         raise ReleaseError(f"{path}: expected sha256 {folder.name[:12]}…, found others; deploy it again")
     manifest = parse_runtime(data, str(path))
@@ -159,14 +160,3 @@ def _only(folder: Path, names: set[str]) -> None:
     for path in folder.iterdir():
         if path.name not in names:
             raise ReleaseError(f"{path}: expected only {', '.join(sorted(names))}, found this; deploy it again")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ReleaseError(f"{path}: expected a file, found {error.strerror}; deploy it again") from error
-    if len(data) > MAX_BYTES:
-        raise ReleaseError(f"{path}: expected at most {MAX_BYTES} bytes, found more; deploy it again")
-    return data

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from edge_asl_device.errors import ReleaseError
 
-LIMIT_S = 120.0
-"""An emulated Pi imports for ten seconds and tries a Coral for thirty."""
+LIMIT_S = 60.0
+"""A Pi 3 imports for ten seconds, and a Coral is tried for thirty."""
 MODULES = ("edge_asl_device.service", "edge_asl_device.camera.worker", "edge_asl_device.words")
 """What the program imports when it runs; a package that is missing shows here, not after the switch."""
 
