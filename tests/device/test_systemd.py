@@ -17,10 +17,13 @@ from pathlib import Path
 import pytest
 
 from edge_asl_device.main import parser
-from edge_asl_device.systemd import FOLDER, UNITS, unit
+from edge_asl_device.systemd import FOLDER, SETTLE, UNITS, USER_UNIT, unit
 from edge_asl_device.systemd.wait import wait
 
-PYTHON = "/var/lib/edge-asl/runtime/bin/python"
+PROGRAM = "/var/lib/edge-asl/current/runtime/bin/edge-asl-device"
+PYTHON = "/var/lib/edge-asl/current/runtime/bin/python"
+LIVING = ("edge-asl.service", "edge-asl-kiosk.service")
+"""Those of the machine that run for weeks."""
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
@@ -44,7 +47,7 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("name", UNITS)
 def test_systemd_understands_every_line(name: str, tmp_path: Path):
     """With programs that this machine has in the place of those that a device has."""
-    text = unit(name).replace(PYTHON, sys.executable).replace("/usr/bin/cage", sys.executable)
+    text = runnable(unit(name)).replace("/usr/bin/cage", sys.executable)
     # Ordering behind units that a machine without them lacks is no fault; being told of them is.
     for other in UNITS:
         (tmp_path / other).write_text(text if other == name else "[Service]\nExecStart=/bin/true\n")
@@ -52,13 +55,17 @@ def test_systemd_understands_every_line(name: str, tmp_path: Path):
     assert (verified.returncode, verified.stderr) == (0, "")
 
 
+def runnable(text: str) -> str:
+    return text.replace(PYTHON, sys.executable).replace(PROGRAM, sys.executable)
+
+
 def test_systemd_finds_a_fault(tmp_path: Path):
     """The test above can fail."""
-    (tmp_path / UNITS[0]).write_text(unit(UNITS[0]).replace(PYTHON, sys.executable) + "\n[Service]\nWatchdocSec=3\n")
+    (tmp_path / UNITS[0]).write_text(runnable(unit(UNITS[0])) + "\n[Service]\nWatchdocSec=3\n")
     assert "WatchdocSec" in analyze("verify", "--recursive-errors=no", str(tmp_path / UNITS[0])).stderr
 
 
-@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("name", LIVING)
 def test_little_is_exposed(name: str):
     found = analyze("security", "--offline=yes", "--no-pager", "--threshold=35", str(FOLDER / name))
     assert found.returncode == 0, found.stdout
@@ -69,13 +76,20 @@ def command(name: str) -> list[str]:
     return shlex.split(line)
 
 
-def test_the_program_takes_what_the_unit_gives_it():
-    python, *words = command("edge-asl.service")
-    assert [python, *words[:2]] == [PYTHON, "-m", "edge_asl_device"]
+@pytest.mark.parametrize("name", ["edge-asl.service", USER_UNIT])
+def test_the_program_takes_what_the_unit_gives_it(name: str):
+    program, *words = command(name)
+    assert program == PROGRAM
     assert words.pop() == "$EDGE_ASL_OPTIONS"
-    options = parser().parse_args(words[2:])
-    assert options.bundle == Path("/var/lib/edge-asl/current")
+    options = parser().parse_args(words)
+    assert options.bundle == Path("/var/lib/edge-asl/current/bundle")
     assert options.host == "127.0.0.1", "IPAddressDeny= lets nobody else in"
+
+
+def test_what_ends_an_interrupted_update():
+    program, *words = command(SETTLE)
+    options = parser().parse_args(words)
+    assert (program, options.root, options.mode) == (PROGRAM, "/var/lib/edge-asl", "system")
 
 
 def test_the_browser_opens_where_the_program_serves():
@@ -117,7 +131,7 @@ def test_the_limits_are_the_browser_s():
     assert "LIBSEAT_BACKEND=seatd" in kiosk["Environment"][0].split()
 
 
-@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("name", [*LIVING, USER_UNIT])
 def test_it_is_never_given_up(name: str):
     found = settings(name)
     assert (found["Restart"], found["StartLimitIntervalSec"]) == (["always"], ["0"])
@@ -142,9 +156,7 @@ def test_the_command_that_prints_them():
         assert subprocess.run([*run, name], capture_output=True, text=True, timeout=30).stdout == unit(name)
     wrong = subprocess.run([*run, "other.service"], capture_output=True, text=True, timeout=30)
     assert (wrong.returncode, wrong.stdout) == (1, "")
-    assert wrong.stderr == (
-        "edge_asl_device.systemd: expected one of edge-asl.service, edge-asl-kiosk.service, found other.service\n"
-    )
+    assert wrong.stderr == (f"edge_asl_device.systemd: expected one of {', '.join(UNITS)}, found other.service\n")
 
 
 class Late(BaseHTTPRequestHandler):

@@ -253,8 +253,8 @@ def test_too_much_memory_is_started_anew():
 
 def test_a_changed_bundle_without_a_gap():
     before, pid, run = health()["bundle"]["digest"], main_pid(), health()["run"]
-    subprocess.run(["cp", "-r", HOME / "releases/first", HOME / "releases/second"], check=True)
-    manifest = HOME / "releases/second/manifest.json"
+    subprocess.run(["cp", "-a", HOME / "releases/first", HOME / "releases/second"], check=True)
+    manifest = HOME / "releases/second/bundle/manifest.json"
     manifest.write_text(manifest.read_text().replace('"version": "1.0"', '"version": "1.1"'))
     switch("second")
     systemctl("reload", UNIT)
@@ -265,8 +265,8 @@ def test_a_changed_bundle_without_a_gap():
 
 def test_a_broken_bundle_is_kept_out():
     before = health()["bundle"]["digest"]
-    subprocess.run(["cp", "-r", HOME / "releases/first", HOME / "releases/broken"], check=True)
-    os.truncate(HOME / "releases/broken/model.tflite", 1000)
+    subprocess.run(["cp", "-a", HOME / "releases/first", HOME / "releases/broken"], check=True)
+    os.truncate(HOME / "releases/broken/bundle/model.tflite", 1000)
     switch("broken")
     systemctl("reload", UNIT)
     wait_for(lambda: "bundle refused" in journal(), 30)

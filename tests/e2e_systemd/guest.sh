@@ -3,8 +3,9 @@
 set -eu
 home=/var/lib/edge-asl
 "$home"/runtime/bin/pip install --quiet --no-deps --no-index --root-user-action=ignore /share/*.whl
-mkdir -p "$home/releases" /etc/edge-asl /srv/camera
-cp -r /share/data/bundle-v1 "$home/releases/first"
+mkdir -p "$home/releases/first" /etc/edge-asl /srv/camera
+cp -r /share/data/bundle-v1 "$home/releases/first/bundle"
+ln -s ../../runtime "$home/releases/first/runtime"
 ln -s releases/first "$home/current"
 cp /share/data/BALLY.mp4 /srv/camera/film.mp4
 echo live > /srv/camera/state
