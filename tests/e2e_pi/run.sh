@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# run.sh PYTHON [PYTEST OPTION…]: checks against an emulated aarch64 machine with its own kernel, systemd and sshd, of
+# which this computer is the workstation. A path among the options takes the place of all check_*.py.
+#
+# The disk is kept in $EDGE_ASL_RIGS (out/rigs unless given); what a check writes to it is thrown away. Skipped, with the
+# reason, where the machine cannot be made; with EDGE_ASL_NO_SKIP=1 that is a failure. EDGE_ASL_RELEASE=trixie takes the
+# Debian after bookworm.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+tree=$(cd "$here/../.." && pwd)
+python=$1
+shift
+skip() {
+    echo "pi: skipped: $1" >&2
+    exit "${EDGE_ASL_NO_SKIP:-0}"
+}
+export PATH=$PATH:/usr/sbin:/sbin
+[ "$(id -u)" = 0 ] || skip "needs root for a Debian root folder; try: sudo -E make e2e-pi"
+for tool in mmdebstrap arch-test update-binfmts qemu-system-aarch64 qemu-img modprobe cpio mkfs.ext4 ssh setpriv; do
+    command -v "$tool" >/dev/null || skip "$tool is not installed; apt install --no-install-recommends mmdebstrap arch-test \
+binfmt-support qemu-user-static qemu-system-arm qemu-utils kmod cpio e2fsprogs openssh-client"
+done
+
+rigs=${EDGE_ASL_RIGS:-$tree/out/rigs}
+mkdir -p "$rigs"
+release=${EDGE_ASL_RELEASE:-bookworm}
+disk=$(cd "$rigs" && pwd)/pi-$release
+"$here/disk.sh" "$disk" "$release"
+
+checks=("$here"/check_*.py)
+for option in "$@"; do [ -e "${option%%::*}" ] && checks=(); done
+EDGE_ASL_PI_DISK=$disk "$python" -m pytest -p no:cacheprovider "${checks[@]}" "$@"
