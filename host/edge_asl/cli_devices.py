@@ -76,6 +76,9 @@ def deploy(
         str | None,
         typer.Option(help="Set the options of edge-asl-device run: '--language de --source v4l2'.", show_default=False),
     ] = None,
+    screen: Annotated[
+        bool, typer.Option("--screen", help="Show the page on the device's own screen: cage with Chromium.")
+    ] = False,
     key: KeyOption = None,
     allow_downgrade: Annotated[bool, typer.Option(help="Take a lower version than served there before.")] = False,
     keep: Annotated[int, typer.Option(help="Releases that stay on the device.", min=2)] = 3,
@@ -104,7 +107,12 @@ def deploy(
         raise typer.BadParameter("expected a device such as pi@kiosk-1", param_hint="TARGET")
     place = _target(target, mode, root, ssh_config)
     choices = Choices(
-        mode=place.mode, keep=keep, allow_downgrade=allow_downgrade, health_limit_s=health_limit, options=options
+        mode=place.mode,
+        keep=keep,
+        allow_downgrade=allow_downgrade,
+        health_limit_s=health_limit,
+        options=options,
+        screen=screen,
     )
     report = run(
         Request(

@@ -92,6 +92,11 @@ class Place(NamedTuple):
         return self.root / "trust" / "minimum.json"
 
     @property
+    def screen(self) -> Path:
+        """A file that says that this machine shows the page on its own screen."""
+        return self.root / "screen"
+
+    @property
     def settings(self) -> Path:
         """The file with the program's options."""
         named = SETTINGS.get(self.mode)

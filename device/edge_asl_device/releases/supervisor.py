@@ -10,9 +10,8 @@ from typing import Protocol
 from edge_asl_device.errors import ReleaseError
 from edge_asl_device.files import write_atomically
 from edge_asl_device.releases.place import ROOTS, Mode, Place
-from edge_asl_device.systemd import SETTLE, USER_UNIT, unit
+from edge_asl_device.systemd import SCREEN, SETTLE, UNIT, USER_UNIT, unit
 
-UNIT = "edge-asl.service"
 COMMAND_S = 100.0
 """Longer than the unit's TimeoutStartSec: systemctl says then why."""
 UNIT_FOLDERS = {Mode.SYSTEM: "/etc/systemd/system", Mode.USER: "~/.config/systemd/user"}
@@ -76,6 +75,8 @@ class Systemd:
             ReleaseError: systemd refuses.
         """
         texts = {UNIT: unit(USER_UNIT if self._user else UNIT, units), SETTLE: unit(SETTLE, units)}
+        if self._place.screen.exists():
+            texts[SCREEN] = unit(SCREEN, units)
         changed = [name for name, text in texts.items() if _replace(self._folder / name, self._placed(text))]
         if changed:
             self._systemctl("daemon-reload")
@@ -103,6 +104,8 @@ class Systemd:
         """Ask for it and do not wait: the health check waits, with a limit of its own."""
         self._systemctl("reset-failed", UNIT, check=False)
         self._systemctl("restart", "--no-block", UNIT)
+        if self._place.screen.exists():
+            self._systemctl("start", "--no-block", SCREEN)
 
     def stop(self) -> None:
         """Stop it and keep it from starting with the machine."""

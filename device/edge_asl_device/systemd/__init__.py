@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+UNIT = "edge-asl.service"
+SCREEN = "edge-asl-kiosk.service"
 SETTLE = "edge-asl-settle.service"
 USER_UNIT = "edge-asl-user.service"
-UNITS = ("edge-asl.service", "edge-asl-kiosk.service", SETTLE, USER_UNIT)
+UNITS = (UNIT, SCREEN, SETTLE, USER_UNIT)
 """The program; cage with Chromium before a screen; what ends an update that a power cut interrupted; the program as a
 service of an ordinary user."""
 

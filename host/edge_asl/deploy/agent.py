@@ -30,6 +30,7 @@ CHUNK = 1 << 18
 BATCH_BYTES = 32_000_000
 LIMIT_S = 30
 LOCK_STALE_S = 600
+SCREEN_USER = "kiosk"
 DEBIAN = ("python3-picamera2", "espeak-ng", "chromium", "cage", "seatd")
 
 
@@ -87,6 +88,7 @@ def facts(root: str, settings: str) -> None:
         libedgetpu=bool(glob.glob("/usr/lib/*/libedgetpu.so.1") + glob.glob("/usr/local/lib/libedgetpu.so.1")),
         ssh_keygen=shutil.which("ssh-keygen") is not None,
         options=options_of(settings),
+        screen=os.path.exists(os.path.join(root, "screen")),
         root=root,
         settings=settings,
         lock=read_lock(root),
@@ -431,11 +433,30 @@ def configure(settings: str, options: str) -> None:
     os.chmod(settings, mode)
 
 
+# screen: the browser before the machine's own screen
+
+
+def screen(root: str) -> None:
+    """The user that the browser's unit names, and the mark by which the release installs that unit."""
+    import pwd
+
+    try:
+        pwd.getpwnam(SCREEN_USER)
+    except KeyError:
+        made = subprocess.run(
+            ["useradd", "--create-home", SCREEN_USER], stderr=subprocess.PIPE, timeout=LIMIT_S, check=False
+        )
+        if made.returncode:
+            raise Refusal(f"user {SCREEN_USER}: {made.stderr.decode(errors='replace').strip()}") from None
+    write(os.path.join(root, "screen"), "")
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "facts": facts,
     "begin": begin,
     "receive": receive,
     "configure": configure,
+    "screen": screen,
     "end": end,
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_asl.deploy.facts import Facts
-from edge_asl.deploy.plan import Activate, Configure, Lock, Plan, Send, Trust, Unlock
+from edge_asl.deploy.plan import Activate, Configure, Lock, Plan, Screen, Send, Trust, Unlock
 from edge_asl.deploy.release import Packed
 from edge_asl.deploy.remote import Session
 from edge_asl.deploy.target import Target
@@ -64,6 +64,7 @@ class Application:
             Lock: lambda _step: None,
             Send: self._send,
             Configure: self._configure,
+            Screen: self._screen,
             Trust: self._trust,
             Activate: self._activate,
             Unlock: lambda _step: None,
@@ -114,6 +115,9 @@ class Application:
 
     def _configure(self, step: Configure) -> None:
         self._session.agent("configure", {"settings": self._facts.settings, "options": step.options})
+
+    def _screen(self, _step: Screen) -> None:
+        self._session.agent("screen", {"root": self._facts.root})
 
     def _program(self) -> str:
         return f"{self._facts.root}/runtimes/{self._packed.wanted.runtime}/bin/edge-asl-device"

@@ -151,6 +151,8 @@ def _words(step: object) -> str:
             return f"send {step.files} files, {step.bytes / 1e6:.1f} MB{again}"
         case plan.Configure():
             return f"set the options: {step.options}"
+        case plan.Screen():
+            return "show the page on the device's screen: cage with Chromium, as the user kiosk"
         case plan.Trust():
             return f"trust the signer {step.key.split()[-1]}; from then on nothing unsigned is taken"
         case plan.Activate():

@@ -57,6 +57,8 @@ class Facts(Struct, frozen=True):
     lock: Lock | None
     status: dict[str, Any] | None
     """``edge-asl-device status`` of what is installed."""
+    screen: bool = False
+    """Whether it shows the page on its own screen."""
     clock_off_s: float = 0.0
     """The device's clock minus this one's."""
 

@@ -21,6 +21,7 @@ SPARE_MB = 50
 COMPILED_SHARE = 0.35
 """Compiled modules on top of a new runtime's files; 0.25 measured."""
 CLOCK_OFF_S = 86400.0
+SCREEN_PACKAGES = ("cage", "seatd", "chromium")
 
 
 class Wanted(Struct, frozen=True):
@@ -52,6 +53,8 @@ class Choices(Struct, frozen=True, kw_only=True):
     health_limit_s: float = 60.0
     options: str | None = None
     """New options of ``edge-asl-device run``."""
+    screen: bool = False
+    """Show the page on the device's own screen."""
     signer: str | None = None
     """A public key to trust where the device trusts none yet."""
 
@@ -80,6 +83,10 @@ class Configure(Step, frozen=True):
     options: str
 
 
+class Screen(Step, frozen=True):
+    """The browser before the device's own screen."""
+
+
 class Trust(Step, frozen=True):
     """The first signer: from then on the device takes nothing unsigned."""
 
@@ -100,10 +107,13 @@ class Unlock(Step, frozen=True):
     """Let others deploy."""
 
 
+AnyStep = Lock | Send | Configure | Screen | Trust | Activate | Unlock
+
+
 class Plan(Struct, frozen=True):
     """Steps in order, and what is worth knowing."""
 
-    steps: list[Lock | Send | Configure | Trust | Activate | Unlock]
+    steps: list[AnyStep]
     notes: list[str]
 
 
@@ -122,14 +132,16 @@ def make_plan(facts: Facts, wanted: Wanted, missing: dict[str, int] | None, choi
     """
     _refuse(facts, choices)
     notes = [*wanted.notes, *_notes(facts, choices)]
-    steps: list[Lock | Send | Configure | Trust | Activate | Unlock] = []
+    steps: list[AnyStep] = []
     staged, configured = _staged(facts, wanted), _configured(facts, choices)
     if staged and configured and facts.healthy and facts.current("digest") == wanted.release:
         return Plan([], notes)
     if not staged:
         steps.append(_send(facts, wanted, missing))
-    if choices.options is not None and not configured:
+    if choices.options is not None and choices.options != facts.options:
         steps.append(Configure(choices.options))
+    if choices.screen and not facts.screen:
+        steps.append(Screen())
     if choices.signer and not _signers(facts):
         steps.append(Trust(choices.signer))
     steps.append(
@@ -163,6 +175,14 @@ def _refuse(facts: Facts, choices: Choices) -> None:
             f"{facts.host}: expected picamera2, which the options name, found none; on the device: "
             "sudo apt install python3-picamera2 --no-install-recommends"
         )
+    lacking = [name for name in SCREEN_PACKAGES if not facts.debian.get(name)]
+    if choices.screen and lacking:
+        raise DeviceError(
+            f"{facts.host}: expected {', '.join(SCREEN_PACKAGES)} for its screen, found no {', '.join(lacking)}; "
+            f"on the device: sudo apt install --no-install-recommends {' '.join(lacking)}"
+        )
+    if choices.screen and choices.mode is not Mode.SYSTEM:
+        raise DeviceError(f"--screen: expected --mode system, found {choices.mode}; the screen is the machine's")
     try:
         shlex.split(options)
     except ValueError as error:
@@ -199,7 +219,8 @@ def _staged(facts: Facts, wanted: Wanted) -> bool:
 
 
 def _configured(facts: Facts, choices: Choices) -> bool:
-    return choices.options is None or choices.options == facts.options
+    same_options = choices.options is None or choices.options == facts.options
+    return same_options and (facts.screen or not choices.screen)
 
 
 def _signers(facts: Facts) -> Any:
