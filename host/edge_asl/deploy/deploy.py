@@ -148,7 +148,7 @@ def _words(step: object) -> str:
     match step:
         case plan.Send():
             again = ", everything checked again" if step.repair else ""
-            return f"send {step.files} files, {step.bytes / 1e6:.1f} MB{again}"
+            return f"send {step.files} {'file' if step.files == 1 else 'files'}, {step.bytes / 1e6:.1f} MB{again}"
         case plan.Configure():
             return f"set the options: {step.options}"
         case plan.Screen():

@@ -168,7 +168,9 @@ def _refuse(facts: Facts, choices: Choices) -> None:
             f"'{facts.user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/edge-asl), or deploy with --mode user"
         )
     if not facts.writable:
-        raise DeviceError(f"{facts.host}: {facts.root}: expected a folder to write to, found none for {facts.user}")
+        raise DeviceError(
+            f"{facts.host}: {facts.root}: expected a folder to write to, found none for {facts.user}; name another --root"
+        )
     options = choices.options if choices.options is not None else facts.options
     if "picamera2" in options and not facts.debian.get("python3-picamera2"):
         raise DeviceError(
@@ -186,7 +188,9 @@ def _refuse(facts: Facts, choices: Choices) -> None:
     try:
         shlex.split(options)
     except ValueError as error:
-        raise DeviceError(f"--options: expected words as a shell reads them, found: {error}") from error
+        raise DeviceError(
+            f"--options: expected words as a shell reads them, found: {error}; mend the quotes"
+        ) from error
 
 
 def _notes(facts: Facts, choices: Choices) -> Iterator[str]:
