@@ -18,8 +18,8 @@ from edge_asl_device.releases.place import Mode
 
 SPARE_MB = 50
 """Left free in any case: logs, a second activation's record."""
-COMPILED_SHARE = 0.35
-"""Compiled modules on top of a new runtime's files; 0.25 measured."""
+COMPILED_SHARE = 0.15
+"""Compiled modules and folders on top of a new runtime's files; 0.1 measured."""
 CLOCK_OFF_S = 86400.0
 SCREEN_PACKAGES = ("cage", "seatd", "chromium")
 
@@ -169,7 +169,8 @@ def _refuse(facts: Facts, choices: Choices) -> None:
         )
     if not facts.writable:
         raise DeviceError(
-            f"{facts.host}: {facts.root}: expected a folder to write to, found none for {facts.user}; name another --root"
+            f"{facts.host}: {facts.root}: expected a folder to write to, found none for {facts.user}; "
+            "name another with --root"
         )
     options = choices.options if choices.options is not None else facts.options
     if "picamera2" in options and not facts.debian.get("python3-picamera2"):
