@@ -11,6 +11,7 @@ JSON and ends with status 0, or with 1 after {"error": ...}.
 from __future__ import annotations
 
 import glob
+import gzip
 import hashlib
 import json
 import os
@@ -21,10 +22,11 @@ import subprocess
 import sys
 import sysconfig
 import time
-from typing import TYPE_CHECKING, Any
+import zlib
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 CHUNK = 1 << 18
 BATCH_BYTES = 32_000_000
@@ -201,16 +203,20 @@ def begin(root: str, mode: str, owner: str, break_lock: bool, repair: bool) -> N
     With ``repair`` what is there is hashed: after a card has lost something.
     """
     wanted = json.load(sys.stdin.buffer)
-    for name in ("", "objects", "runtimes", "releases"):
-        os.makedirs(os.path.join(root, name), exist_ok=True)
-    take_lock(root, owner, break_lock)
-    write(os.path.join(root, "mode"), mode + "\n")
+    open_root(root, mode, owner, break_lock)
     missing = {}
     for sha, size in wanted:
         path = object_path(root, sha)
         if size_of(path) != size or (repair and hash_of(path) != sha):
             missing[sha] = min(size_of(partial_path(root, sha)) or 0, size)
     say(missing=missing)
+
+
+def open_root(root: str, mode: str, owner: str, break_lock: bool) -> None:
+    for name in ("", "objects", "runtimes", "releases"):
+        os.makedirs(os.path.join(root, name), exist_ok=True)
+    take_lock(root, owner, break_lock)
+    write(os.path.join(root, "mode"), mode + "\n")
 
 
 def object_path(root: str, sha: str) -> str:
@@ -280,18 +286,34 @@ def end(root: str, owner: str) -> None:
 # receive: files by content, then the release laid out from them
 
 
-def receive(root: str, owner: str) -> None:
+def unpack(root: str, mode: str, owner: str, pack: str, break_lock: bool = False) -> None:
+    """What ``receive`` takes, from a compressed file here, which is gone afterwards: in one go with lock and unlock."""
+    open_root(root, mode, owner, break_lock)
+    try:
+        with gzip.open(pack, "rb") as source:
+            receive(root, owner, source)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise Refusal(f"{pack}: expected a whole pack, found: {error}; deploy again") from error
+    finally:
+        os.unlink(pack)
+        end(root, owner)
+
+
+def receive(root: str, owner: str, source: IO[bytes] | gzip.GzipFile = sys.stdin.buffer) -> None:
     """Standard input: a line of JSON, then the bytes of its "objects" [[sha256, size, offset], ...] one by one.
 
     An object gets its name only when its bytes are on the disk: what has its name is whole, a power cut included. What
     was cut off stays as .partial-SHA256, and the next transfer goes on behind it.
     """
     hold_lock(root, owner)
-    header = json.loads(sys.stdin.buffer.readline())
+    header = json.loads(source.readline())
     whole, waiting, received = [], 0, 0
     try:
         for sha, size, offset in header["objects"]:
-            take(root, sha, size, offset)
+            if size_of(object_path(root, sha)) == size and not header["repair"]:
+                passed_over(size - offset, source)  # a pack is the same for all devices
+                continue
+            take(root, sha, size, offset, source)
             whole.append(sha)
             waiting, received = waiting + size, received + size - offset
             if waiting > BATCH_BYTES:
@@ -307,22 +329,30 @@ def receive(root: str, owner: str) -> None:
     say(received=received, staged=digest(header["release"]))
 
 
-def take(root: str, sha: str, size: int, offset: int) -> None:
+def take(root: str, sha: str, size: int, offset: int, source: IO[bytes] | gzip.GzipFile) -> None:
     path = partial_path(root, sha)
     with open(path, "r+b" if offset else "wb") as file:
         file.truncate(offset)
         file.seek(offset)
-        left = size - offset
-        while left:
-            chunk = sys.stdin.buffer.read(min(left, CHUNK))
-            if not chunk:
-                file.flush()
-                raise Refusal("transfer: expected more bytes, found the connection closed; deploy again to go on")
+        for chunk in chunks(size - offset, source):
             file.write(chunk)
-            left -= len(chunk)
     if hash_of(path) != sha:
         os.unlink(path)
         raise Refusal(f"transfer: expected {sha[:12]}…, found other bytes; deploy again")
+
+
+def passed_over(size: int, source: IO[bytes] | gzip.GzipFile) -> None:
+    for _ in chunks(size, source):
+        pass
+
+
+def chunks(left: int, source: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+    while left:
+        chunk = source.read(min(left, CHUNK))
+        if not chunk:
+            raise Refusal("transfer: expected more bytes, found the connection closed; deploy again to go on")
+        yield chunk
+        left -= len(chunk)
 
 
 def hash_of(path: str) -> str:
@@ -455,6 +485,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "facts": facts,
     "begin": begin,
     "receive": receive,
+    "unpack": unpack,
     "configure": configure,
     "screen": screen,
     "end": end,
