@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import sync_tree
-from edge_asl_device.releases.compiled import compile_modules
+from edge_asl_device.releases.compiled import compiling_environment, forget_half_compiled, keep_compiled
 from edge_asl_device.releases.health import Health, ask, wait_until_healthy
 from edge_asl_device.releases.place import Place
 from edge_asl_device.releases.prune import prune
@@ -110,14 +110,19 @@ class Activation:
             ),
             lambda _none: f"{manifest.name} {manifest.version}",
         )
-        self._step("compile", lambda: compile_modules(staged.runtime_folder, staged.python), str)
         self._step("self-test", lambda: self._try(staged), str)
-        self._step("sync", lambda: sync_tree(staged.folder), lambda _none: "on the disk")
+        self._step("sync", lambda: self._sync(staged), lambda _none: "on the disk")
         return staged
 
     def _try(self, staged: Staged) -> str:
         parsed = parse_options(read_settings(self._place.settings).options)
-        return self_test(staged.python, staged.bundle.folder, parsed.runtime, parsed.threads)
+        forget_half_compiled(staged.runtime_folder)
+        environment = compiling_environment(staged.runtime_folder)
+        return self_test(staged.python, staged.bundle.folder, parsed.runtime, parsed.threads, environment)
+
+    def _sync(self, staged: Staged) -> None:
+        keep_compiled(staged.runtime_folder)
+        sync_tree(staged.folder)
 
     # the switch and after it
 

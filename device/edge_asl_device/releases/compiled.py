@@ -1,38 +1,41 @@
-"""Compiled modules of a runtime, made on the device: its program starts sooner, and its unit may write none."""
+"""Compiled modules of a runtime, which the self-test leaves behind: the program starts sooner with them.
+
+Python writes them beside the sources while it imports; from then on nobody does (``PYTHONDONTWRITEBYTECODE`` in the
+units and in the launcher), so that a power cut finds none half written.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
-import subprocess
 from pathlib import Path
 
-from edge_asl_device.errors import ReleaseError
 from edge_asl_device.files import sync_tree, write_atomically
 
-LIMIT_S = 600.0
 MARKER = ".compiled"
-"""Beside the runtime, named after it: its modules are compiled and on the disk."""
+"""Beside the runtime, named after it: what is compiled there is on the disk."""
+NO_COMPILING = "PYTHONDONTWRITEBYTECODE"
 
 
-def compile_modules(runtime: Path, python: Path) -> str:
-    """Compile what is not compiled, once; sync it. A word on what was done.
+def forget_half_compiled(runtime: Path) -> None:
+    """Take away what an interrupted self-test left: a module that was half written would end every start."""
+    if not _marker(runtime).exists():
+        for folder in runtime.rglob("__pycache__"):
+            shutil.rmtree(folder)
 
-    A module that was half compiled when the power went would end every start: without the marker all are made anew.
 
-    Raises:
-        ReleaseError: it took too long, or Python could not be started.
-    """
-    marker = runtime.with_name(f"{MARKER}-{runtime.name}")
-    if marker.exists():
-        return "compiled before"
-    for folder in runtime.rglob("__pycache__"):
-        shutil.rmtree(folder)
-    command = [str(python), "-m", "compileall", "-q", "-j", "0", str(runtime / "lib")]
-    try:
-        # Its exit status tells of files for other Pythons, which packages carry and nobody imports.
-        subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ReleaseError(f"{runtime}: expected its modules to be compiled, found: {error}") from error
-    sync_tree(runtime)
-    write_atomically(marker, "")
-    return "compiled"
+def compiling_environment(runtime: Path) -> dict[str, str]:
+    """The environment of a process that may compile modules where none are kept yet."""
+    environment = {key: value for key, value in os.environ.items() if key != NO_COMPILING}
+    return environment | ({NO_COMPILING: "1"} if _marker(runtime).exists() else {})
+
+
+def keep_compiled(runtime: Path) -> None:
+    """Bring the runtime and its compiled modules to the disk, once."""
+    if not _marker(runtime).exists():
+        sync_tree(runtime)
+        write_atomically(_marker(runtime), "")
+
+
+def _marker(runtime: Path) -> Path:
+    return runtime.with_name(f"{MARKER}-{runtime.name}")

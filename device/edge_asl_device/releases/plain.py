@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge_asl_device.errors import ReleaseError
 from edge_asl_device.files import write_atomically
+from edge_asl_device.releases.compiled import NO_COMPILING
 from edge_asl_device.releases.place import Place
 from edge_asl_device.releases.settings import read_settings
 
@@ -62,7 +63,7 @@ class Plain:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                env=os.environ | site.environment,
+                env=os.environ | site.environment | {NO_COMPILING: "1"},
                 start_new_session=True,
             )
         write_atomically(self._pid_file, f"{process.pid} {_started(process.pid)}\n")

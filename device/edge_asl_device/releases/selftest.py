@@ -17,11 +17,19 @@ from edge_asl_device.errors import ReleaseError
 
 LIMIT_S = 60.0
 """A Pi 3 imports for ten seconds, and a Coral is tried for thirty."""
-MODULES = ("edge_asl_device.service", "edge_asl_device.camera.worker", "edge_asl_device.words")
-"""What the program imports when it runs; a package that is missing shows here, not after the switch."""
+MODULES = ("main", "commands", "service", "web.app", "words", "camera.worker", "camera.v4l2", "camera.film",
+           "camera.picamera", "doctor", "releases.commands")  # fmt: skip
+"""What the program imports when it runs: what is missing shows here, not after the switch, and is compiled here."""
 
 
-def self_test(python: Path, bundle: Path, runtime: str, threads: int, limit_s: float = LIMIT_S) -> str:
+def self_test(
+    python: Path,
+    bundle: Path,
+    runtime: str,
+    threads: int,
+    environment: dict[str, str] | None = None,
+    limit_s: float = LIMIT_S,
+) -> str:
     """Run it with the release's interpreter; one line on what was found.
 
     Raises:
@@ -29,7 +37,9 @@ def self_test(python: Path, bundle: Path, runtime: str, threads: int, limit_s: f
     """
     command = [str(python), "-m", "edge_asl_device.releases.selftest", str(bundle), runtime, str(threads)]
     try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False, errors="replace")
+        run = subprocess.run(
+            command, capture_output=True, text=True, timeout=limit_s, check=False, errors="replace", env=environment
+        )
     except subprocess.TimeoutExpired as error:
         raise ReleaseError(f"self-test: expected an answer within {limit_s:g} s, found none; it hangs") from error
     except OSError as error:
@@ -63,7 +73,7 @@ def examine(folder: Path, runtime: str, threads: int) -> str:
     from edge_asl_device.coral import choose
 
     for name in MODULES:
-        importlib.import_module(name)
+        importlib.import_module(f"edge_asl_device.{name}")
     bundle = read_bundle(folder)
     check, spec = read_check(bundle), bundle.manifest.input
     picture = picture_of(check) if check else np.zeros((spec.height, spec.width, 3), np.uint8)

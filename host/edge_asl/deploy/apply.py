@@ -19,8 +19,8 @@ from edge_asl.errors import DeviceError, Unreachable
 from edge_asl.progress import Progress
 
 CHUNK = 1 << 18
-ACTIVATION_STALL_S = 700.0
-"""Compiling a new runtime's modules on a Pi 3 is the longest step without a word."""
+ACTIVATION_STALL_S = 300.0
+"""Hashing a whole runtime on a slow card is the longest step without a word, a health check the next."""
 AFTERWARDS_S = 900.0
 """How long a lost device is asked what became of the activation; it ends within that by its own limits."""
 PAUSE_S = 2.0

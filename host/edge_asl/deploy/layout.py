@@ -51,7 +51,7 @@ UNUSED_DAYS = 30
 # The variable keeps the folder from which somebody types the command from adding modules, to the program's children as
 # well; `-P` would end with the first process. `readlink`: the launcher is reached through links.
 LAUNCHER = b"""#!/bin/sh
-export PYTHONSAFEPATH=1
+export PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1
 exec "$(dirname "$(readlink -f "$0")")/python" -m edge_asl_device "$@"
 """
 
