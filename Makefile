@@ -4,7 +4,7 @@ PINS := $(wildcard constraints/*.txt) constraints/setup.sh
 # The word that the demo's hand spells: letters A to Y without J, which moves.
 WORD ?= HELLO
 
-.PHONY: demo setup test check fix bench test-device e2e e2e-picamera2 e2e-v4l2 e2e-systemd pins clean
+.PHONY: demo setup test check fix bench test-device e2e e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi e2e-pi-all pins clean
 
 demo: setup          ## draw hands, build a bundle, let the device program read a film; at a terminal, show the page
 	$(BIN)/edge-asl demo --word "$(WORD)" --out out/demo
@@ -25,7 +25,7 @@ test-device: .venv-device/.complete  ## the device's tests with only its wheel a
 	rm -rf dist/device && $(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist/device ./device
 	constraints/setup.sh .venv-device "$$($(BIN)/python constraints/device_kind.py)" dist/device/*.whl
 
-e2e: e2e-picamera2 e2e-v4l2 e2e-systemd   ## the slow layers: real drivers, a real systemd (root, Debian; minutes)
+e2e: e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi   ## the slow layers: drivers, systemd, an emulated Pi (root, Debian)
 
 e2e-picamera2:       ## real picamera2 on libcamera's virtual camera (mmdebstrap; builds a Debian root once)
 	tests/e2e_picamera2/run.sh
@@ -36,6 +36,13 @@ e2e-v4l2: setup      ## the USB camera on the kernel's vivid driver, in a small 
 e2e-systemd: setup   ## the program's unit under a real systemd, in a virtual machine of Debian (qemu, mmdebstrap)
 	# The browser's checks are left out: emulated, Chromium has not come up within ten minutes.
 	tests/e2e_systemd/run.sh $(BIN)/python -k "not kiosk and not browser"
+
+e2e-pi: setup        ## deployments to an emulated aarch64 machine, power cuts included (qemu, mmdebstrap)
+	tests/e2e_pi/run.sh $(BIN)/python
+
+e2e-pi-all: setup    ## the same with a power cut at every step, on bookworm and trixie (an hour)
+	EDGE_ASL_PI_CUTS=all tests/e2e_pi/run.sh $(BIN)/python
+	EDGE_ASL_PI_CUTS=all EDGE_ASL_RELEASE=trixie tests/e2e_pi/run.sh $(BIN)/python
 
 check: setup         ## formatting, lint, types, generated documentation
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
