@@ -73,7 +73,8 @@ def unknown_mentions(markdown: str) -> list[str]:
         if command.below and rest and not rest[0].startswith("-"):
             found.append(f"{' '.join(path)}: no command {rest[0]}")
             continue
-        options = [word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)]
+        # Words with a space in them are quoted: values, such as other programs' options.
+        options = [word.partition("=")[0] for word in rest if re.fullmatch(r"--?[a-z]\S*", word)]
         found += [f"{' '.join(path)}: no option {option}" for option in options if option not in command.options]
     return found
 

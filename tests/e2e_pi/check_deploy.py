@@ -29,7 +29,8 @@ ROOT = "/var/lib/edge-asl"
 PROGRAM = f"{ROOT}/current/runtime/bin/edge-asl-device"
 OPTIONS = "--source /srv/film.mp4 --loop --mute --max-fps 3"
 EDGE_ASL = str(Path(sys.executable).with_name("edge-asl"))
-DEPLOY_S = 420.0
+PATIENCE = ("--health-limit", "240")
+DEPLOY_S = 900.0
 SERVE_S = 240.0
 """From power to a program that reads: fifteen seconds of boot, and imports that take twenty times a PC's time."""
 
@@ -48,7 +49,7 @@ class Deployment:
             environment["PYTHONPATH"] = str(program)
         self.started_s = time.monotonic()
         self.process = subprocess.Popen(
-            [EDGE_ASL, "deploy", str(bundle), "kiosk", "--ssh-config", str(kiosk.ssh_config), *options],
+            [EDGE_ASL, "deploy", str(bundle), "kiosk", "--ssh-config", str(kiosk.ssh_config), *PATIENCE, *options],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
         )  # fmt: skip
         self.lines: list[str] = []

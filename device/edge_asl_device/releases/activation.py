@@ -21,12 +21,24 @@ from edge_asl_device.releases.place import Place
 from edge_asl_device.releases.prune import prune
 from edge_asl_device.releases.record import Outcome, Record, begun, only_one, read_record, write_record
 from edge_asl_device.releases.release import Staged, read_release, verify
-from edge_asl_device.releases.selftest import self_test
-from edge_asl_device.releases.settings import page_of, parse_options, read_settings
+from edge_asl_device.releases.selftest import LIMIT_S, self_test
+from edge_asl_device.releases.settings import (
+    coming,
+    confirm,
+    forget_next,
+    page_of,
+    parse_options,
+    read_settings,
+    take_back,
+    take_next,
+)
 from edge_asl_device.releases.supervisor import Supervisor
 from edge_asl_device.releases.trust import check_version, raise_minimum, verify_signature
 
 LOG_LINES = 20
+PROOFS = ("begin", "verify", "signature", "version", "self-test", "sync")
+"""Steps in which nothing has changed yet."""
+SWITCH, RELOAD, BACK = "switch", "reload", "roll back"
 T = TypeVar("T")
 Say = Callable[[str, str], None]
 """Told (step, what became of it)."""
@@ -60,11 +72,13 @@ class Activation:
         """
         with only_one(self._place):
             self._settle()
-            self._record = begun(digest, self._fallback(digest))
+            previous = self._place.linked(self._place.previous)
+            self._record = begun(digest, self._fallback(digest), previous)
             try:
                 staged = self._prove(digest)
             except (EdgeAslError, OSError) as error:
-                return self._end(Outcome.REFUSED, str(error))
+                forget_next(self._place.settings)
+                return self._refuse(str(error))
             return self._switch(staged)
 
     def settle(self) -> Record | None:
@@ -81,32 +95,52 @@ class Activation:
         if record is None or record.outcome is not Outcome.RUNNING:
             return record
         self._record = record
-        if self._place.linked(self._place.current) != record.release:
-            return self._end(Outcome.REFUSED, f"interrupted in step {record.step}; nothing was switched")
+        if record.step == BACK:
+            return self._fall_back(record.message)
+        if record.step in PROOFS or self._place.linked(self._place.current) != record.release:
+            return self._refuse(f"interrupted in step {record.step}; nothing was switched")
         self._say("settle", f"{record.release[:12]} was interrupted in step {record.step}")
         try:
             staged = verify(self._place, record.release)
-        except EdgeAslError as error:
+            if record.step in (SWITCH, RELOAD) or not self._supervisor.running():
+                self._restart(staged)
+        except (EdgeAslError, OSError) as error:
             return self._fall_back(str(error))
-        if not self._supervisor.running():
-            self._restart(staged)
         return self._watch(staged)
 
     def _fallback(self, digest: str) -> str | None:
-        """What serves again if this one fails: what runs now, or, for what runs now itself, the one before."""
+        """What serves again if this one fails: what runs now, or, for what runs now itself and fails, the one before.
+
+        Where only its settings change, that is itself with the old ones.
+        """
         current = self._place.linked(self._place.current)
-        return current if current != digest else self._place.linked(self._place.previous)
+        if current is None or current != digest:
+            return current
+        health = self._look()
+        new_settings = coming(self._place.settings) != self._place.settings
+        return current if new_settings and health and health.ready else self._place.linked(self._place.previous)
 
     # before the switch
+
+    def _refuse(self, reason: str) -> Record:
+        take_back(self._place.settings)
+        if self._place.linked(self._place.previous) != self._record.previous:
+            self._place.point(self._place.previous, self._record.previous)
+        return self._end(Outcome.REFUSED, reason)
 
     def _prove(self, digest: str) -> Staged:
         staged = self._step("verify", lambda: verify(self._place, digest), _counted)
         manifest = staged.bundle.manifest
+        # What serves now was let in before, on purpose perhaps: started anew it is no step back.
+        serves = digest == self._place.linked(self._place.current)
         self._step("signature", lambda: verify_signature(staged.bundle.folder, self._place.signers), _signed)
         self._step(
             "version",
             lambda: check_version(
-                self._place.minimums, manifest.name, manifest.version, allow_downgrade=self._options.allow_downgrade
+                self._place.minimums,
+                manifest.name,
+                manifest.version,
+                allow_downgrade=self._options.allow_downgrade or serves,
             ),
             lambda _none: f"{manifest.name} {manifest.version}",
         )
@@ -115,10 +149,12 @@ class Activation:
         return staged
 
     def _try(self, staged: Staged) -> str:
-        parsed = parse_options(read_settings(self._place.settings).options)
+        parsed = parse_options(read_settings(coming(self._place.settings)).options)
         forget_half_compiled(staged.runtime_folder)
         environment = compiling_environment(staged.runtime_folder)
-        return self_test(staged.python, staged.bundle.folder, parsed.runtime, parsed.threads, environment)
+        # The program imports and loads the same, and has no longer for it.
+        limit_s = min(LIMIT_S, self._options.health_limit_s)
+        return self_test(staged.python, staged.bundle.folder, parsed.runtime, parsed.threads, environment, limit_s)
 
     def _sync(self, staged: Staged) -> None:
         keep_compiled(staged.runtime_folder)
@@ -129,17 +165,22 @@ class Activation:
     def _switch(self, staged: Staged) -> Record:
         before = self._look()
         self._record = replace(self._record, frames_expected=before is not None and before.frames > 0)
-        self._note("switch", "")
+        self._note(SWITCH, "")
         current = self._place.linked(self._place.current)
         same_runtime = current is not None and self._runtime_of(current) == staged.release.runtime
-        if current != staged.digest:
-            self._place.point(self._place.previous, current)
-            self._place.point(self._place.current, staged.digest)
+        try:
+            new_settings = take_next(self._place.settings)
+            if current != staged.digest:
+                self._place.point(self._place.previous, current)
+                self._place.point(self._place.current, staged.digest)
+        except OSError as error:
+            return self._fall_back(f"{error.filename}: {error.strerror}")
         self._say("switch", f"current is {staged.digest[:12]}")
         try:
-            gapless = same_runtime and before is not None and before.ready and not self._options.restart
+            must_restart = new_settings or self._options.restart
+            gapless = same_runtime and before is not None and before.ready and not must_restart
             if gapless and self._supervisor.running():
-                self._note("reload", "")
+                self._note(RELOAD, "")
                 self._supervisor.reload()
                 self._say("reload", "the running program looks at its bundle anew")
             else:
@@ -150,6 +191,9 @@ class Activation:
 
     def _restart(self, staged: Staged) -> None:
         self._note("restart", "")
+        self._start(staged)
+
+    def _start(self, staged: Staged) -> None:
         self._supervisor.install(staged.units)
         self._supervisor.restart()
         self._say("restart", "the program starts")
@@ -170,14 +214,17 @@ class Activation:
         self._say("health", f"ready after {time.monotonic() - started:.1f} s{camera}")
         manifest = staged.bundle.manifest
         raise_minimum(self._place.minimums, manifest.name, manifest.version)
+        confirm(self._place.settings)
         record = self._end(Outcome.ACTIVATED, f"{manifest.name} {manifest.version} serves{camera}")
         self._say("prune", prune(self._place, self._options.keep))
         return record
 
     def _fall_back(self, reason: str) -> Record:
         self._record = replace(self._record, log=self._supervisor.log(LOG_LINES))
-        self._note("roll back", reason)
-        fallback = self._record.fallback
+        self._note(BACK, reason)
+        old_settings = take_back(self._place.settings)
+        fallback, previous = self._record.fallback, self._record.previous
+        self._place.point(self._place.previous, previous if previous != fallback else None)
         if fallback is None:
             self._supervisor.stop()
             self._place.point(self._place.current, None)
@@ -185,20 +232,20 @@ class Activation:
         try:
             digest = read_release(self._place, fallback).bundle
             self._place.point(self._place.current, fallback)
-            self._serve_again(fallback, digest)
+            self._serve_again(fallback, digest, must_restart=old_settings)
             wait_until_healthy(self._look, digest, frames_expected=False, limit_s=self._options.health_limit_s)
         except (EdgeAslError, OSError) as error:
             return self._end(Outcome.FAILED, f"{reason}; and the one before: {error}")
         return self._end(Outcome.ROLLED_BACK, f"{reason}; {fallback[:12]} serves again")
 
-    def _serve_again(self, fallback: str, digest: str) -> None:
+    def _serve_again(self, fallback: str, digest: str, *, must_restart: bool) -> None:
         """Restart, unless the program never took the new bundle: then it reads on without a gap."""
         health = self._look()
         same_runtime = self._runtime_of(fallback) == self._runtime_of(self._record.release)
-        if same_runtime and health is not None and health.ready and health.bundle == digest:
+        if same_runtime and not must_restart and health is not None and health.ready and health.bundle == digest:
             self._supervisor.reload()
         else:
-            self._restart(verify(self._place, fallback))
+            self._start(verify(self._place, fallback))
 
     def _runtime_of(self, digest: str) -> str | None:
         try:

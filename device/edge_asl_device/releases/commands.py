@@ -77,7 +77,13 @@ def _work(options: argparse.Namespace, place: Place, do: Callable[[Activation], 
         health_limit_s=options.health_limit,
         keep=options.keep,
     )
-    record = do(Activation(place, supervisor_of(place), chosen, _sayer(options)))
+    try:
+        record = do(Activation(place, supervisor_of(place), chosen, _sayer(options)))
+    except OSError as error:
+        # What happened is in the record as far as that could be written; settling goes on from there.
+        raise ReleaseError(
+            f"{error.filename or place.root}: {error.strerror}; free some space, then activate"
+        ) from error
     return 0 if record is None or record.outcome is Outcome.ACTIVATED else 1
 
 

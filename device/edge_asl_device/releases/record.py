@@ -46,6 +46,8 @@ class Record(Struct, frozen=True):
     message: str
     since: float
     """Seconds since 1970 by the device's clock, which may stand there."""
+    previous: str | None = None
+    """What ``previous`` named before; if this release does not serve, it names it again."""
     frames_expected: bool = False
     log: list[str] = []
     """The program's last lines where it failed."""
@@ -64,9 +66,9 @@ def write_record(place: Place, record: Record) -> None:
     write_atomically(place.root / "activation.json", msgspec.json.format(msgspec.json.encode(record)) + b"\n")
 
 
-def begun(release: str, fallback: str | None) -> Record:
+def begun(release: str, fallback: str | None, previous: str | None) -> Record:
     """The record of an activation that begins."""
-    return Record(release, fallback, Outcome.RUNNING, "begin", "", time.time())
+    return Record(release, fallback, Outcome.RUNNING, "begin", "", time.time(), previous)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,8 @@
-"""What a site's file of options says: ``EDGE_ASL_OPTIONS=…`` in systemd's form."""
+"""What a site's file of options says: ``EDGE_ASL_OPTIONS=…`` in systemd's form.
+
+New ones lie beside as ``….next`` until a switch takes them, and the old ones as ``….before`` until that switch has
+proved healthy: options with which nothing starts go back with the release.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_asl_device.errors import EdgeAslError, ReleaseError
+from edge_asl_device.files import sync_folder
 
 
 class Page(NamedTuple):
@@ -47,6 +52,58 @@ def read_settings(path: Path) -> SiteSettings:
     except ValueError as error:
         raise ReleaseError(f"{path}: EDGE_ASL_OPTIONS: {error}; mend the quotes") from error
     return SiteSettings(options, found)
+
+
+def coming(path: Path) -> Path:
+    """The settings that the next start will have."""
+    beside = _next(path)
+    return beside if beside.exists() else path
+
+
+def take_next(path: Path) -> bool:
+    """Put the new settings, if there are any, in the place of the old ones; whether there were.
+
+    Raises:
+        OSError: no space, no permission.
+    """
+    if not _next(path).exists():
+        return False
+    before = _before(path)
+    before.unlink(missing_ok=True)
+    if path.exists():
+        before.hardlink_to(path)
+    else:
+        before.touch()
+    _next(path).replace(path)
+    sync_folder(path.parent)
+    return True
+
+
+def take_back(path: Path) -> bool:
+    """The old settings again; whether there had been new ones."""
+    if not _before(path).exists():
+        return False
+    _before(path).replace(path)
+    sync_folder(path.parent)
+    return True
+
+
+def forget_next(path: Path) -> None:
+    """The new settings were refused."""
+    _next(path).unlink(missing_ok=True)
+
+
+def confirm(path: Path) -> None:
+    """The new settings are the old ones now."""
+    _before(path).unlink(missing_ok=True)
+
+
+def _next(path: Path) -> Path:
+    return path.with_name(f"{path.name}.next")
+
+
+def _before(path: Path) -> Path:
+    return path.with_name(f"{path.name}.before")
 
 
 def _unquoted(value: str) -> str:
