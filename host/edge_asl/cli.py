@@ -32,7 +32,6 @@ synth_app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(synth_app, name="synth")
-register(app)
 
 DataOption = Annotated[
     Path, typer.Option("--data", help="Folder of labelled pictures (or a CSV file).", show_default=False)
@@ -324,3 +323,6 @@ def _print_evaluation(evaluation: Any, json: bool) -> None:
     from edge_asl.evaluation.text import format_evaluation
 
     typer.echo(format_evaluation(evaluation))
+
+
+register(app)

@@ -59,7 +59,7 @@ KeyOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(keys_app, name="keys")
-    for command in (deploy, status, rollback, doctor, logs, bench, sign, wheelhouse):
+    for command in (deploy, pack, status, rollback, doctor, logs, bench, sign, wheelhouse):
         app.command()(command)
 
 
@@ -80,7 +80,9 @@ def deploy(
         bool, typer.Option("--screen", help="Show the page on the device's own screen: cage with Chromium.")
     ] = False,
     key: KeyOption = None,
-    allow_downgrade: Annotated[bool, typer.Option(help="Take a lower version than served there before.")] = False,
+    allow_downgrade: Annotated[
+        bool, typer.Option("--allow-downgrade", help="Take a lower version than served there before.")
+    ] = False,
     keep: Annotated[int, typer.Option(help="Releases that stay on the device.", min=2)] = 3,
     health_limit: Annotated[
         float, typer.Option(help="Seconds until the new release must serve and read.", min=5, max=600)
@@ -88,7 +90,7 @@ def deploy(
     wheelhouse: Annotated[
         Path | None, typer.Option(help="A folder of wheels instead of the internet.", show_default=False)
     ] = None,
-    break_lock: Annotated[bool, typer.Option(help="Take away another deployment's lock.")] = False,
+    break_lock: Annotated[bool, typer.Option("--break-lock", help="Take away another deployment's lock.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
     ssh_config: SshConfigOption = None,
     json: JsonOption = False,
@@ -138,6 +140,45 @@ def deploy(
     typer.echo(
         f"{report.sent_bytes / 1e6:.2f} MB of files sent, {report.round_trips} round trips, {report.seconds:.1f} s"
     )
+
+
+def pack(
+    bundle: Annotated[Path | None, typer.Argument(help="A bundle folder.", show_default=False)] = None,
+    facts: Annotated[
+        Path | None,
+        typer.Option(help="JSON: device → what it is and what is chosen for it; - is standard input.", allow_dash=True),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the packs; default: a cache.", show_default=False)] = None,
+    key: KeyOption = None,
+    wheelhouse: Annotated[
+        Path | None, typer.Option(help="A folder of wheels instead of the internet.", show_default=False)
+    ] = None,
+    record: Annotated[Path | None, typer.Option(help="A file that a line of JSON is added to.", hidden=True)] = None,
+    playbook: Annotated[bool, typer.Option("--playbook", help="Print where Ansible's playbook lies.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Say what each of many devices needs, and pack it into files that other tools can bring there.
+
+    Ansible's playbook asks this; to use it by itself: ansible-playbook -i kiosks.yml "$(edge-asl pack --playbook)" -e
+    edge_asl_bundle=/path/to/bundle
+    """
+    if playbook:
+        from edge_asl.deploy.fleet import PLAYBOOK
+
+        typer.echo(PLAYBOOK)
+        return
+    if bundle is None or facts is None:
+        raise typer.BadParameter("expected a bundle and --facts, or --playbook", param_hint="BUNDLE")
+    from edge_asl.deploy.packs import Order, format_task, pack_for
+    from edge_asl.progress import console
+
+    tasks = pack_for(Order(bundle, key, wheelhouse, out), facts, record, console())
+    if json:
+        _print_json(tasks)
+        return
+    for device, task in tasks.items():
+        for line in format_task(device, task):
+            typer.echo(line)
 
 
 def status(
@@ -250,7 +291,7 @@ def keys_init(
         Path | None,
         typer.Argument(help="The private key's file; default: ~/.config/edge-asl/signing_key.", show_default=False),
     ] = None,
-    passphrase: Annotated[bool, typer.Option(help="Ask for one; ssh-agent then keeps it.")] = False,
+    passphrase: Annotated[bool, typer.Option("--passphrase", help="Ask for one; ssh-agent then keeps it.")] = False,
 ) -> None:
     """Make a key of your own. An SSH key that exists does as well: --key FILE."""
     from edge_asl.deploy.keys import init_key
