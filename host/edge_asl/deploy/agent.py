@@ -455,12 +455,14 @@ def write(path: str, text: str) -> None:
 
 
 def configure(settings: str, options: str) -> None:
-    """Replace EDGE_ASL_OPTIONS in the settings; everything else in there stays."""
+    """EDGE_ASL_OPTIONS anew, everything else as it is; beside, until the switch takes it: see releases/settings.py."""
     settings = expanded(settings)
     lines = [line for line in read(settings).splitlines() if line.partition("=")[0].strip() != "EDGE_ASL_OPTIONS"]
     mode = stat.S_IMODE(os.stat(settings).st_mode) if os.path.exists(settings) else 0o644
-    write(settings, "\n".join([*lines, "EDGE_ASL_OPTIONS=" + options]) + "\n")
-    os.chmod(settings, mode)
+    os.makedirs(os.path.dirname(settings), exist_ok=True)
+    os.umask(0o077)  # a token may stand in there
+    write(settings + ".next", "\n".join([*lines, "EDGE_ASL_OPTIONS=" + options]) + "\n")
+    os.chmod(settings + ".next", mode)
 
 
 # screen: the browser before the machine's own screen
