@@ -144,10 +144,15 @@ class Application:
             self._fail(answer.err)
 
     def _heard(self, line: str) -> None:
-        with contextlib.suppress(ValueError):
+        try:
             said = json.loads(line)
-            self.log.append((said["step"], said["text"]))
-            self._progress.say(f"  {said['step']:<12}{said['text']}")
+            step, text = str(said["step"]), str(said["text"])
+        except (ValueError, KeyError, TypeError):
+            # The worker's last word where it could not even begin, or a bug's traceback.
+            step, text = "", line.strip().removeprefix("edge-asl-device: ")
+        if text:
+            self.log.append((step, text))
+            self._progress.say(f"  {step:<12}{text}")
 
     def _learn(self, release: str) -> None:
         """Ask until the device tells the outcome of an activation whose connection was lost."""
