@@ -41,8 +41,8 @@ e2e-pi: setup        ## deployments to an emulated aarch64 machine, power cuts i
 	tests/e2e_pi/run.sh $(BIN)/python
 
 e2e-pi-all: setup    ## the same with a power cut at every step, on bookworm and trixie (an hour)
-	EDGE_ASL_PI_CUTS=all tests/e2e_pi/run.sh $(BIN)/python
-	EDGE_ASL_PI_CUTS=all EDGE_ASL_RELEASE=trixie tests/e2e_pi/run.sh $(BIN)/python
+	EDGE_ASL_PI=all tests/e2e_pi/run.sh $(BIN)/python
+	EDGE_ASL_PI=all EDGE_ASL_RELEASE=trixie tests/e2e_pi/run.sh $(BIN)/python
 
 check: setup         ## formatting, lint, types, generated documentation
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
