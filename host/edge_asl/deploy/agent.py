@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import platform
+import pwd
 import shutil
 import stat
 import subprocess
@@ -74,7 +75,7 @@ def facts(root: str, settings: str) -> None:
         system=release().get("PRETTY_NAME", platform.platform()),
         platform=sysconfig.get_platform(),
         uid=os.getuid(),
-        user=os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid()),
+        user=os.environ.get("SUDO_USER") or own_name(),
         host=platform.node(),
         processors=os.cpu_count() or 1,
         memory_mb=memory_mb(),
@@ -83,7 +84,7 @@ def facts(root: str, settings: str) -> None:
         writable=os.access(nearest(root), os.W_OK),
         clock=time.time(),
         systemd=systemd(),
-        lingers=os.path.exists("/var/lib/systemd/linger/" + (os.environ.get("USER") or "-")),
+        lingers=os.path.exists("/var/lib/systemd/linger/" + own_name()),
         debian=debian(),
         cameras=[read(path).strip() for path in sorted(glob.glob("/sys/class/video4linux/*/name"))],
         edgetpu=edgetpu(),
@@ -96,6 +97,13 @@ def facts(root: str, settings: str) -> None:
         lock=read_lock(root),
         status=status(root),
     )
+
+
+def own_name() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def expanded(path: str) -> str:
@@ -286,16 +294,18 @@ def end(root: str, owner: str) -> None:
 # receive: files by content, then the release laid out from them
 
 
-def unpack(root: str, mode: str, owner: str, pack: str, break_lock: bool = False) -> None:
-    """What ``receive`` takes, from a compressed file here, which is gone afterwards: in one go with lock and unlock."""
+def unpack(root: str, mode: str, owner: str, name: str, break_lock: bool = False) -> None:
+    """What ``receive`` takes, from a compressed file of ROOT/incoming, which is gone afterwards."""
     open_root(root, mode, owner, break_lock)
+    incoming = os.path.join(root, "incoming")
+    pack = inside(incoming, name)
     try:
         with gzip.open(pack, "rb") as source:
             receive(root, owner, source)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise Refusal(f"{pack}: expected a whole pack, found: {error}; deploy again") from error
     finally:
-        os.unlink(pack)
+        shutil.rmtree(incoming, ignore_errors=True)
         end(root, owner)
 
 
@@ -470,8 +480,6 @@ def configure(settings: str, options: str) -> None:
 
 def screen(root: str) -> None:
     """The user that the browser's unit names, and the mark by which the release installs that unit."""
-    import pwd
-
     try:
         pwd.getpwnam(SCREEN_USER)
     except KeyError:
