@@ -94,6 +94,23 @@ def deploy(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
     ssh_config: SshConfigOption = None,
     json: JsonOption = False,
+    inventory: Annotated[
+        Path | None,
+        typer.Option(
+            help="Ansible's inventory of many devices, in place of one: their names, and edge_asl_root, … for each.",
+            show_default=False,
+            exists=True,
+        ),
+    ] = None,
+    serial: Annotated[
+        str, typer.Option(help="With --inventory: sizes of the waves; the last one repeats.")
+    ] = "1,25%,100%",
+    max_fail: Annotated[
+        str, typer.Option(help="With --inventory: when more of a wave fail, the next one does not begin.")
+    ] = "0%",
+    limit: Annotated[
+        str | None, typer.Option(help="With --inventory: only these, Ansible's pattern.", show_default=False)
+    ] = None,
 ) -> None:
     """Put a bundle and its runtime on a device, and switch to it there: verified, tried, watched, undone if it fails.
 
@@ -105,8 +122,26 @@ def deploy(
     from edge_asl.deploy.plan import Choices
     from edge_asl.progress import console
 
+    if inventory is not None:
+        if target is not None or root is not None or ssh_config is not None:
+            found = "TARGET" if target else "--root" if root else "--ssh-config"
+            raise typer.BadParameter(f"expected devices of --inventory alone, found {found} too", param_hint=found)
+        variables = {
+            "mode": mode and mode.value,
+            "runtime": runtime.value if runtime is not RuntimeName.auto else None,
+            "options": options,
+            "screen": screen or None,
+            "keep": keep if keep != 3 else None,
+            "health_limit_s": health_limit if health_limit != 60.0 else None,
+            "allow_downgrade": allow_downgrade or None,
+            "break_lock": break_lock or None,
+            "wheelhouse": wheelhouse and str(wheelhouse.absolute()),
+        }
+        chosen = {f"edge_asl_{name}": value for name, value in variables.items() if value is not None}
+        _deploy_many(bundle, inventory, serial, max_fail, limit, chosen, key, dry_run=dry_run, json=json)
+        return
     if target is None:
-        raise typer.BadParameter("expected a device such as pi@kiosk-1", param_hint="TARGET")
+        raise typer.BadParameter("expected a device such as pi@kiosk-1, or --inventory", param_hint="TARGET")
     place = _target(target, mode, root, ssh_config)
     choices = Choices(
         mode=place.mode,
@@ -140,6 +175,41 @@ def deploy(
     typer.echo(
         f"{report.sent_bytes / 1e6:.2f} MB of files sent, {report.round_trips} round trips, {report.seconds:.1f} s"
     )
+
+
+def _deploy_many(
+    bundle: Path,
+    inventory: Path,
+    serial: str,
+    max_fail: str,
+    limit: str | None,
+    variables: dict[str, Any],
+    key: Path | None,
+    *,
+    dry_run: bool,
+    json: bool,
+) -> None:
+    from edge_asl.deploy.fleet import Request, format_report, parse_max_fail, parse_serial, roll_out
+    from edge_asl.progress import console
+
+    request = Request(
+        bundle=bundle,
+        inventory=inventory,
+        serial=parse_serial(serial),
+        max_fail=parse_max_fail(max_fail),
+        limit=limit,
+        variables=variables,
+        key=key,
+        dry_run=dry_run,
+    )
+    report = roll_out(request, console())
+    if json:
+        _print_json(report)
+    else:
+        for line in format_report(report):
+            typer.echo(line)
+    if not report.ok:
+        raise typer.Exit(1)
 
 
 def pack(

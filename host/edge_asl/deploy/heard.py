@@ -1,0 +1,161 @@
+"""What became of every device, from the lines that ``ansible-playbook`` prints with its default callback."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+from edge_asl.deploy.packs import Task
+from edge_asl.deploy.ssh import REASONS
+from edge_asl_device.errors import one_line
+
+ACTIVATE, ASK = "Activate", "Ask what became of it"
+DECIDE = "Decide what they need and pack it"
+CHECK = "Say what would change"
+CONNECT_S = 10
+"""Ansible's own limit for a connection."""
+LONGEST = 300
+"""Of a message in the table; Ansible's lines above it have everything."""
+
+_TASK = re.compile(r"TASK \[(?:\S+ : )?(?P<task>.*)\] \**")
+_EVENT = re.compile(
+    r"(?P<what>ok|changed|fatal): \[(?P<device>[^\]]+?)(?: -> [^\]]+)?\](?:: (?P<how>FAILED|UNREACHABLE)!)?"
+    r"(?: => (?P<result>.*))?"
+)
+
+
+class Result(StrEnum):
+    """What became of one device."""
+
+    UNCHANGED = "unchanged"
+    ACTIVATED = "activated"
+    WOULD_CHANGE = "would change"
+    ROLLED_BACK = "rolled back"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"
+    NOT_REACHED = "not reached"
+
+
+class Device(Struct, kw_only=True):
+    """One row."""
+
+    device: str
+    result: Result = Result.NOT_REACHED
+    release: str = ""
+    seconds: float = 0.0
+    message: str = ""
+
+
+class Heard:
+    """Reads line by line; what is known so far is in ``devices``.
+
+    Args:
+        devices: all that are to be reached.
+    """
+
+    def __init__(self, devices: Iterable[str]) -> None:
+        self.devices = {name: Device(device=name) for name in devices}
+        self._task = ""
+        self._wave_s = time.monotonic()
+        self._began: set[str] = set()
+        self._decision = ""
+
+    def line(self, line: str) -> None:
+        """One more line."""
+        if line.startswith("PLAY ["):
+            self._wave_s = time.monotonic()
+        elif found := _TASK.fullmatch(line):
+            self._task = found["task"]
+        elif (found := _EVENT.fullmatch(line)) and found["device"] in self.devices:
+            device = self.devices[found["device"]]
+            self._began.add(device.device)
+            device.seconds = round(time.monotonic() - self._wave_s, 1)
+            if found["what"] == "fatal":
+                self._failed(device, found["how"], _decoded(found["result"]))
+            elif self._task in (ACTIVATE, ASK):
+                device.result, device.message = Result.ACTIVATED, ""
+            elif self._task == CHECK:
+                device.result = Result.WOULD_CHANGE
+
+    def _failed(self, device: Device, how: str | None, found: dict[str, Any]) -> None:
+        if how == "UNREACHABLE":
+            device.result, device.message = Result.UNREACHABLE, _lost(device.device, str(found.get("msg", "")))
+        elif self._task == ACTIVATE:
+            device.result, device.message = _outcome(found)
+        elif self._task == ASK:
+            device.result, device.message = _afterwards(found)
+        else:
+            device.result, device.message = Result.REFUSED, _message(found)
+            if self._task == DECIDE:
+                self._decision = device.message
+
+    def learn(self, tasks: Mapping[str, Task], *, interrupted: bool) -> None:
+        """Add what ``edge-asl pack`` answered for each device, at the end."""
+        for name, device in self.devices.items():
+            task = tasks.get(name)
+            device.release = task.release if task else ""
+            if device.result is Result.WOULD_CHANGE and task:
+                device.message = "; ".join(line for line in task.plan if line[:1].isdigit())
+            if device.result is not Result.NOT_REACHED or name not in self._began:
+                continue
+            if task and not task.refused and not task.plan:
+                device.result = Result.UNCHANGED
+            elif self._decision:
+                device.result, device.message = Result.REFUSED, self._decision
+            elif interrupted:
+                device.message = "interrupted; if it was switching, it goes on by itself: edge-asl status"
+            else:
+                device.message = "the roll-out stopped before its switch"
+
+
+def _decoded(text: str | None) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        found = json.loads(text or "")
+        if isinstance(found, dict):
+            return found
+    return {"msg": text or ""}
+
+
+def _message(found: Mapping[str, Any]) -> str:
+    """The agent's own words, a command's last ones, or Ansible's."""
+    said = found.get("stdout_lines") or [""]
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        return _short(json.loads(said[-1])["error"])
+    lines = [line for line in found.get("stderr_lines") or [] if line.strip()]
+    return _short(lines[-1] if lines else found.get("msg", ""))
+
+
+def _outcome(found: Mapping[str, Any]) -> tuple[Result, str]:
+    """``edge-asl-device activate`` ends with a line of its outcome and a reason."""
+    outcome, _, reason = str((found.get("stdout_lines") or [""])[-1]).partition(" ")
+    known = {"refused": Result.REFUSED, "rolled-back": Result.ROLLED_BACK, "failed": Result.FAILED}
+    return (known[outcome], _short(reason)) if outcome in known else (Result.REFUSED, _message(found))
+
+
+def _afterwards(found: Mapping[str, Any]) -> tuple[Result, str]:
+    """``edge-asl-device status --json`` after the connection was lost."""
+    try:
+        last = json.loads(found["stdout"])["activation"]
+        return _outcome({"stdout_lines": [f"{last['outcome']} {last['message']}"]})
+    except (ValueError, KeyError, TypeError):
+        return Result.FAILED, _message(found)
+
+
+def _lost(device: str, said: str) -> str:
+    for mark, words in REASONS:
+        if mark in said:
+            return words.format(host=device, name=device, limit=CONNECT_S)
+    return _short(said)
+
+
+def _short(text: object) -> str:
+    line = one_line(str(text))
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

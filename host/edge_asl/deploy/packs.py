@@ -1,0 +1,362 @@
+"""A release as one file that any tool can bring to a device, and what that device has to do with it.
+
+For many devices: they are asked together, devices of one kind share a pack, and one that has everything gets none. A
+pack is what ``agent.unpack`` takes in: gzip over a line of JSON and the bytes of the files, one after the other. Wheels
+have little left to squeeze, but libraries shrink to a third, once here instead of on every connection.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from edge_asl.deploy.apply import dead_one_of_mine, owner
+from edge_asl.deploy.deploy import format_plan
+from edge_asl.deploy.facts import Facts
+from edge_asl.deploy.keys import default_key, public_key_of, sign_bundle
+from edge_asl.deploy.plan import SPARE_MB, Activate, Choices, Configure, Screen, Send, Trust, make_plan
+from edge_asl.deploy.platforms import AUTO, Platform
+from edge_asl.deploy.release import Packed
+from edge_asl.deploy.release import pack as pack_release
+from edge_asl.errors import DeviceError
+from edge_asl.progress import Progress
+from edge_asl_device.contract.manifest import SIGNATURE
+from edge_asl_device.errors import EdgeAslError
+from edge_asl_device.releases.place import Mode
+from edge_asl_device.releases.runtime import RUNTIME, digest_of, parse_runtime
+
+LEVEL = 3
+"""Of gzip. A runtime of 219 MB, on x86-64: 80 MB after 4.5 s; with 1, 84 MB after 3.4 s and slower to unpack; with 6,
+75 MB after 10 s."""
+UNUSED_DAYS = 30
+CHUNK = 1 << 20
+
+
+class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A device and what was chosen for it; the playbook sends these."""
+
+    facts: Facts
+    mode: Mode = Mode.SYSTEM
+    options: str | None = None
+    screen: bool = False
+    runtime: str = AUTO
+    keep: int = 3
+    health_limit_s: float = 60.0
+    allow_downgrade: bool = False
+    break_lock: bool = False
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """What is to be done on one device; the playbook does it."""
+
+    refused: str | None = None
+    """Why nothing can be done."""
+    release: str = ""
+    name: str = ""
+    version: str = ""
+    root: str = ""
+    plan: list[str] = []
+    """For people; empty where nothing is to be done."""
+    pack: str | None = None
+    """A file to bring to ROOT/incoming."""
+    sent_bytes: int = 0
+    unpack: dict[str, Any] | None = None
+    """Arguments of ``agent.unpack``, and so on."""
+    configure: dict[str, Any] | None = None
+    screen: dict[str, Any] | None = None
+    trust: list[str] | None = None
+    """A command on the device."""
+    activate: list[str] | None = None
+    status: list[str] | None = None
+
+
+class Order(NamedTuple):
+    """What is the same for all devices."""
+
+    bundle: Path
+    key: Path | None = None
+    """To sign an unsigned bundle with; None: the default key, where there is one."""
+    wheelhouse: Path | None = None
+    out: Path | None = None
+    """Folder of the packs; None: the user's cache."""
+
+
+def tasks_for(order: Order, asked: Mapping[str, Asked], progress: Progress) -> dict[str, Task]:
+    """What every device has to do; the packs lie there when this returns.
+
+    Raises:
+        EdgeAslError: the bundle is damaged, or signing it failed. What concerns one device is told in its task.
+    """
+    signer = signed(order.bundle, order.key, progress)
+    out = order.out or packs_folder()
+    out.mkdir(parents=True, exist_ok=True)
+    _forget_old(out)
+    packed: dict[tuple[Platform, str], Packed] = {}
+
+    def release_for(platform: Platform, runtime: str) -> Packed:
+        kind = platform, runtime
+        if kind not in packed:
+            packed[kind] = pack_release(order.bundle, platform, runtime, order.wheelhouse, progress)
+        return packed[kind]
+
+    return {device: _task(one, release_for, signer, out, progress) for device, one in asked.items()}
+
+
+def pack_for(order: Order, facts: Path, record: Path | None, progress: Progress) -> dict[str, Task]:
+    """``tasks_for`` whom the file names.
+
+    Args:
+        order: what is the same for all.
+        facts: JSON; ``-`` is standard input.
+        record: a file to which the answer is added as one line.
+        progress: told about what takes seconds.
+
+    Raises:
+        EdgeAslError: as ``tasks_for`` and ``read_asked``.
+        OSError: a file cannot be read or written.
+    """
+    import sys
+
+    standard = str(facts) == "-"
+    data = sys.stdin.buffer.read() if standard else facts.read_bytes()
+    tasks = tasks_for(order, read_asked(data, "standard input" if standard else str(facts)), progress)
+    if record is not None:
+        with record.open("ab") as file:
+            file.write(msgspec.json.encode(tasks) + b"\n")
+    return tasks
+
+
+def format_task(device: str, task: Task) -> Iterable[str]:
+    """A device's task for people."""
+    if task.refused:
+        yield f"{device}: {task.refused}"
+    elif not task.plan:
+        yield f"{device}: nothing to do: it runs there and is healthy"
+    yield from (f"{device}: {line}" for line in task.plan)
+    if task.pack:
+        yield f"{device}: {task.sent_bytes / 1e6:.1f} MB in {task.pack}"
+
+
+def read_asked(data: bytes, where: str) -> dict[str, Asked]:
+    """Devices by name, from JSON. Numbers may be in quotes: inventories write them so.
+
+    Raises:
+        DeviceError: it is no such object.
+    """
+    try:
+        found = msgspec.json.decode(data)
+        return msgspec.convert(found, dict[str, Asked], strict=False)
+    except msgspec.DecodeError as error:
+        raise DeviceError(
+            f"{where}: expected devices as the playbook of edge-asl pack --playbook asks about them, found: {error}"
+        ) from error
+
+
+def signed(bundle: Path, key: Path | None, progress: Progress) -> str | None:
+    """Sign a bundle that is not; the public key that a device without signers is told to trust."""
+    chosen = key or default_key()
+    if chosen is None:
+        return None
+    if not (bundle / SIGNATURE).exists():
+        sign_bundle(bundle, chosen)
+        progress.say(f"signed with {chosen}")
+    return public_key_of(chosen)
+
+
+def cache() -> Path:
+    """Where this user's runtimes and packs are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-asl"
+
+
+def packs_folder() -> Path:
+    """Where packs lie if nothing else is said."""
+    return cache() / "packs"
+
+
+# one device
+
+
+def _task(
+    asked: Asked, release_for: Callable[[Platform, str], Packed], signer: str | None, out: Path, progress: Progress
+) -> Task:
+    facts = replace(asked.facts, clock_off_s=round(asked.facts.clock - time.time(), 1))
+    choices = Choices(
+        mode=asked.mode,
+        keep=asked.keep,
+        allow_downgrade=asked.allow_downgrade,
+        health_limit_s=asked.health_limit_s,
+        options=asked.options,
+        screen=asked.screen,
+        signer=signer,
+    )
+    try:
+        packed = release_for(facts.platform_of(), asked.runtime)
+        missing = _missing(facts, packed)
+        plan = make_plan(facts, packed.wanted, missing, choices)
+        lines = list(format_plan(plan, packed.wanted, facts)) if plan.steps else []
+        task = Task(
+            release=packed.wanted.release,
+            name=packed.wanted.name,
+            version=packed.wanted.version,
+            root=facts.root,
+            plan=lines,
+        )
+        for step in plan.steps:
+            task = _with(task, step, asked, facts, packed, missing, out, progress)
+    except EdgeAslError as error:
+        return Task(refused=str(error))
+    return task
+
+
+def _with(
+    task: Task,
+    step: object,
+    asked: Asked,
+    facts: Facts,
+    packed: Packed,
+    missing: dict[str, int],
+    out: Path,
+    progress: Progress,
+) -> Task:
+    place = ["--root", facts.root, "--mode", str(asked.mode)]
+    program = f"{facts.root}/runtimes/{packed.wanted.runtime}/bin/edge-asl-device"
+    match step:
+        case Send():
+            path = _pack(packed, step, missing, out, progress)
+            _refuse_full(facts, step, path)
+            breaks = asked.break_lock or (facts.lock is not None and dead_one_of_mine(facts.lock.owner))
+            arguments: dict[str, Any] = {"root": facts.root, "mode": str(asked.mode), "name": path.name}
+            arguments |= {"owner": _owner(), "break_lock": breaks}
+            return replace(task, pack=str(path), sent_bytes=path.stat().st_size, unpack=arguments)
+        case Configure():
+            return replace(task, configure={"settings": facts.settings, "options": step.options})
+        case Screen():
+            return replace(task, screen={"root": facts.root})
+        case Trust():
+            return replace(task, trust=[program, "trust", step.key, *place])
+        case Activate():
+            words = ["--health-limit", f"{step.health_limit_s:g}", "--keep", str(step.keep)]
+            words += ["--allow-downgrade"] * step.allow_downgrade + ["--restart"] * step.restart
+            return replace(
+                task,
+                activate=[program, "activate", step.release, *place, *words],
+                status=[program, "status", "--json", *place],
+            )
+    return task
+
+
+def _owner() -> str:
+    """Of a device's lock: this process ends before the device takes the pack in, so its number says nothing."""
+    return f"{owner().rpartition(':')[0]}:fleet"
+
+
+def _missing(facts: Facts, packed: Packed) -> dict[str, int]:
+    """SHA-256 → 0 of what the device lacks, as far as its releases tell: a program that changed is 1 MB, not 200."""
+    wanted = packed.wanted
+    there: set[str] = set()
+    for digest in {str(release.get("runtime")) for release in facts.releases if "problem" not in release}:
+        there |= wanted.objects.keys() if digest == wanted.runtime else _files_of(digest)
+    there -= set(wanted.bundle_objects)
+    return {sha: 0 for sha in wanted.objects if sha not in there}
+
+
+def _files_of(runtime: str) -> set[str]:
+    """The files of a runtime that this workstation made before; none where it is not known here."""
+    for path in cache().glob(f"runtimes/*/{RUNTIME}"):
+        data = path.read_bytes()
+        if digest_of(data) == runtime:
+            return {file.sha256 for file in parse_runtime(data, str(path)).files.values()}
+    return set()
+
+
+def _refuse_full(facts: Facts, step: Send, path: Path) -> None:
+    needed_mb = (step.bytes + path.stat().st_size) / 1e6 + SPARE_MB
+    if needed_mb > facts.free_mb:
+        raise DeviceError(
+            f"{facts.host}: {facts.root}: expected {needed_mb:.0f} MB of free space, the pack of "
+            f"{path.stat().st_size / 1e6:.0f} MB included, found {facts.free_mb}; free some, or deploy to it alone"
+        )
+
+
+# packs
+
+
+def _pack(packed: Packed, step: Send, missing: dict[str, int], out: Path, progress: Progress) -> Path:
+    """The file, named by what it holds; made once."""
+    chosen = packed.wanted.objects if step.repair else missing
+    own = [sha for sha in chosen if sha in packed.wanted.bundle_objects]
+    rest = [sha for sha in chosen if sha not in packed.wanted.bundle_objects]
+    header = json.dumps(
+        {
+            "release": packed.release.encoded().decode(),
+            "runtime": packed.runtime_text if step.runtime else None,
+            "runtime_digest": packed.wanted.runtime,
+            "bundle": packed.bundle_files,
+            "repair": step.repair,
+            "objects": [[sha, packed.wanted.objects[sha], 0] for sha in [*own, *rest]],
+        },
+        sort_keys=True,
+    )
+    name = hashlib.sha256(header.encode()).hexdigest()[:32]
+    shared = _made(
+        out / f"{_name_of(rest)}.gz", lambda beside: _compress(beside, b"", _sources(packed, rest)), rest, progress
+    )
+
+    def make(beside: Path) -> None:
+        # gzip members behind one another are one file: the runtime's is compressed once for all bundles.
+        _compress(beside, header.encode() + b"\n", _sources(packed, own))
+        with beside.open("ab") as file, shared.open("rb") as more:
+            shutil.copyfileobj(more, file, CHUNK)
+
+    return _made(out / f"{name}.pack", make, [], progress)
+
+
+def _name_of(hashes: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:32]
+
+
+def _sources(packed: Packed, hashes: Iterable[str]) -> list[Path]:
+    return [packed.sources[sha] for sha in hashes]
+
+
+def _made(path: Path, make: Callable[[Path], None], files: list[str], progress: Progress) -> Path:
+    if path.exists():
+        os.utime(path)
+        return path
+    if files:
+        progress.say(f"packing {len(files)} files of the runtime")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        make(beside)
+        beside.replace(path)
+    except OSError as error:
+        raise DeviceError(f"{path}: expected room for a pack, found: {error.strerror or error}; make some") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def _compress(path: Path, first: bytes, sources: Iterable[Path]) -> None:
+    # Without a name and a time in it: the same content is the same file.
+    with path.open("wb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as packed:
+        packed.write(first)
+        for source in sources:
+            with source.open("rb") as file:
+                shutil.copyfileobj(file, packed, CHUNK)
+
+
+def _forget_old(out: Path) -> None:
+    for path in [*out.glob("*.pack"), *out.glob("*.gz")]:
+        if time.time() - path.stat().st_mtime > UNUSED_DAYS * 86400:
+            path.unlink(missing_ok=True)

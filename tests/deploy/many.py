@@ -1,0 +1,73 @@
+"""Many kiosks on this machine: one sshd with a port for each, a folder for each, an inventory that names them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Self
+
+from sshd import Sshd, free_ports
+
+FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"
+
+
+class Kiosks:
+    """``count`` devices in plain mode; a context manager that ends their programs, too.
+
+    Args:
+        folder: an empty or new one for all of it.
+        count: how many.
+    """
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.folder = folder
+        self.names = [f"kiosk-{number}" for number in range(1, count + 1)]
+        self.pages = dict(zip(self.names, free_ports(count), strict=True))
+        self.server = Sshd(folder / "sshd", self.names)
+        self.inventory = folder / "kiosks.yml"
+        self.options = {
+            name: f"--source {FILM} --loop --max-fps 2 --mute --port {port}" for name, port in self.pages.items()
+        }
+        self.write_inventory()
+
+    def root(self, name: str) -> Path:
+        """The device's folder."""
+        return self.folder / name
+
+    def write_inventory(self, **extra: str) -> None:
+        """Anew from ``options``; ``extra`` are variables of all."""
+        lines = ["all:", "  vars:", f"    ansible_ssh_common_args: -F {self.server.config}", "    edge_asl_mode: plain"]
+        lines += [f"    {key}: {value}" for key, value in extra.items()]
+        lines += ["  hosts:"]
+        for name in self.names:
+            lines += [f"    {name}:", f"      edge_asl_root: {self.root(name)}"]
+            if options := self.options.get(name):
+                lines += [f"      edge_asl_options: {options}"]
+        self.inventory.write_text("\n".join(lines) + "\n")
+
+    def current(self, name: str) -> str | None:
+        """The release that a device runs."""
+        link = self.root(name) / "current"
+        return link.readlink().name if link.is_symlink() else None
+
+    def end(self, name: str) -> None:
+        """End a device's program, with its children."""
+        with contextlib.suppress(OSError, ValueError):
+            pid = int((self.root(name) / "kiosk.pid").read_text().split()[0])
+            os.killpg(pid, signal.SIGTERM)
+            deadline = time.monotonic() + 5
+            while Path(f"/proc/{pid}/fd").exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            os.killpg(pid, signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        self.server.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        for name in self.names:
+            self.end(name)
+        self.server.stop()
