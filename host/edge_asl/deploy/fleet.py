@@ -1,8 +1,8 @@
 """``edge-asl deploy --inventory``: many devices, in waves, by Ansible.
 
 Ansible is a program beside this one, started as its users start it; the playbook lies in ``ansible/`` beside this file
-and works without this module, too. What each device was told comes from ``edge-asl pack``, which the playbook asks; what
-became of it is read from what ``ansible-playbook`` prints, so that it is known at every moment, Ctrl-C included.
+and works without this module, too. What each device was told comes from ``edge-asl pack``, which the playbook asks;
+what became of it is read from what ``ansible-playbook`` prints, so that it is known at every moment, Ctrl-C included.
 """
 
 from __future__ import annotations
@@ -85,21 +85,21 @@ def roll_out(request: Request, progress: Progress) -> Report:
     with tempfile.TemporaryDirectory(prefix="edge-asl-fleet-") as folder:
         record = Path(folder, "tasks")
         chosen = _variables(request, key, record)
-        devices = _devices(inventory, request)
+        listing = _Listing(inventory, request)
         command = [playbook, "-i", str(request.inventory), str(PLAYBOOK), "--extra-vars", json.dumps(chosen)]
         command += ["--limit", request.limit] if request.limit else []
         command += ["--check"] * request.dry_run
-        heard = Heard(devices)
+        heard = Heard()
         status, interrupted = _run(command, heard, progress)
-        heard.learn(_recorded(record), interrupted=interrupted)
-    ok = status == 0 and all(device.result in GOOD for device in heard.devices.values())
+        devices = heard.report(listing.devices(), _recorded(record), interrupted=interrupted)
+    ok = status == 0 and all(device.result in GOOD for device in devices)
     return Report(
         bundle=manifest.name,
         version=manifest.version,
         ok=ok and not interrupted,
         interrupted=interrupted,
         seconds=round(time.monotonic() - started, 1),
-        devices=list(heard.devices.values()),
+        devices=devices,
     )
 
 
@@ -172,24 +172,38 @@ def _variables(request: Request, key: Path | None, record: Path) -> dict[str, An
     }
 
 
-def _devices(program: str, request: Request) -> list[str]:
-    command = [program, "-i", str(request.inventory), "--list"]
-    command += ["--limit", request.limit] if request.limit else []
-    try:
-        run = subprocess.run(
-            command, capture_output=True, text=True, timeout=LIST_S, check=False, stdin=subprocess.DEVNULL
+class _Listing:
+    """The inventory's devices; asked for while the playbook starts, for either takes a second."""
+
+    def __init__(self, program: str, request: Request) -> None:
+        self._request = request
+        command = [program, "-i", str(request.inventory), "--list"]
+        command += ["--limit", request.limit] if request.limit else []
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        groups = json.loads(run.stdout) if run.returncode == 0 else {}
-    except (subprocess.TimeoutExpired, ValueError) as error:
-        raise DeviceError(f"{request.inventory}: expected an inventory of Ansible's, found: {error}") from error
-    names = [name for group in groups.values() for name in group.get("hosts", [])]
-    if not names:
-        said = [line for line in run.stderr.splitlines() if line.strip()]
-        reason = said[-1] if run.returncode else "none"
-        raise DeviceError(
-            f"{request.inventory}: expected devices{f' of {request.limit}' if request.limit else ''}, found: {reason}"
-        )
-    return list(dict.fromkeys(names))
+
+    def devices(self) -> list[str]:
+        """Their names.
+
+        Raises:
+            DeviceError: there are none, or the inventory cannot be read.
+        """
+        request = self._request
+        try:
+            out, err = self._process.communicate(timeout=LIST_S)
+            groups = json.loads(out) if self._process.returncode == 0 else {}
+        except (subprocess.TimeoutExpired, ValueError) as error:
+            self._process.kill()
+            raise DeviceError(f"{request.inventory}: expected an inventory of Ansible's, found: {error}") from error
+        names = [name for group in groups.values() for name in group.get("hosts", [])]
+        if not names:
+            said = [line for line in err.splitlines() if line.strip()]
+            reason = said[-1] if self._process.returncode and said else "none"
+            raise DeviceError(
+                f"{request.inventory}: expected devices{f' of {request.limit}' * bool(request.limit)}, found: {reason}"
+            )
+        return list(dict.fromkeys(names))
 
 
 def _environment() -> dict[str, str]:

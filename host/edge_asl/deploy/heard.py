@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -55,17 +55,12 @@ class Device(Struct, kw_only=True):
 
 
 class Heard:
-    """Reads line by line; what is known so far is in ``devices``.
+    """Reads line by line."""
 
-    Args:
-        devices: all that are to be reached.
-    """
-
-    def __init__(self, devices: Iterable[str]) -> None:
-        self.devices = {name: Device(device=name) for name in devices}
+    def __init__(self) -> None:
+        self._devices: dict[str, Device] = {}
         self._task = ""
         self._wave_s = time.monotonic()
-        self._began: set[str] = set()
         self._decision = ""
 
     def line(self, line: str) -> None:
@@ -74,9 +69,8 @@ class Heard:
             self._wave_s = time.monotonic()
         elif found := _TASK.fullmatch(line):
             self._task = found["task"]
-        elif (found := _EVENT.fullmatch(line)) and found["device"] in self.devices:
-            device = self.devices[found["device"]]
-            self._began.add(device.device)
+        elif found := _EVENT.fullmatch(line):
+            device = self._devices.setdefault(found["device"], Device(device=found["device"]))
             device.seconds = round(time.monotonic() - self._wave_s, 1)
             if found["what"] == "fatal":
                 self._failed(device, found["how"], _decoded(found["result"]))
@@ -97,23 +91,42 @@ class Heard:
             if self._task == DECIDE:
                 self._decision = device.message
 
-    def learn(self, tasks: Mapping[str, Task], *, interrupted: bool) -> None:
-        """Add what ``edge-asl pack`` answered for each device, at the end."""
-        for name, device in self.devices.items():
-            task = tasks.get(name)
-            device.release = task.release if task else ""
-            if device.result is Result.WOULD_CHANGE and task:
-                device.message = "; ".join(line for line in task.plan if line[:1].isdigit())
-            if device.result is not Result.NOT_REACHED or name not in self._began:
-                continue
-            if task and not task.refused and not task.plan:
-                device.result = Result.UNCHANGED
-            elif self._decision:
-                device.result, device.message = Result.REFUSED, self._decision
-            elif interrupted:
-                device.message = "interrupted; if it was switching, it goes on by itself: edge-asl status"
-            else:
-                device.message = "the roll-out stopped before its switch"
+    def report(self, names: Iterable[str], tasks: Mapping[str, Task], *, interrupted: bool) -> list[Device]:
+        """What became of each.
+
+        Args:
+            names: of all that were to be reached.
+            tasks: what ``edge-asl pack`` answered, for those that it was asked about.
+            interrupted: by a person.
+        """
+        return [self._row(name, tasks.get(name), interrupted=interrupted) for name in names]
+
+    def _row(self, name: str, task: Task | None, *, interrupted: bool) -> Device:
+        device = self._devices.get(name)
+        if device is None:
+            return Device(device=name)
+        device.release = task.release if task else ""
+        if device.result is Result.WOULD_CHANGE and task:
+            device.message = ", ".join(_in_short(task))
+        if device.result is not Result.NOT_REACHED:
+            return device
+        if task and not task.refused and not task.plan:
+            device.result = Result.UNCHANGED
+        elif self._decision:
+            device.result, device.message = Result.REFUSED, self._decision
+        elif interrupted:
+            device.message = "interrupted; if it was switching, it goes on by itself: edge-asl status"
+        else:
+            device.message = "the roll-out stopped before its switch"
+        return device
+
+
+def _in_short(task: Task) -> Iterator[str]:
+    if task.pack:
+        yield f"send {task.sent_bytes / 1e6:.1f} MB"
+    words = {"set the options": task.configure, "show it on the screen": task.screen, "trust the signer": task.trust}
+    yield from (word for word, argument in words.items() if argument)
+    yield f"activate {task.release[:12]}"
 
 
 def _decoded(text: str | None) -> dict[str, Any]:
