@@ -25,9 +25,10 @@ PROGRAM = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/us
 MISSING = None if PROGRAM and shutil.which("ssh") else "no sshd; apt install openssh-server"
 """Why there is no server to test with; None where there is one."""
 LIMIT_S = 10.0
+MOST_PORTS = 16
+"""Of one process: sshd's MAX_LISTEN_SOCKS."""
 
 _SERVER = """\
-{ports}
 ListenAddress 127.0.0.1
 HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/authorized_keys
@@ -56,7 +57,7 @@ Host {name}
 
 
 class Sshd:
-    """One server that listens on one port for each name; a context manager.
+    """A server that listens on one port for each name; a context manager.
 
     Args:
         folder: an empty or new one for its files.
@@ -71,7 +72,7 @@ class Sshd:
         self.folder = folder
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         self.config = folder / "ssh_config"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.processes: list[subprocess.Popen[bytes]] = []
         for key in ("host_key", "identity"):
             # An older test's may lie there; ssh-keygen would ask.
             (folder / key).unlink(missing_ok=True)
@@ -83,8 +84,7 @@ class Sshd:
         known = (self.folder / "host_key.pub").read_text().split()[:2]
         lines = [f"[127.0.0.1]:{port} {' '.join(known)}\n" for port in self.ports.values()]
         (self.folder / "known_hosts").write_text("".join(lines))
-        ports = "\n".join(f"Port {port}" for port in self.ports.values())
-        server = _SERVER.format(folder=self.folder, ports=ports, options="\n".join(options))
+        server = _SERVER.format(folder=self.folder, options="\n".join(options))
         (self.folder / "sshd_config").write_text(server)
         user = getpass.getuser()
         hosts = (_CLIENT.format(name=n, port=p, user=user, folder=self.folder) for n, p in self.ports.items())
@@ -107,12 +107,15 @@ class Sshd:
             # Its separated privileges live there; Debian's unit makes it at boot.
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         log = self.folder / "sshd.log"
-        command = [PROGRAM, "-D", "-f", str(self.folder / "sshd_config"), "-E", str(log)]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        ports = list(self.ports.values())
+        for first in range(0, len(ports), MOST_PORTS):
+            command = [PROGRAM, "-D", "-f", str(self.folder / "sshd_config"), "-E", str(log)]
+            command += [word for port in ports[first : first + MOST_PORTS] for word in ("-p", str(port))]
+            self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True))
         deadline = time.monotonic() + LIMIT_S
-        for port in self.ports.values():
+        for port in ports:
             while not _answers(port):
-                dead = self.process.poll() is not None
+                dead = any(process.poll() is not None for process in self.processes)
                 if dead or time.monotonic() > deadline:
                     raise AssertionError(f"sshd does not listen on {port}: {log.read_text()[-2000:]}")
                 time.sleep(0.02)
@@ -125,21 +128,20 @@ class Sshd:
 
     def stop(self) -> None:
         """Listen no more, and break every connection."""
-        if self.process is None:
-            return
         self.drop()
-        self.process.terminate()
-        try:
-            self.process.wait(LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(LIMIT_S)
-        self.process = None
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(LIMIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(LIMIT_S)
+        self.processes = []
 
     def _children(self) -> list[int]:
         """Processes of connections: direct children, and where sshd separates privileges, theirs that are sshd, too."""
-        assert self.process is not None
-        found, waiting = [], [self.process.pid]
+        found, waiting = [], [process.pid for process in self.processes]
         while waiting:
             for child in _children_of(waiting.pop()):
                 with contextlib.suppress(OSError):
