@@ -41,7 +41,7 @@ class Done(NamedTuple):
     def error(self) -> str:
         """Its one line of refusal."""
         assert self.status == 1, (self.status, self.out, self.err)
-        assert "Traceback" not in self.err, self.err
+        assert "\nTraceback" not in self.err, self.err
         line = self.err.strip().splitlines()[-1]
         assert line.startswith("edge-asl: "), self.err
         return line

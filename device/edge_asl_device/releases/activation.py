@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import sync_tree
-from edge_asl_device.releases.compiled import compiling_environment, forget_half_compiled, keep_compiled
+from edge_asl_device.releases.compiled import NO_COMPILING, compiling_environment, forget_half_compiled, keep_compiled
 from edge_asl_device.releases.health import Health, ask, wait_until_healthy
 from edge_asl_device.releases.place import Place
 from edge_asl_device.releases.prune import prune
@@ -36,6 +36,7 @@ from edge_asl_device.releases.supervisor import Supervisor
 from edge_asl_device.releases.trust import check_version, raise_minimum, verify_signature
 
 LOG_LINES = 20
+FALLBACK_LIMIT_S = 60.0
 PROOFS = ("begin", "verify", "signature", "version", "self-test", "sync")
 """Steps in which nothing has changed yet."""
 SWITCH, RELOAD, BACK = "switch", "reload", "roll back"
@@ -152,8 +153,8 @@ class Activation:
         parsed = parse_options(read_settings(coming(self._place.settings)).options)
         forget_half_compiled(staged.runtime_folder)
         environment = compiling_environment(staged.runtime_folder)
-        # The program imports and loads the same, and has no longer for it.
-        limit_s = min(LIMIT_S, self._options.health_limit_s)
+        # Once compiled, the program imports and loads the same when it starts, and has no longer for it.
+        limit_s = min(LIMIT_S, self._options.health_limit_s) if NO_COMPILING in environment else LIMIT_S
         return self_test(staged.python, staged.bundle.folder, parsed.runtime, parsed.threads, environment, limit_s)
 
     def _sync(self, staged: Staged) -> None:
@@ -222,6 +223,7 @@ class Activation:
     def _fall_back(self, reason: str) -> Record:
         self._record = replace(self._record, log=self._supervisor.log(LOG_LINES))
         self._note(BACK, reason)
+        self._say(BACK, reason)
         old_settings = take_back(self._place.settings)
         fallback, previous = self._record.fallback, self._record.previous
         self._place.point(self._place.previous, previous if previous != fallback else None)
@@ -233,7 +235,9 @@ class Activation:
             digest = read_release(self._place, fallback).bundle
             self._place.point(self._place.current, fallback)
             self._serve_again(fallback, digest, must_restart=old_settings)
-            wait_until_healthy(self._look, digest, frames_expected=False, limit_s=self._options.health_limit_s)
+            # What served before gets its time, however short the new one's was.
+            limit_s = max(FALLBACK_LIMIT_S, self._options.health_limit_s)
+            wait_until_healthy(self._look, digest, frames_expected=False, limit_s=limit_s)
         except (EdgeAslError, OSError) as error:
             return self._end(Outcome.FAILED, f"{reason}; and the one before: {error}")
         return self._end(Outcome.ROLLED_BACK, f"{reason}; {fallback[:12]} serves again")

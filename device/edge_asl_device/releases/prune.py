@@ -29,6 +29,9 @@ def prune(place: Place, keep: int) -> str:
             place.runtimes.joinpath(f"{MARKER}-{folder.name}").unlink(missing_ok=True)
             shutil.rmtree(folder)
     freed = 0
+    for path in place.objects.glob(".partial-*"):
+        freed += path.stat().st_size
+        path.unlink()
     for path in _digests(place.objects):
         stat = path.stat()
         if stat.st_nlink == 1:

@@ -92,6 +92,7 @@ def facts(root: str, settings: str) -> None:
         ssh_keygen=shutil.which("ssh-keygen") is not None,
         options=options_of(settings),
         screen=os.path.exists(os.path.join(root, "screen")),
+        doubted=os.path.exists(doubt_path(root)),
         root=root,
         settings=settings,
         lock=read_lock(root),
@@ -336,6 +337,8 @@ def receive(root: str, owner: str, source: IO[bytes] | gzip.GzipFile = sys.stdin
     if header["runtime"]:
         lay_out_runtime(root, header["runtime"], header["repair"])
     lay_out_release(root, header["release"], header["runtime_digest"], header["bundle"])
+    if header["repair"] and os.path.exists(doubt_path(root)):
+        os.unlink(doubt_path(root))
     say(received=received, staged=digest(header["release"]))
 
 
@@ -491,6 +494,18 @@ def screen(root: str) -> None:
     write(os.path.join(root, "screen"), "")
 
 
+# doubt: a release's own program checks its files, and is one of them
+
+
+def doubt(root: str) -> None:
+    """Remember that the program of a staged release could not begin: the next transfer checks everything."""
+    write(doubt_path(root), "")
+
+
+def doubt_path(root: str) -> str:
+    return os.path.join(root, "doubt")
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "facts": facts,
     "begin": begin,
@@ -498,6 +513,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "unpack": unpack,
     "configure": configure,
     "screen": screen,
+    "doubt": doubt,
     "end": end,
 }
 

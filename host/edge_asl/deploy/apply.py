@@ -177,12 +177,24 @@ class Application:
         )
 
     def _fail(self, said: str) -> None:
-        step, text = self.log[-1] if self.log else ("", said.strip() or "no word from the device")
+        if not self.log and not said.startswith("edge-asl-device: "):
+            self._doubt(said)
+        step, text = self.log[-1] if self.log else ("", said.strip().removeprefix("edge-asl-device: "))
         with contextlib.suppress(DeviceError, ValueError, KeyError, TypeError):
             answer = self._session.run([self._program(), "status", "--json", *self._place()])
             for line in json.loads(answer.out)["activation"]["log"]:
                 self._progress.say(f"  | {redacted(line)}")
         raise DeviceError(f"{self._target.name}: {f'{step}: ' if step else ''}{text}")
+
+    def _doubt(self, said: str) -> None:
+        """A program that cannot even begin cannot check itself: a file of it is damaged."""
+        with contextlib.suppress(DeviceError):
+            self._session.agent("doubt", {"root": self._facts.root})
+        last = (said.strip().splitlines() or ["no word"])[-1]
+        raise DeviceError(
+            f"{self._target.name}: expected the release's program to begin, found: {last}; deploy again: all of it is "
+            "checked then"
+        )
 
 
 def _chunks(path: Path, offset: int) -> Iterator[bytes]:

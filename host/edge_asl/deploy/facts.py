@@ -59,6 +59,8 @@ class Facts(Struct, frozen=True):
     """``edge-asl-device status`` of what is installed."""
     screen: bool = False
     """Whether it shows the page on its own screen."""
+    doubted: bool = False
+    """Whether the program of the last activation could not even begin."""
     clock_off_s: float = 0.0
     """The device's clock minus this one's."""
 

@@ -1,0 +1,132 @@
+"""Whose bundles a device takes: the first key, no other, nothing unsigned, nothing older."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import bad_bundles
+import pytest
+from kiosk import Kiosk
+
+from edge_asl_device.contract.manifest import read_bundle
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two people's."""
+    folder = tmp_path_factory.mktemp("keys")
+    for name in ("maria", "eve"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name], check=True)
+    return {name: folder / name for name in ("maria", "eve")}
+
+
+@pytest.fixture(scope="module")
+def trusting(new_kiosk: Callable[[], Kiosk], keys: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Kiosk:
+    """A kiosk that serves Maria's bundle 2.0, deployed with her key from the first time on."""
+    kiosk = new_kiosk()
+    bundle = bad_bundles.bundle(tmp_path_factory.mktemp("signed") / "hands", "2.0")
+    report = kiosk.deployed(bundle, "--key", keys["maria"], "--options", kiosk.options)
+    assert dict(report["log"])["signature"] == "by maria"
+    assert "trust" in [step["step"] for step in report["plan"]["steps"]]
+    return kiosk
+
+
+@pytest.fixture(autouse=True)
+def still_serves(trusting: Kiosk):
+    before, run = trusting.linked(), trusting.health()["run"]  # type: ignore[index]
+    yield
+    health = trusting.health()
+    assert health
+    assert health["ready"]
+    assert (trusting.linked(), health["run"]) == (before, run)
+    assert trusting.status()["signers"] == ["maria"]
+
+
+def test_the_first_key_is_trusted_and_shown(trusting: Kiosk):
+    assert "signers     maria" in trusting.run("status").out
+
+
+def test_unsigned_is_refused(trusting: Kiosk, tmp_path: Path):
+    done = trusting.deploy(bad_bundles.bundle(tmp_path / "hands", "2.1"))
+
+    assert "expected a signature of maria, found none; sign it with edge-asl sign" in done.error
+
+
+def test_another_key_is_refused_and_does_not_become_trusted(trusting: Kiosk, tmp_path: Path, keys: dict[str, Path]):
+    done = trusting.deploy(bad_bundles.bundle(tmp_path / "hands", "2.1"), "--key", keys["eve"])
+
+    assert "expected a signature of maria, found one by a key that is not allowed" in done.error
+
+
+def signed(trusting: Kiosk, folder: Path, key: Path, version: str = "2.1") -> Path:
+    bundle = bad_bundles.bundle(folder, version, changed=True)
+    command = trusting.command("sign", bundle, "--key", key)[: -len(trusting.place) - 1]
+    subprocess.run(command, env=trusting.environment, check=True, capture_output=True)
+    return bundle
+
+
+def test_a_signature_of_something_else_is_refused(trusting: Kiosk, tmp_path: Path, keys: dict[str, Path]):
+    ours = signed(trusting, tmp_path / "ours", keys["maria"])
+    theirs = bad_bundles.bundle(tmp_path / "theirs", "2.2")
+    shutil.copy(ours / "manifest.json.sig", theirs)
+
+    assert "expected maria's signature of this very manifest.json" in trusting.deploy(theirs).error
+
+
+def test_a_damaged_signature_is_refused(trusting: Kiosk, tmp_path: Path, keys: dict[str, Path]):
+    bundle = signed(trusting, tmp_path / "hands", keys["maria"])
+    bad_bundles.tampered(bundle, "manifest.json.sig")
+
+    assert "manifest.json.sig" in trusting.deploy(bundle).error
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "model.tflite", "manifest.json.sig"])
+def test_what_is_changed_after_it_was_staged_is_refused_on_the_device(
+    trusting: Kiosk, tmp_path: Path, keys: dict[str, Path], name: str
+):
+    bundle = signed(trusting, tmp_path / "hands", keys["maria"])
+    staged = trusting.run("bench", bundle, "--runs", 1)
+    assert staged.status == 0, staged.err
+    digest = read_bundle(bundle).digest
+    (release,) = [
+        path for path in (trusting.root / "releases").iterdir() if digest in (path / "release.json").read_text()
+    ]
+    bad_bundles.tampered(release / "bundle", name)
+    done = trusting.device("activate", release.name)
+
+    assert done.status == 1
+    assert "refused" in done.out
+    assert name in done.out
+    shutil.rmtree(release)
+
+
+def test_an_older_version_is_refused_unless_it_is_wanted(trusting: Kiosk, tmp_path: Path, keys: dict[str, Path]):
+    older = signed(trusting, tmp_path / "older", keys["maria"], "1.9")
+    refused = trusting.deploy(older)
+
+    assert "hands: expected version 2.0 or later, found 1.9" in refused.error
+    assert "--allow-downgrade" in refused.error
+
+
+def test_an_older_version_that_is_wanted_serves_and_does_not_lower_what_is_taken(
+    new_kiosk: Callable[[], Kiosk], trusting: Kiosk, tmp_path: Path, keys: dict[str, Path]
+):
+    """On a kiosk of its own, which learns of its signer through ``keys trust`` when it serves already."""
+    kiosk = new_kiosk()
+    newer, older = (
+        bad_bundles.bundle(tmp_path / "newer", "2.0"),
+        signed(kiosk, tmp_path / "older", keys["maria"], "1.9"),
+    )
+    kiosk.deployed(newer, "--options", kiosk.options)
+    command = kiosk.command("trust", "--key", keys["maria"])
+    command[command.index("trust") : command.index("trust") + 1] = ["keys", "trust"]
+    trusted = subprocess.run(command, env=kiosk.environment, capture_output=True, text=True, check=True)
+    assert "maria namespaces=" in trusted.stdout
+
+    assert kiosk.deployed(older, "--allow-downgrade")["changed"]
+    assert kiosk.status()["current"]["version"] == "1.9"
+    assert kiosk.deployed(older)["changed"] is False
+    assert "expected version 2.0 or later" in kiosk.deploy(signed(kiosk, tmp_path / "mid", keys["maria"], "1.95")).error
