@@ -50,7 +50,8 @@ def main() -> None:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="edge-asl-fleet-"))
     folder.mkdir(exist_ok=True)
     try:
-        with Kiosks(folder, options.count) as kiosks:
+        # Pictures: thirty films would keep one of the two cores busy.
+        with Kiosks(folder, options.count, ROOT / "tests" / "data" / "pictures") as kiosks:
             first = bundle(folder / "first")
             newer = bundle(folder / "newer", "1.1", changed=True)
             must = f"≤ {MUST_S} s"

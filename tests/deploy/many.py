@@ -20,16 +20,17 @@ class Kiosks:
     Args:
         folder: an empty or new one for all of it.
         count: how many.
+        source: the camera of all.
     """
 
-    def __init__(self, folder: Path, count: int) -> None:
+    def __init__(self, folder: Path, count: int, source: Path = FILM) -> None:
         self.folder = folder
         self.names = [f"kiosk-{number}" for number in range(1, count + 1)]
         self.pages = dict(zip(self.names, free_ports(count), strict=True))
         self.server = Sshd(folder / "sshd", self.names)
         self.inventory = folder / "kiosks.yml"
         self.options = {
-            name: f"--source {FILM} --loop --max-fps 2 --mute --port {port}" for name, port in self.pages.items()
+            name: f"--source {source} --loop --max-fps 1 --mute --port {port}" for name, port in self.pages.items()
         }
         self.write_inventory()
 

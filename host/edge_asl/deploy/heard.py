@@ -86,7 +86,7 @@ class Heard:
             device.result, device.message = _outcome(found)
         elif self._task == ASK:
             device.result, device.message = _afterwards(found)
-        else:
+        elif device.result is Result.NOT_REACHED:  # what follows a failed activation adds nothing
             device.result, device.message = Result.REFUSED, _message(found)
             if self._task == DECIDE:
                 self._decision = device.message
