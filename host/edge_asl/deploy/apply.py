@@ -24,6 +24,8 @@ ACTIVATION_STALL_S = 300.0
 AFTERWARDS_S = 900.0
 """How long a lost device is asked what became of the activation; it ends within that by its own limits."""
 PAUSE_S = 2.0
+REFUSAL = "edge-asl-device: "
+"""Before what the device's program says when it ends as it should."""
 
 
 class Application:
@@ -53,6 +55,7 @@ class Application:
         self._missing, self._owner, self._progress = missing, owner, progress
         self.log: list[tuple[str, str]] = []
         """What the device said while it switched: (step, text)."""
+        self._stray: list[str] = []
 
     def apply(self, plan: Plan) -> None:
         """All steps in order. The lock was taken when it was asked what is missing.
@@ -148,11 +151,12 @@ class Application:
             said = json.loads(line)
             step, text = str(said["step"]), str(said["text"])
         except (ValueError, KeyError, TypeError):
-            # The worker's last word where it could not even begin, or a bug's traceback.
-            step, text = "", line.strip().removeprefix("edge-asl-device: ")
-        if text:
-            self.log.append((step, text))
-            self._progress.say(f"  {step:<12}{text}")
+            # A refusal before the first step, or the traceback of a program that cannot begin.
+            self._stray.append(line)
+            self._progress.say(f"  {line}")
+            return
+        self.log.append((step, text))
+        self._progress.say(f"  {step:<12}{text}")
 
     def _learn(self, release: str) -> None:
         """Ask until the device tells the outcome of an activation whose connection was lost."""
@@ -177,20 +181,21 @@ class Application:
         )
 
     def _fail(self, said: str) -> None:
-        if not self.log and not said.startswith("edge-asl-device: "):
-            self._doubt(said)
-        step, text = self.log[-1] if self.log else ("", said.strip().removeprefix("edge-asl-device: "))
+        last = ([*self._stray, *said.strip().splitlines()] or ["no word"])[-1]
+        refused = last.startswith(REFUSAL)
+        if not self.log and not refused:
+            self._doubt(last)
+        step, text = ("", last.removeprefix(REFUSAL)) if refused else self.log[-1]
         with contextlib.suppress(DeviceError, ValueError, KeyError, TypeError):
             answer = self._session.run([self._program(), "status", "--json", *self._place()])
             for line in json.loads(answer.out)["activation"]["log"]:
                 self._progress.say(f"  | {redacted(line)}")
         raise DeviceError(f"{self._target.name}: {f'{step}: ' if step else ''}{text}")
 
-    def _doubt(self, said: str) -> None:
+    def _doubt(self, last: str) -> None:
         """A program that cannot even begin cannot check itself: a file of it is damaged."""
         with contextlib.suppress(DeviceError):
             self._session.agent("doubt", {"root": self._facts.root})
-        last = (said.strip().splitlines() or ["no word"])[-1]
         raise DeviceError(
             f"{self._target.name}: expected the release's program to begin, found: {last}; deploy again: all of it is "
             "checked then"
