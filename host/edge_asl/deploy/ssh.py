@@ -7,6 +7,7 @@ what needs an answer is an error that says what to do.
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,12 +22,14 @@ CONNECT_S = 15
 ALIVE_S = 5
 ALIVE_COUNT = 4
 """A cable that was pulled is noticed after 20 s; a Pi that is busy with its card answers within that."""
+LEFT_BEHIND_S = 120
+"""After a command that was killed its connection goes by itself; who needs it later connects anew."""
 LOST = 255
 """ssh's own exit status where there was no connection, or no longer."""
 
 REASONS = (
     ("REMOTE HOST IDENTIFICATION HAS CHANGED", "expected the host key that is known, found another: the device was set "
-     "up anew, or somebody is in between; find out which, then ssh-keygen -R {host}"),
+     "up anew, or somebody is in between; find out which, then {remove}"),
     ("Host key verification failed", "expected a known host key, found an unknown one; connect once with: ssh {name}, "
      "and compare the fingerprint"),
     ("Permission denied", "expected to be let in with a key, found a refusal; ssh-copy-id {name}, or ssh-add your key"),
@@ -84,9 +87,12 @@ class Ssh:
         if status != LOST:
             return None
         host = self.name.rpartition("@")[2].removeprefix("ssh://")
+        # Debian's ssh names the file and the port, too.
+        remove = re.search(r"ssh-keygen -f .+ -R [^\r\n]+", said)
+        facts = {"name": self.name, "limit": CONNECT_S, "remove": remove[0] if remove else f"ssh-keygen -R {host}"}
         for mark, words in REASONS:
             if mark in said:
-                return words.format(host=host, name=self.name, limit=CONNECT_S)
+                return words.format(**facts)
         last = (said.strip().splitlines() or ["no reason given"])[-1]
         return f"expected the connection to last, found: {last}; try again"
 
@@ -99,7 +105,7 @@ class Ssh:
             "-o",
             "ControlMaster=yes",
             "-o",
-            "ControlPersist=yes",
+            f"ControlPersist={LEFT_BEHIND_S}",
             "-fNT",
             self.name,
         ]

@@ -1,0 +1,238 @@
+"""Whatever is killed or cut, whoever else deploys: the old release serves or the new, and the next deploy goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import bad_bundles
+import pytest
+from kiosk import Kiosk, Watch, until
+
+from edge_asl_device.contract.manifest import read_bundle
+from program import wait_for
+
+BIG_BYTES = 60_000_000
+KILLED_AFTER = ("done: lock", "done: send", "done: configure", "verify", "self-test", "switch", "done: activate")
+
+
+def newer(tmp_path: Path, version: str, *, big: bool = False) -> Path:
+    # Random bytes, so that compressing them on the way takes its time.
+    extra = {"big.bin": os.urandom(BIG_BYTES)} if big else None
+    return bad_bundles.bundle(tmp_path / f"hands-{version}", version, changed=True, extra=extra)
+
+
+def partial(kiosk: Kiosk) -> int:
+    """Bytes of the transfer that is under way or was cut."""
+    return max((path.stat().st_size for path in (kiosk.root / "objects").glob(".partial-*")), default=0)
+
+
+def settled(kiosk: Kiosk) -> None:
+    """Until nothing goes on that a killed command began: on the device, or on the way to it."""
+    wait_for(lambda: not workers(kiosk, b"activate"), 90)
+
+
+def whole(kiosk: Kiosk, *bundles: Path) -> str:
+    """What serves, which must be one of these, ready."""
+    wait_for(lambda: (kiosk.health() or {}).get("ready"), 30)
+    health = kiosk.health()
+    assert health
+    assert health["bundle"]["digest"] in {read_bundle(bundle).digest for bundle in bundles}
+    return str(health["bundle"]["digest"])
+
+
+def test_the_command_is_killed_after_every_step(kiosk: Kiosk, tmp_path: Path, base: Path):
+    """Each time the other bundle with other options; what came of it, the next deployment finishes once at the end."""
+    bundles = [newer(tmp_path, "1.1"), newer(tmp_path, "1.2")]
+    for number, step in enumerate(KILLED_AFTER):
+        bundle = bundles[number % 2]
+        language = ("--language", "de" if number % 2 else "en")
+        with kiosk.started(bundle, "--allow-downgrade", "--options", kiosk.options_with(*language)) as running:
+            running.wait_for(step)
+            running.kill()
+        settled(kiosk)
+        whole(kiosk, base, *bundles)
+    report = kiosk.deployed(bundles[0], "--allow-downgrade", "--options", kiosk.options)
+    assert report["release"] == kiosk.linked()
+    assert whole(kiosk, bundles[0])
+    assert kiosk.deployed(bundles[0])["changed"] is False
+    assert not (kiosk.root / "lock").exists()
+
+
+def test_a_killed_transfer_goes_on_where_it_was_cut(kiosk: Kiosk, tmp_path: Path):
+    bundle = newer(tmp_path, "1.3", big=True)
+    before = kiosk.linked()
+    with Watch(kiosk) as watch:
+        with kiosk.started(bundle) as running:
+            until(lambda: partial(kiosk) > 1_000_000)
+            running.kill()
+        cut = partial(kiosk)
+        assert 1_000_000 < cut <= BIG_BYTES
+        assert kiosk.linked() == before
+        wait_for(lambda: len(watch.answers) > 20)
+    assert watch.uninterrupted
+
+    report = kiosk.deployed(bundle)
+    assert report["sent_bytes"] <= BIG_BYTES - cut + 300_000
+    assert whole(kiosk, bundle)
+    assert partial(kiosk) == 0
+
+
+def test_the_connection_breaks_in_the_transfer(kiosk: Kiosk, tmp_path: Path):
+    bundle = newer(tmp_path, "1.4", big=True)
+    with kiosk.started(bundle) as running:
+        until(lambda: partial(kiosk) > 1_000_000)
+        kiosk.server.drop()
+        done = running.end()
+
+    assert "expected the connection to last" in done.error
+    assert kiosk.deployed(bundle)["sent_bytes"] < BIG_BYTES
+
+
+def test_the_connection_breaks_in_the_activation_and_comes_back(kiosk: Kiosk, tmp_path: Path):
+    """The device goes on, and the command learns what became of it."""
+    bundle = newer(tmp_path, "1.5")
+    with kiosk.started(bundle, "--json") as running:
+        running.wait_for("verify")
+        kiosk.server.drop()
+        done = running.end()
+
+    assert done.status == 0, done.err
+    assert "the device goes on by itself" in done.err
+    assert done.json["log"][-1][0] == "activated"
+    assert whole(kiosk, bundle)
+
+
+def test_an_activation_that_is_killed_on_the_device_is_settled_by_the_next_one(kiosk: Kiosk, tmp_path: Path):
+    """In its health check, the new release serving; and in the self-test, the old one serving."""
+    for step, version in (("health", "1.6"), ("self-test", "1.7")):
+        bundle = newer(tmp_path, version)
+        before = kiosk.linked()
+        with kiosk.started(bundle) as running:
+            until(lambda step=step: record(kiosk).get("step") == step and record(kiosk)["outcome"] == "running")
+            (worker,) = workers(kiosk)
+            os.kill(worker, 9)
+            assert running.end().status == 1
+        assert "interrupted in step" in kiosk.run("status").out
+        assert (kiosk.linked() == before) == (step == "self-test")
+        settled_by = kiosk.device("settle")
+        assert settled_by.status == (0 if step == "health" else 1), settled_by
+        assert kiosk.status()["activation"]["outcome"] == ("activated" if step == "health" else "refused")
+        assert kiosk.deployed(bundle)["release"] == kiosk.linked()
+
+
+def record(kiosk: Kiosk) -> dict[str, str]:
+    found: dict[str, str] = json.loads((kiosk.root / "activation.json").read_bytes())
+    return found
+
+
+def workers(kiosk: Kiosk, word: bytes = b"--worker") -> list[int]:
+    """Processes that activate on this kiosk; without another word, those in sessions of their own."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes()
+        except OSError:
+            continue
+        if word in words and str(kiosk.root).encode() in words:
+            found.append(int(path.parent.name))
+    return found
+
+
+# locks
+
+
+def held(kiosk: Kiosk, owner: str) -> Path:
+    lock = kiosk.root / "lock"
+    lock.write_text(json.dumps({"owner": owner}))
+    return lock
+
+
+def test_somebody_elses_lock_is_respected_until_it_is_broken(kiosk: Kiosk, tmp_path: Path):
+    bundle = newer(tmp_path, "1.8")
+    lock = held(kiosk, "eve@elsewhere:7")
+    refused = kiosk.deploy(bundle)
+
+    assert "lock: expected none, found that of eve@elsewhere:7" in refused.error
+    assert "--break-lock" in refused.error
+    assert lock.exists()
+    assert kiosk.deployed(bundle, "--break-lock")["changed"]
+    assert not lock.exists()
+
+
+def test_two_at_once_do_not_meet(kiosk: Kiosk, tmp_path: Path):
+    """The second is refused while the first goes on, and cannot begin an activation by hand either."""
+    bundle, other = newer(tmp_path, "1.9"), newer(tmp_path, "1.10")
+    with kiosk.started(bundle) as running:
+        running.wait_for("verify")
+        refused = kiosk.deploy(other)
+        assert running.end().status == 0
+
+    assert "lock: expected none, found that of" in refused.error
+    assert whole(kiosk, bundle)
+
+
+# no space
+
+
+@pytest.fixture
+def small_disk(new_kiosk: Callable[[], Kiosk], tmp_path: Path) -> Iterator[Callable[[int], Kiosk]]:
+    """A kiosk on a file system of so many MB, the runtime's files on it already."""
+    mounted: list[Path] = []
+
+    def make(megabytes: int, *, runtime: bool = True) -> Kiosk:
+        kiosk = new_kiosk()
+        disk = tmp_path / f"disk-{len(mounted)}"
+        disk.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(disk)]
+        if os.getuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            pytest.skip("no tmpfs can be mounted; run as root")
+        mounted.append(disk)
+        if runtime:
+            # In one go, so that objects and runtime stay one file with two names.
+            subprocess.run(["cp", "-a", str(kiosk.root), str(disk)], check=True)
+        kiosk.root = disk / "kiosk"
+        return kiosk
+
+    yield make
+    for disk in mounted:
+        for pid_file in disk.glob("*/kiosk.pid"):
+            os.killpg(int(pid_file.read_text().split()[0]), 9)
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_too_little_space_is_refused_before_the_first_byte(small_disk: Callable[..., Kiosk], base: Path):
+    kiosk = small_disk(40, runtime=False)
+    done = kiosk.deploy(base, "--options", kiosk.options)
+
+    assert "MB of free space, found 4" in done.error
+    assert "free some" in done.error
+    assert not (kiosk.root / "lock").exists()
+    assert not list(kiosk.root.rglob(".partial-*"))
+
+
+def test_a_disk_that_fills_up_in_the_transfer_leaves_the_old_release_and_goes_on_when_there_is_space(
+    small_disk: Callable[..., Kiosk], tmp_path: Path, base: Path
+):
+    kiosk = small_disk(520)
+    kiosk.deployed(base, "--options", kiosk.options)
+    bundle = newer(tmp_path, "1.1", big=True)
+    filler = kiosk.root.parent / "filler"
+    with Watch(kiosk) as watch:
+        with kiosk.started(bundle) as running:
+            until(lambda: partial(kiosk) > 1_000_000)
+            free = os.statvfs(kiosk.root).f_bavail * os.statvfs(kiosk.root).f_frsize
+            with filler.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, free - 20_000_000)
+            done = running.end()
+        assert "No space left on device" in done.error
+        assert not (kiosk.root / "lock").exists()
+    assert watch.uninterrupted
+    filler.unlink()
+
+    report = kiosk.deployed(bundle)
+    assert report["sent_bytes"] < BIG_BYTES
+    assert whole(kiosk, bundle)

@@ -1,0 +1,91 @@
+"""Connections that do not come about: one line each that says what to do, and checking of host keys as it is."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from kiosk import Kiosk
+from sshd import MISSING, Sshd, free_ports
+
+pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+
+
+@pytest.fixture
+def device(server: Sshd, workstation: dict[str, str], tmp_path: Path) -> Kiosk:
+    """A device of which only the way is tried; with a copy of the client's files to change."""
+    way = Sshd.__new__(Sshd)
+    way.folder, way.ports, way.config = tmp_path, dict(server.ports), tmp_path / "ssh_config"
+    for name in ("identity", "known_hosts"):
+        (tmp_path / name).write_bytes((server.folder / name).read_bytes())
+        (tmp_path / name).chmod(0o600)
+    way.config.write_text(server.config.read_text().replace(str(server.folder), str(tmp_path)))
+    return Kiosk(way, tmp_path / "kiosk", workstation)
+
+
+def change(device: Kiosk, before: str, after: str) -> None:
+    text = device.server.config.read_text()
+    assert before in text
+    device.server.config.write_text(text.replace(before, after))
+
+
+def test_the_way_itself_works(device: Kiosk):
+    assert "expected a release, found none" in device.run("status").error
+
+
+def test_an_unknown_host_key(device: Kiosk):
+    known = device.server.folder / "known_hosts"
+    known.write_text("")
+    error = device.run("status").error
+
+    assert "expected a known host key, found an unknown one; connect once with: ssh kiosk" in error
+    assert known.read_text() == ""
+
+
+def test_a_changed_host_key(device: Kiosk):
+    known = device.server.folder / "known_hosts"
+    other = (device.server.folder / "other").as_posix()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
+    key = " ".join(Path(f"{other}.pub").read_text().split()[:2])
+    text = f"[127.0.0.1]:{device.server.port} {key}\n"
+    known.write_text(text)
+    error = device.run("status").error
+
+    assert "expected the host key that is known, found another" in error
+    # What ssh itself says that removes the old key, port and file of known hosts included.
+    assert f"-R '[127.0.0.1]:{device.server.port}'" in error.replace('"', "'")
+    assert known.read_text() == text
+
+
+def test_a_refused_key(device: Kiosk):
+    identity = device.server.folder / "identity"
+    identity.unlink()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", identity], check=True)
+
+    assert "expected to be let in with a key, found a refusal; ssh-copy-id kiosk" in device.run("status").error
+
+
+def test_a_closed_port(device: Kiosk):
+    change(device, f"Port {device.server.port}", f"Port {free_ports(1)[0]}")
+
+    assert "expected an SSH server, found the port closed; enable SSH" in device.run("status").error
+
+
+def test_a_name_that_nobody_knows(device: Kiosk):
+    error = device.run("status", target="kiosk.invalid").error
+
+    assert error == "edge-asl: kiosk.invalid: expected a host of that name, found none; check the name"
+
+
+@pytest.mark.parametrize("target", ["-oProxyCommand=touch /tmp/edge-asl-was-here", "two words", ""])
+def test_a_target_that_is_none(device: Kiosk, target: str):
+    command = device.command("status", "--", target=target)
+    command = [*command[:3], "status", *device.place, "--", target]
+    done = subprocess.run(command, env=device.environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("edge-asl: ")
+    assert "expected a target such as pi@kiosk-1" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not Path("/tmp/edge-asl-was-here").exists()
