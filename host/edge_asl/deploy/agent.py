@@ -10,9 +10,11 @@ JSON and ends with status 0, or with 1 after {"error": ...}.
 
 from __future__ import annotations
 
+import base64
 import glob
 import gzip
 import hashlib
+import io
 import json
 import os
 import platform
@@ -295,16 +297,16 @@ def end(root: str, owner: str) -> None:
 # receive: files by content, then the release laid out from them
 
 
-def unpack(root: str, mode: str, owner: str, name: str, break_lock: bool = False) -> None:
-    """What ``receive`` takes, from a compressed file of ROOT/incoming, which is gone afterwards."""
+def unpack(root: str, mode: str, owner: str, break_lock: bool = False, name: str | None = None) -> None:
+    """What ``receive`` takes, compressed: a file of ROOT/incoming, gone afterwards, or base64 on standard input."""
     open_root(root, mode, owner, break_lock)
     incoming = os.path.join(root, "incoming")
-    pack = inside(incoming, name)
     try:
+        pack = inside(incoming, name) if name else io.BytesIO(base64.b64decode(sys.stdin.buffer.read()))
         with gzip.open(pack, "rb") as source:
             receive(root, owner, source)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise Refusal(f"{pack}: expected a whole pack, found: {error}; deploy again") from error
+    except (EOFError, ValueError, zlib.error, gzip.BadGzipFile) as error:
+        raise Refusal(f"pack: expected a whole one, found: {error}; deploy again") from error
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
         end(root, owner)

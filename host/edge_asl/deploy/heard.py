@@ -18,7 +18,7 @@ from edge_asl_device.errors import one_line
 
 ACTIVATE, ASK = "Activate", "Ask what became of it"
 DECIDE = "Decide what they need and pack it"
-CHECK = "Say what would change"
+PLAN = "Say what is to be done"
 CONNECT_S = 10
 """Ansible's own limit for a connection."""
 LONGEST = 300
@@ -26,8 +26,8 @@ LONGEST = 300
 
 _TASK = re.compile(r"TASK \[(?:\S+ : )?(?P<task>.*)\] \**")
 _EVENT = re.compile(
-    r"(?P<what>ok|changed|fatal): \[(?P<device>[^\]]+?)(?: -> [^\]]+)?\](?:: (?P<how>FAILED|UNREACHABLE)!)?"
-    r"(?: => (?P<result>.*))?"
+    r"(?P<what>ok|changed|fatal|failed): \[(?P<device>[^\]]+?)(?: -> [^\]]+)?\](?:: (?P<how>FAILED|UNREACHABLE)!)?"
+    r"(?: \(item=[^)]*\))?(?: => (?P<result>.*))?"
 )
 
 
@@ -72,11 +72,11 @@ class Heard:
         elif found := _EVENT.fullmatch(line):
             device = self._devices.setdefault(found["device"], Device(device=found["device"]))
             device.seconds = round(time.monotonic() - self._wave_s, 1)
-            if found["what"] == "fatal":
+            if found["what"] in ("fatal", "failed"):
                 self._failed(device, found["how"], _decoded(found["result"]))
             elif self._task in (ACTIVATE, ASK):
                 device.result, device.message = Result.ACTIVATED, ""
-            elif self._task == CHECK:
+            elif self._task == PLAN and found["what"] == "changed":
                 device.result = Result.WOULD_CHANGE
 
     def _failed(self, device: Device, how: str | None, found: dict[str, Any]) -> None:
@@ -122,10 +122,9 @@ class Heard:
 
 
 def _in_short(task: Task) -> Iterator[str]:
-    if task.pack:
+    if task.sent_bytes:
         yield f"send {task.sent_bytes / 1e6:.1f} MB"
-    words = {"set the options": task.configure, "show it on the screen": task.screen, "trust the signer": task.trust}
-    yield from (word for word, argument in words.items() if argument)
+    yield from (command.name for command in task.prepare if command.argv[4:5] != ["unpack"])
     yield f"activate {task.release[:12]}"
 
 

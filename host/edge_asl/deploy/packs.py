@@ -7,6 +7,7 @@ have little left to squeeze, but libraries shrink to a third, once here instead 
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import json
@@ -33,12 +34,17 @@ from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
 from edge_asl_device.contract.manifest import SIGNATURE
 from edge_asl_device.errors import EdgeAslError
+from edge_asl_device.files import write_atomically
 from edge_asl_device.releases.place import Mode
 from edge_asl_device.releases.runtime import RUNTIME, digest_of, parse_runtime
 
+AGENT = Path(__file__).with_name("agent.py")
+BOOT = "import sys;exec(compile(sys.stdin.buffer.read(int(sys.argv[1])),'agent.py','exec'))"
 LEVEL = 3
 """Of gzip. A runtime of 219 MB, on x86-64: 80 MB after 4.5 s; with 1, 84 MB after 3.4 s and slower to unpack; with 6,
 75 MB after 10 s."""
+SMALL_BYTES = 1_000_000
+"""Up to this a pack is given to the command that unpacks it. Ansible's copy takes seven commands on the device."""
 UNUSED_DAYS = 30
 CHUNK = 1 << 20
 
@@ -57,6 +63,16 @@ class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     break_lock: bool = False
 
 
+class Command(Struct, frozen=True):
+    """A command on the device, before the switch."""
+
+    name: str
+    """For people."""
+    argv: list[str]
+    stdin: list[str] = []
+    """Files of the workstation whose text it is given."""
+
+
 class Task(Struct, frozen=True, kw_only=True):
     """What is to be done on one device; the playbook does it."""
 
@@ -69,16 +85,11 @@ class Task(Struct, frozen=True, kw_only=True):
     plan: list[str] = []
     """For people; empty where nothing is to be done."""
     pack: str | None = None
-    """A file to bring to ROOT/incoming."""
+    """A file to bring to ROOT/incoming; a small one goes along with the first of ``prepare`` instead."""
     sent_bytes: int = 0
-    unpack: dict[str, Any] | None = None
-    """Arguments of ``agent.unpack``, and so on."""
-    configure: dict[str, Any] | None = None
-    screen: dict[str, Any] | None = None
-    trust: list[str] | None = None
-    """A command on the device."""
-    activate: list[str] | None = None
-    status: list[str] | None = None
+    prepare: list[Command] = []
+    activate: list[str] = []
+    status: list[str] = []
 
 
 class Order(NamedTuple):
@@ -235,16 +246,14 @@ def _with(
         case Send():
             path = _pack(packed, step, missing, out, progress)
             _refuse_full(facts, step, path)
-            breaks = asked.break_lock or (facts.lock is not None and dead_one_of_mine(facts.lock.owner))
-            arguments: dict[str, Any] = {"root": facts.root, "mode": str(asked.mode), "name": path.name}
-            arguments |= {"owner": _owner(), "break_lock": breaks}
-            return replace(task, pack=str(path), sent_bytes=path.stat().st_size, unpack=arguments)
+            return _sent(task, path, asked)
         case Configure():
-            return replace(task, configure={"settings": facts.settings, "options": step.options})
+            return _then(task, "set the options", "configure", {"settings": facts.settings, "options": step.options})
         case Screen():
-            return replace(task, screen={"root": facts.root})
+            return _then(task, "show the page on its screen", "screen", {"root": facts.root})
         case Trust():
-            return replace(task, trust=[program, "trust", step.key, *place])
+            command = Command("trust the signer", [program, "trust", step.key, *place])
+            return replace(task, prepare=[*task.prepare, command])
         case Activate():
             words = ["--health-limit", f"{step.health_limit_s:g}", "--keep", str(step.keep)]
             words += ["--allow-downgrade"] * step.allow_downgrade + ["--restart"] * step.restart
@@ -254,6 +263,27 @@ def _with(
                 status=[program, "status", "--json", *place],
             )
     return task
+
+
+def _sent(task: Task, path: Path, asked: Asked) -> Task:
+    """The pack as a file to be copied, or, where it is small, as text behind the agent's."""
+    facts, size = asked.facts, path.stat().st_size
+    breaks = asked.break_lock or (facts.lock is not None and dead_one_of_mine(facts.lock.owner))
+    arguments: dict[str, Any] = {"root": facts.root, "mode": str(asked.mode), "owner": _owner(), "break_lock": breaks}
+    if size > SMALL_BYTES:
+        task = _then(task, "lay it out beside what serves", "unpack", arguments | {"name": path.name})
+        return replace(task, pack=str(path), sent_bytes=size)
+    text = path.with_suffix(".b64")
+    if not text.exists():
+        write_atomically(text, base64.b64encode(path.read_bytes()))
+    return replace(_then(task, "send and lay out beside what serves", "unpack", arguments, text), sent_bytes=size)
+
+
+def _then(task: Task, name: str, command: str, arguments: dict[str, Any], *more: Path) -> Task:
+    """With one more command of the agent's, which runs from memory as ``remote.Session.agent`` does it."""
+    size = str(AGENT.stat().st_size)
+    argv = ["python3", "-c", BOOT, size, command, json.dumps(arguments)]
+    return replace(task, prepare=[*task.prepare, Command(name, argv, [str(path) for path in (AGENT, *more)])])
 
 
 def _owner() -> str:
@@ -357,6 +387,6 @@ def _compress(path: Path, first: bytes, sources: Iterable[Path]) -> None:
 
 
 def _forget_old(out: Path) -> None:
-    for path in [*out.glob("*.pack"), *out.glob("*.gz")]:
+    for path in (path for kind in ("pack", "b64", "gz") for path in out.glob(f"*.{kind}")):
         if time.time() - path.stat().st_mtime > UNUSED_DAYS * 86400:
             path.unlink(missing_ok=True)
