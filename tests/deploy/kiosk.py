@@ -178,11 +178,15 @@ class Watch:
         self._kiosk = kiosk
         self._stop = threading.Event()
         self.answers: list[dict[str, Any] | None] = []
+        self.times: list[float] = []
+        """When each answer came; ``time.monotonic``."""
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def _look(self) -> None:
         while not self._stop.wait(0.05):
-            self.answers.append(self._kiosk.health())
+            answer = self._kiosk.health()
+            self.times.append(time.monotonic())
+            self.answers.append(answer)
 
     @property
     def uninterrupted(self) -> bool:

@@ -1,0 +1,119 @@
+"""Deploying over a real sshd on 127.0.0.1: an unchanged second time, and only a model of 0.6 MB changed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from common import OUT, figure, folder, run
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "deploy"))
+
+from kiosk import Kiosk, Watch
+from sshd import Sshd, free_ports
+
+TIMES = 5
+SETTINGS = ("model.alpha=0.35", "training.epochs=0", "data.split=signer")
+
+
+def main() -> None:
+    """One kiosk, four deployments and more."""
+    bundles = [build(seed) for seed in (1, 2)]
+    size = (bundles[1] / "model.tflite").stat().st_size
+    with tempfile.TemporaryDirectory() as scratch, Sshd(Path(scratch, "sshd")) as server:
+        environment = os.environ | {"XDG_CONFIG_HOME": f"{scratch}/config"}
+        relay = Relay(server)
+        kiosk = Kiosk(server, Path(scratch, "kiosk"), environment)
+        try:
+            first = kiosk.deployed(bundles[0], "--options", kiosk.options)
+            unchanged = [kiosk.deployed(bundles[0]) for _ in range(TIMES)]
+            walls = [wall_seconds(kiosk, bundles[0]) for _ in range(TIMES)]
+            with Watch(kiosk) as watch:
+                before = relay.sent
+                changed = kiosk.deployed(bundles[1])
+                on_the_wire = relay.sent - before
+            restarted = silence(kiosk, bundles[1])
+        finally:
+            kiosk.stop()
+    assert watch.uninterrupted
+    sent = {report["sent_bytes"] for report in unchanged}
+    trips = {report["round_trips"] for report in unchanged}
+    figure("deploy from nothing to healthy, 127.0.0.1", f"{first['seconds']:.1f} s, {first['sent_bytes'] / 1e6:.0f} MB")
+    what = f"second deploy, nothing changed, 127.0.0.1, the command from start to end, median of {TIMES}"
+    figure(what, f"{statistics.median(walls):.2f} s", "≤ 2 s", "≤ 1 s")
+    figure("its bytes of files", f"{max(sent)}", "0")
+    figure("its SSH round trips", f"{max(trips)}", "≤ 4", "2")
+    what = f"bytes sent to the device when only the model, {size / 1e6:.2f} MB, was built anew, with its report"
+    figure(f"{what}; {changed['sent_bytes'] / 1e6:.2f} MB of files", f"{on_the_wire / 1e6:.2f} MB", "≤ 0.8 MB")
+    figure("silence of the kiosk: another model", "0 s (one run answers all the time)", "≤ 5 s", "≤ 2 s")
+    figure("silence of the kiosk: other options, a restart", f"{restarted:.1f} s", "≤ 5 s", "≤ 2 s")
+
+
+class Relay:
+    """Between ssh and the server: counts what goes to the device, as it is on the wire."""
+
+    def __init__(self, server: Sshd) -> None:
+        self.sent = 0
+        self._to = server.port
+        port = free_ports(1)[0]
+        self._listening = socket.create_server(("127.0.0.1", port))
+        for path in (server.config, server.folder / "known_hosts"):
+            path.write_text(path.read_text().replace(str(self._to), str(port)))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            near, _ = self._listening.accept()
+            far = socket.create_connection(("127.0.0.1", self._to))
+            for source, target, counts in ((near, far, True), (far, near, False)):
+                threading.Thread(target=self._pass_on, args=(source, target, counts), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, counts: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                self.sent += len(data) * counts
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+def wall_seconds(kiosk: Kiosk, bundle: Path) -> float:
+    """As somebody waits for it."""
+    started = time.perf_counter()
+    subprocess.run(kiosk.command("deploy", bundle), env=kiosk.environment, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def silence(kiosk: Kiosk, bundle: Path) -> float:
+    """Seconds from the last answer of the old run to the first ready one of the new, in a restart."""
+    with Watch(kiosk) as watch:
+        kiosk.deployed(bundle, "--options", kiosk.options_with("--language", "de"))
+    ready = [answer is not None and answer["ready"] for answer in watch.answers]
+    first, last = ready.index(False), len(ready) - ready[::-1].index(False)
+    return watch.times[last] - watch.times[first - 1]
+
+
+def build(seed: int) -> Path:
+    """MobileNetV2 0.35 at 128 px without training: its weights are the published ones, its head is the seed's."""
+    pictures, bundle = OUT / "letters-224", OUT / "models" / f"deploy-{seed}"
+    if not pictures.exists():
+        run("edge-asl", "synth", "pictures", pictures, "--signs", "letters", "--count", 24, "--size", 224)
+    run(
+        "edge-asl", "build", "--data", pictures, "--recipe", "letters", "--out", bundle, "--json",
+        "--weights", folder("EDGE_ASL_WEIGHTS") / "mobilenet_v2_0.35_224_no_top.weights.h5",
+        "--calibration", OUT / "calibration_data",
+        *(f"--set={item}" for item in (*SETTINGS, f"training.seed={seed}")),
+    )  # fmt: skip
+    return bundle
+
+
+if __name__ == "__main__":
+    main()
