@@ -25,7 +25,7 @@ test-device: .venv-device/.complete  ## the device's tests with only its wheel a
 	rm -rf dist/device && $(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist/device ./device
 	constraints/setup.sh .venv-device "$$($(BIN)/python constraints/device_kind.py)" dist/device/*.whl
 
-e2e: e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi   ## the slow layers: drivers, systemd, an emulated Pi (root, Debian)
+e2e: e2e-picamera2 e2e-v4l2 e2e-systemd   ## the slow layers: real drivers, a real systemd (root, Debian; minutes)
 
 e2e-picamera2:       ## real picamera2 on libcamera's virtual camera (mmdebstrap; builds a Debian root once)
 	tests/e2e_picamera2/run.sh
