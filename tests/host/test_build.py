@@ -23,6 +23,7 @@ from edge_asl.datasets.splits import read_split
 from edge_asl.errors import DataError
 from edge_asl.evaluation.run import classify_all
 from edge_asl.progress import Quiet
+from edge_asl_device.contract.check import CHECK, read_check
 from edge_asl_device.contract.manifest import MODEL, read_bundle
 from edge_asl_device.files import sha256_of
 
@@ -54,7 +55,10 @@ def test_the_device_reads_the_bundle(built: Built):
     manifest = bundle.manifest
     assert bundle.labels == SIGNS
     assert (manifest.name, manifest.input.height, manifest.input.width) == ("tiny", 32, 32)
-    assert set(manifest.files) == {MODEL, "labels.txt", "metrics.json", "report.html"}
+    assert set(manifest.files) == {MODEL, CHECK, "labels.txt", "metrics.json", "report.html"}
+    check = read_check(bundle)
+    assert check is not None
+    assert check.label in SIGNS
     assert manifest.provenance.recipe == "demo"
     assert manifest.provenance.data_digest == read_dataset(built.data).digest
     assert manifest.minimum_runtime == "1.14.0"
