@@ -69,10 +69,13 @@ def test_a_plan_only_printed_changes_nothing(first: tuple[Kiosk, dict[str, Any]]
     assert not (kiosk.root / "lock").exists()
 
 
-def test_only_the_model_is_sent_where_only_the_model_changed_and_the_kiosk_is_never_silent(
-    kiosk: Kiosk, tmp_path: Path
-):
-    newer = bad_bundles.bundle(tmp_path / "newer", "1.1", changed=True)
+@pytest.fixture(scope="module")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bundle 1.1: another model."""
+    return bad_bundles.bundle(tmp_path_factory.mktemp("newer") / "hands", "1.1", changed=True)
+
+
+def test_only_the_model_is_sent_where_only_the_model_changed_and_the_kiosk_is_never_silent(kiosk: Kiosk, newer: Path):
     size = (newer / "model.tflite").stat().st_size
     with Watch(kiosk) as watch:
         report = kiosk.deployed(newer)
@@ -85,9 +88,7 @@ def test_only_the_model_is_sent_where_only_the_model_changed_and_the_kiosk_is_ne
     assert len(watch.bundles) == 2
 
 
-def test_back_to_the_release_before_and_forth_again(kiosk: Kiosk, tmp_path: Path, base: Path):
-    newer = bad_bundles.bundle(tmp_path / "newer", "1.2", changed=True)
-    kiosk.deployed(base, "--allow-downgrade")
+def test_back_to_the_release_before_and_forth_again(kiosk: Kiosk, newer: Path, base: Path):
     kiosk.deployed(newer)
     old, new = kiosk.linked("previous"), kiosk.linked()
     assert old
@@ -108,12 +109,12 @@ def test_back_to_the_release_before_and_forth_again(kiosk: Kiosk, tmp_path: Path
     assert served(kiosk) == read_bundle(newer).digest
 
 
-def test_changed_options_restart_the_program_and_others_stay(kiosk: Kiosk, base: Path):
+def test_changed_options_restart_the_program_and_others_stay(kiosk: Kiosk, newer: Path):
     settings = kiosk.root / "kiosk.env"
     settings.write_text(settings.read_text() + "EDGE_ASL_NOTE=of the site\n")
-    kiosk.deployed(base, "--allow-downgrade")
+    kiosk.deployed(newer)
     before = kiosk.health()
-    report = kiosk.deployed(base, "--options", kiosk.options_with("--language", "de"))
+    report = kiosk.deployed(newer, "--options", kiosk.options_with("--language", "de"))
     after = kiosk.health()
 
     assert before
@@ -124,7 +125,7 @@ def test_changed_options_restart_the_program_and_others_stay(kiosk: Kiosk, base:
     assert "EDGE_ASL_NOTE=of the site\n" in settings.read_text()
     command = Path(f"/proc/{(kiosk.root / 'kiosk.pid').read_text().split()[0]}/cmdline").read_text().split("\0")
     assert "de" in command
-    assert kiosk.deployed(base, "--options", kiosk.options_with("--language", "de"))["changed"] is False
+    assert kiosk.deployed(newer, "--options", kiosk.options_with("--language", "de"))["changed"] is False
 
 
 # what people see
@@ -134,11 +135,11 @@ TOKEN = "a-token-that-nobody-shall-read-0123456789"
 
 
 @pytest.fixture(scope="module")
-def guarded(kiosk: Kiosk, base: Path) -> Kiosk:
+def guarded(kiosk: Kiosk, newer: Path) -> Kiosk:
     """A kiosk whose page asks for a token, which its settings hold and its log has seen."""
     settings = kiosk.root / "kiosk.env"
     settings.write_text(settings.read_text() + f"EDGE_ASL_TOKEN={TOKEN}\n")
-    kiosk.deployed(base, "--allow-downgrade", "--options", kiosk.options)
+    kiosk.deployed(newer, "--options", kiosk.options)
     log = kiosk.root / "kiosk.log"
     log.write_text(log.read_text() + f"page=http://127.0.0.1:{kiosk.port}/?token={TOKEN}\n")
     return kiosk

@@ -83,10 +83,10 @@ def test_a_damaged_signature_is_refused(trusting: Kiosk, tmp_path: Path, keys: d
     assert "manifest.json.sig" in trusting.deploy(bundle).error
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "model.tflite", "manifest.json.sig"])
 def test_what_is_changed_after_it_was_staged_is_refused_on_the_device(
-    trusting: Kiosk, tmp_path: Path, keys: dict[str, Path], name: str
+    trusting: Kiosk, tmp_path: Path, keys: dict[str, Path]
 ):
+    """Staged by ``bench --on``; each file changed by itself; activated by hand at the kiosk."""
     bundle = signed(trusting, tmp_path / "hands", keys["maria"])
     staged = trusting.run("bench", bundle, "--runs", 1)
     assert staged.status == 0, staged.err
@@ -94,12 +94,13 @@ def test_what_is_changed_after_it_was_staged_is_refused_on_the_device(
     (release,) = [
         path for path in (trusting.root / "releases").iterdir() if digest in (path / "release.json").read_text()
     ]
-    bad_bundles.tampered(release / "bundle", name)
-    done = trusting.device("activate", release.name)
-
-    assert done.status == 1
-    assert "refused" in done.out
-    assert name in done.out
+    for name in ("manifest.json", "model.tflite", "manifest.json.sig"):
+        bad_bundles.tampered(release / "bundle", name)
+        done = trusting.device("activate", release.name)
+        assert done.status == 1, name
+        assert "refused" in done.out
+        assert name in done.out
+        shutil.copy(bundle / name, release / "bundle")
     shutil.rmtree(release)
 
 
