@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=30)
     parser.add_argument("--folder", type=Path, help="kept, with Ansible's own words in ansible.log")
     options = parser.parse_args()
-    folder = options.folder or Path(tempfile.mkdtemp(prefix="edge-asl-fleet-"))
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="kiosks-"))
     folder.mkdir(exist_ok=True)
     try:
         # Pictures: thirty films would keep one of the two cores busy.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import time
 from pathlib import Path
 from typing import Self
 
 from sshd import Sshd, free_ports
+
+from edge_asl_device.releases.place import Mode, Place
+from edge_asl_device.releases.plain import Plain
 
 FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"
 
@@ -56,13 +55,7 @@ class Kiosks:
 
     def end(self, name: str) -> None:
         """End a device's program, with its children."""
-        with contextlib.suppress(OSError, ValueError):
-            pid = int((self.root(name) / "kiosk.pid").read_text().split()[0])
-            os.killpg(pid, signal.SIGTERM)
-            deadline = time.monotonic() + 5
-            while Path(f"/proc/{pid}/fd").exists() and time.monotonic() < deadline:
-                time.sleep(0.02)
-            os.killpg(pid, signal.SIGKILL)
+        Plain(Place(self.root(name), Mode.PLAIN)).stop()
 
     def __enter__(self) -> Self:
         self.server.start()

@@ -195,6 +195,21 @@ def test_devices_that_cannot_be_reached_or_are_strangers_are_told_apart(kiosks: 
 
 
 @pytest.mark.usefixtures("first")
+def test_a_device_that_cannot_take_it_says_why(kiosks: Fleet, base: Path):
+    options, kiosks.kiosks.options = kiosks.kiosks.options, {}
+    try:
+        kiosks.kiosks.write_inventory(edge_asl_options="'--language \"de'")
+        done = kiosks.deploy(base, "--limit", "kiosk-2", "--json")
+    finally:
+        kiosks.kiosks.options = options
+        kiosks.kiosks.write_inventory()
+
+    assert done.status == 1
+    assert done.results == {"kiosk-2": "refused"}
+    assert "expected words as a shell reads them" in done.rows["kiosk-2"]["message"]
+
+
+@pytest.mark.usefixtures("first")
 def test_a_connection_lost_in_the_switch_and_the_first_signer(kiosks: Fleet, tmp_path: Path):
     newer = bad_bundles.bundle(tmp_path / "newer", "1.2", changed=True)
     key = tmp_path / "key"

@@ -278,6 +278,8 @@ def _run(command: list[str], heard: Heard, progress: Progress) -> tuple[int, boo
     watch.stop()
     if watch.stalled:
         raise DeviceError(f"ansible-playbook: expected a word within {STALL_S:g} s, found none; see edge-asl status")
+    if process.returncode < 0 and not interrupted:
+        progress.say(f"ansible-playbook: ended by signal {-process.returncode}; devices that are switching go on")
     return process.returncode, interrupted
 
 

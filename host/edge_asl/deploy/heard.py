@@ -62,22 +62,34 @@ class Heard:
         self._task = ""
         self._wave_s = time.monotonic()
         self._decision = ""
+        self._open: list[str] = []
 
     def line(self, line: str) -> None:
         """One more line."""
-        if line.startswith("PLAY ["):
+        if self._open:
+            self._open.append(line)
+            if line == "}":
+                lines, self._open = self._open, []
+                self.line("".join(lines))
+        elif line.startswith("PLAY ["):
             self._wave_s = time.monotonic()
         elif found := _TASK.fullmatch(line):
             self._task = found["task"]
         elif found := _EVENT.fullmatch(line):
-            device = self._devices.setdefault(found["device"], Device(device=found["device"]))
-            device.seconds = round(time.monotonic() - self._wave_s, 1)
-            if found["what"] in ("fatal", "failed"):
-                self._failed(device, found["how"], _decoded(found["result"]))
-            elif self._task in (ACTIVATE, ASK):
-                device.result, device.message = Result.ACTIVATED, ""
-            elif self._task == PLAN and found["what"] == "changed":
-                device.result = Result.WOULD_CHANGE
+            if found["result"] == "{":  # what Ansible shows in any case it shows on many lines
+                self._open = [line]
+            else:
+                self._event(found)
+
+    def _event(self, found: re.Match[str]) -> None:
+        device = self._devices.setdefault(found["device"], Device(device=found["device"]))
+        device.seconds = round(time.monotonic() - self._wave_s, 1)
+        if found["what"] in ("fatal", "failed"):
+            self._failed(device, found["how"], _decoded(found["result"]))
+        elif self._task in (ACTIVATE, ASK):
+            device.result, device.message = Result.ACTIVATED, ""
+        elif self._task == PLAN and found["what"] == "changed":
+            device.result = Result.WOULD_CHANGE
 
     def _failed(self, device: Device, how: str | None, found: dict[str, Any]) -> None:
         if how == "UNREACHABLE":

@@ -1,18 +1,12 @@
 """A release as one file that any tool can bring to a device, and what that device has to do with it.
 
-For many devices: they are asked together, devices of one kind share a pack, and one that has everything gets none. A
-pack is what ``agent.unpack`` takes in: gzip over a line of JSON and the bytes of the files, one after the other. Wheels
-have little left to squeeze, but libraries shrink to a third, once here instead of on every connection.
+For many devices: they are asked together, devices of one kind share a pack, and one that has everything gets none.
 """
 
 from __future__ import annotations
 
 import base64
-import gzip
-import hashlib
 import json
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -26,6 +20,7 @@ from edge_asl.deploy.apply import dead_one_of_mine, owner
 from edge_asl.deploy.deploy import format_plan
 from edge_asl.deploy.facts import Facts
 from edge_asl.deploy.keys import default_key, public_key_of, sign_bundle
+from edge_asl.deploy.packfile import cache, forget_old, pack_file, packs_folder
 from edge_asl.deploy.plan import SPARE_MB, Activate, Choices, Configure, Screen, Send, Trust, make_plan
 from edge_asl.deploy.platforms import AUTO, Platform
 from edge_asl.deploy.release import Packed
@@ -40,13 +35,8 @@ from edge_asl_device.releases.runtime import RUNTIME, digest_of, parse_runtime
 
 AGENT = Path(__file__).with_name("agent.py")
 BOOT = "import sys;exec(compile(sys.stdin.buffer.read(int(sys.argv[1])),'agent.py','exec'))"
-LEVEL = 3
-"""Of gzip. A runtime of 219 MB, on x86-64: 80 MB after 4.5 s; with 1, 84 MB after 3.4 s and slower to unpack; with 6,
-75 MB after 10 s."""
 SMALL_BYTES = 1_000_000
 """Up to this a pack is given to the command that unpacks it. Ansible's copy takes seven commands on the device."""
-UNUSED_DAYS = 30
-CHUNK = 1 << 20
 
 
 class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,9 +100,9 @@ def tasks_for(order: Order, asked: Mapping[str, Asked], progress: Progress) -> d
         EdgeAslError: the bundle is damaged, or signing it failed. What concerns one device is told in its task.
     """
     signer = signed(order.bundle, order.key, progress)
-    out = order.out or packs_folder()
+    out = (order.out or packs_folder()).absolute()
     out.mkdir(parents=True, exist_ok=True)
-    _forget_old(out)
+    forget_old(out)
     packed: dict[tuple[Platform, str], Packed] = {}
 
     def release_for(platform: Platform, runtime: str) -> Packed:
@@ -185,16 +175,6 @@ def signed(bundle: Path, key: Path | None, progress: Progress) -> str | None:
     return public_key_of(chosen)
 
 
-def cache() -> Path:
-    """Where this user's runtimes and packs are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-asl"
-
-
-def packs_folder() -> Path:
-    """Where packs lie if nothing else is said."""
-    return cache() / "packs"
-
-
 # one device
 
 
@@ -244,13 +224,14 @@ def _with(
     program = f"{facts.root}/runtimes/{packed.wanted.runtime}/bin/edge-asl-device"
     match step:
         case Send():
-            path = _pack(packed, step, missing, out, progress)
+            path = pack_file(packed, step, missing, out, progress)
             _refuse_full(facts, step, path)
             return _sent(task, path, asked)
         case Configure():
-            return _then(task, "set the options", "configure", {"settings": facts.settings, "options": step.options})
+            wanted = {"settings": facts.settings, "options": step.options}
+            return _then(task, facts, "set the options", "configure", wanted)
         case Screen():
-            return _then(task, "show the page on its screen", "screen", {"root": facts.root})
+            return _then(task, facts, "show the page on its screen", "screen", {"root": facts.root})
         case Trust():
             command = Command("trust the signer", [program, "trust", step.key, *place])
             return replace(task, prepare=[*task.prepare, command])
@@ -271,18 +252,19 @@ def _sent(task: Task, path: Path, asked: Asked) -> Task:
     breaks = asked.break_lock or (facts.lock is not None and dead_one_of_mine(facts.lock.owner))
     arguments: dict[str, Any] = {"root": facts.root, "mode": str(asked.mode), "owner": _owner(), "break_lock": breaks}
     if size > SMALL_BYTES:
-        task = _then(task, "lay it out beside what serves", "unpack", arguments | {"name": path.name})
+        task = _then(task, facts, "lay it out beside what serves", "unpack", arguments | {"name": path.name})
         return replace(task, pack=str(path), sent_bytes=size)
     text = path.with_suffix(".b64")
     if not text.exists():
         write_atomically(text, base64.b64encode(path.read_bytes()))
-    return replace(_then(task, "send and lay out beside what serves", "unpack", arguments, text), sent_bytes=size)
+    task = _then(task, facts, "send and lay out beside what serves", "unpack", arguments, text)
+    return replace(task, sent_bytes=size)
 
 
-def _then(task: Task, name: str, command: str, arguments: dict[str, Any], *more: Path) -> Task:
+def _then(task: Task, facts: Facts, name: str, command: str, arguments: dict[str, Any], *more: Path) -> Task:
     """With one more command of the agent's, which runs from memory as ``remote.Session.agent`` does it."""
     size = str(AGENT.stat().st_size)
-    argv = ["python3", "-c", BOOT, size, command, json.dumps(arguments)]
+    argv = [facts.interpreter, "-c", BOOT, size, command, json.dumps(arguments)]
     return replace(task, prepare=[*task.prepare, Command(name, argv, [str(path) for path in (AGENT, *more)])])
 
 
@@ -317,76 +299,3 @@ def _refuse_full(facts: Facts, step: Send, path: Path) -> None:
             f"{facts.host}: {facts.root}: expected {needed_mb:.0f} MB of free space, the pack of "
             f"{path.stat().st_size / 1e6:.0f} MB included, found {facts.free_mb}; free some, or deploy to it alone"
         )
-
-
-# packs
-
-
-def _pack(packed: Packed, step: Send, missing: dict[str, int], out: Path, progress: Progress) -> Path:
-    """The file, named by what it holds; made once."""
-    chosen = packed.wanted.objects if step.repair else missing
-    own = [sha for sha in chosen if sha in packed.wanted.bundle_objects]
-    rest = [sha for sha in chosen if sha not in packed.wanted.bundle_objects]
-    header = json.dumps(
-        {
-            "release": packed.release.encoded().decode(),
-            "runtime": packed.runtime_text if step.runtime else None,
-            "runtime_digest": packed.wanted.runtime,
-            "bundle": packed.bundle_files,
-            "repair": step.repair,
-            "objects": [[sha, packed.wanted.objects[sha], 0] for sha in [*own, *rest]],
-        },
-        sort_keys=True,
-    )
-    name = hashlib.sha256(header.encode()).hexdigest()[:32]
-    shared = _made(
-        out / f"{_name_of(rest)}.gz", lambda beside: _compress(beside, b"", _sources(packed, rest)), rest, progress
-    )
-
-    def make(beside: Path) -> None:
-        # gzip members behind one another are one file: the runtime's is compressed once for all bundles.
-        _compress(beside, header.encode() + b"\n", _sources(packed, own))
-        with beside.open("ab") as file, shared.open("rb") as more:
-            shutil.copyfileobj(more, file, CHUNK)
-
-    return _made(out / f"{name}.pack", make, [], progress)
-
-
-def _name_of(hashes: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:32]
-
-
-def _sources(packed: Packed, hashes: Iterable[str]) -> list[Path]:
-    return [packed.sources[sha] for sha in hashes]
-
-
-def _made(path: Path, make: Callable[[Path], None], files: list[str], progress: Progress) -> Path:
-    if path.exists():
-        os.utime(path)
-        return path
-    if files:
-        progress.say(f"packing {len(files)} files of the runtime")
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        make(beside)
-        beside.replace(path)
-    except OSError as error:
-        raise DeviceError(f"{path}: expected room for a pack, found: {error.strerror or error}; make some") from error
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
-
-
-def _compress(path: Path, first: bytes, sources: Iterable[Path]) -> None:
-    # Without a name and a time in it: the same content is the same file.
-    with path.open("wb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as packed:
-        packed.write(first)
-        for source in sources:
-            with source.open("rb") as file:
-                shutil.copyfileobj(file, packed, CHUNK)
-
-
-def _forget_old(out: Path) -> None:
-    for path in (path for kind in ("pack", "b64", "gz") for path in out.glob(f"*.{kind}")):
-        if time.time() - path.stat().st_mtime > UNUSED_DAYS * 86400:
-            path.unlink(missing_ok=True)
