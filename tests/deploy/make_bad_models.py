@@ -2,7 +2,7 @@
 
     python tests/deploy/make_bad_models.py
 
-writes tests/data/bad-models/*.tflite anew: hand-made graphs, a few bytes each, and nothing random in them.
+writes tests/data/bad-models/*.tflite anew: hand-made graphs, two kilobytes each, and nothing random in them.
 
 - ``crash``: a loop whose body is that loop itself. Laying it out calls itself until the stack ends: SIGSEGV.
 - ``hang``: a loop that never ends.
