@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bad_bundles
+import make_bad_models
 import pytest
 from kiosk import HEALTH_LIMIT_S, Kiosk, Watch
 
@@ -99,6 +100,12 @@ def test_a_first_deployment_that_fails_leaves_nothing_running(new_kiosk: Callabl
     assert kiosk.health() is None
     assert kiosk.linked() is None
     assert not (kiosk.root / "kiosk.pid").exists()
+
+
+def test_the_stored_models_are_those_that_their_script_makes():
+    stored = {path.stem: path.read_bytes() for path in bad_bundles.MODELS.glob("*.tflite")}
+
+    assert stored == make_bad_models.models()
 
 
 def test_a_bundle_that_is_damaged_here_is_not_even_sent(kiosk: Kiosk, tmp_path: Path):
