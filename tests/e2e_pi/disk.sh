@@ -17,7 +17,9 @@ wanted=$(cat "$0" "$here/init.sh" <(echo "$release") | sha256sum)
 [ "$(cat "$folder/.complete" 2>/dev/null)" = "$wanted" ] && exit
 
 echo "pi: building a Debian disk in $folder; two minutes" >&2
-rm -rf "$folder"
+# A build that was killed left /proc and /dev of its root mounted.
+awk -v "root=$folder/root/" 'index($2, root) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount
+rm -rf --one-file-system "$folder"
 mkdir -p "$folder/fetched"
 root=$folder/root
 # Packages configure themselves with programs of their own, which this computer runs emulated.
