@@ -138,7 +138,7 @@ def test_check_mode_says_what_would_change_and_changes_nothing(kiosks: Fleet, tm
 @pytest.mark.usefixtures("first")
 def test_a_release_that_never_becomes_healthy_stops_with_the_first_wave(kiosks: Fleet, tmp_path: Path):
     before = kiosks.current()
-    done = kiosks.deploy(bad_bundles.late(tmp_path / "late"), "--serial", "1,100%", "--health-limit", "8", "--json")
+    done = kiosks.deploy(bad_bundles.late(tmp_path / "late"), "--serial", "1,100%", "--health-limit", "6", "--json")
 
     assert done.status == 1
     assert done.results == {"kiosk-1": "rolled back", "kiosk-2": "not reached"}
@@ -159,7 +159,7 @@ def test_one_broken_device_is_borne_where_told(kiosks: Fleet, tmp_path: Path):
         try:
             kiosks.kiosks.options["kiosk-1"] = re.sub(r"--port \d+", f"--port {port}", options)
             kiosks.kiosks.write_inventory()
-            done = kiosks.deploy(newer, "--serial", "2", "--max-fail", "50%", "--health-limit", "6", "--json")
+            done = kiosks.deploy(newer, "--serial", "2", "--max-fail", "50%", "--health-limit", "5", "--json")
         finally:
             kiosks.kiosks.options["kiosk-1"] = options
             kiosks.kiosks.write_inventory()
