@@ -4,7 +4,7 @@ PINS := $(wildcard constraints/*.txt) constraints/setup.sh
 # The word that the demo's hand spells: letters A to Y without J, which moves.
 WORD ?= HELLO
 
-.PHONY: demo setup test check fix bench test-device e2e e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi e2e-pi-all pins clean
+.PHONY: demo setup test check fix bench test-device test-deploy e2e e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi e2e-pi-all pins clean
 
 demo: setup          ## draw hands, build a bundle, let the device program read a film; at a terminal, show the page
 	$(BIN)/edge-asl demo --word "$(WORD)" --out out/demo
@@ -16,7 +16,10 @@ setup: .venv/.complete   ## make .venv with the pinned packages and both distrib
 	constraints/setup.sh .venv workspace device host
 
 test: setup test-device  ## all tests, the device's in an environment of its own, the quick ones of them in both
-	$(BIN)/pytest -m "not whole_program"
+	$(BIN)/pytest -m "not whole_program and not deployment"
+
+test-deploy: setup   ## deployments over a real sshd, one device and many through Ansible (openssh-server; nine minutes)
+	$(BIN)/pytest -m deployment tests/deploy
 
 test-device: .venv-device/.complete  ## the device's tests with only its wheel and a runtime: no TensorFlow, no edge_asl
 	.venv-device/bin/python -m pytest tests/contract tests/device

@@ -19,6 +19,8 @@ ALL = (
     "kiosk",
     "videos",
     "soak",
+    "deploy",
+    "fleet",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import math
 import os
@@ -60,7 +61,7 @@ def parser(*, exit_on_error: bool = True) -> argparse.ArgumentParser:
     doctor.add_argument("bundle", type=Path, nargs="?", help="a bundle to run once with every runtime found")
     doctor.add_argument("--json", action="store_true", help="one JSON object")
 
-    run = _add(commands, "run", "read signs from a camera, show them on a page and say them", _run)
+    run = _add(commands, "run", "read signs from a camera, show them on a page and say them", _later("commands", "run"))
     run.add_argument("bundle", type=Path, nargs="?", help="folder that edge-asl build wrote")
     _add_camera(run)
     run.add_argument("--fast", action="store_true", help="with --headless: every frame, as fast as it can be decoded")
@@ -86,7 +87,12 @@ def parser(*, exit_on_error: bool = True) -> argparse.ArgumentParser:
     _add_runtime(run)
     run.add_argument("--json", action="store_true", help="JSON: log lines; with --headless each letter and the text")
 
-    capture = _add(commands, "capture", "store pictures of signs for training, with a banner on the page", _capture)
+    capture = _add(
+        commands,
+        "capture",
+        "store pictures of signs for training, with a banner on the page",
+        _later("commands", "capture"),
+    )
     capture.add_argument("bundle", type=Path, help="the bundle whose square and page are used")
     capture.add_argument("folder", type=Path, help="where the pictures go, a folder per sign, with signers.csv")
     capture.add_argument("--person", required=True, help="who shows the signs: a name or a number")
@@ -105,10 +111,17 @@ def parser(*, exit_on_error: bool = True) -> argparse.ArgumentParser:
 
 
 def _add_releases(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
-    activate = _add(commands, "activate", "switch to a release that was staged here, and back if it fails", _activate)
+    activate = _add(
+        commands,
+        "activate",
+        "switch to a release that was staged here, and back if it fails",
+        _later("releases.commands", "activate"),
+    )
     activate.add_argument("release", help="its digest, or the first characters of it; status lists them")
-    rollback = _add(commands, "rollback", "switch back to the release before", _rollback)
-    settle = _add(commands, "settle", "end a switch that a power cut interrupted (at boot)", _settle)
+    rollback = _add(commands, "rollback", "switch back to the release before", _later("releases.commands", "rollback"))
+    settle = _add(
+        commands, "settle", "end a switch that a power cut interrupted (at boot)", _later("releases.commands", "settle")
+    )
     for command in (activate, rollback, settle):
         _add_place(command)
         command.add_argument(
@@ -138,11 +151,18 @@ def _add_releases(commands: argparse._SubParsersAction) -> None:  # type: ignore
             else argparse.SUPPRESS,
         )
 
-    trust = _add(commands, "trust", "show whose bundles are taken here, or add a signer", _trust)
+    trust = _add(
+        commands, "trust", "show whose bundles are taken here, or add a signer", _later("releases.commands", "trust")
+    )
     trust.add_argument("key", nargs="?", help="a public key as in a .pub file; from then on nothing unsigned is taken")
     _add_place(trust)
 
-    status = _add(commands, "status", "show what runs here, what ran before, and the last switch", _status)
+    status = _add(
+        commands,
+        "status",
+        "show what runs here, what ran before, and the last switch",
+        _later("releases.commands", "show_status"),
+    )
     _add_place(status)
     status.add_argument("--json", action="store_true", help="one JSON object")
 
@@ -284,46 +304,14 @@ def _doctor(options: argparse.Namespace) -> int:
     return 0 if report["ok"] else 1
 
 
-def _run(options: argparse.Namespace) -> int:
-    from edge_asl_device.commands import run
+def _later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
+    """A command whose module is imported when it is called: ``--help`` and the others start without it."""
 
-    return run(options)
+    def command(options: argparse.Namespace) -> int:
+        status: int = getattr(importlib.import_module(f"edge_asl_device.{module}"), name)(options)
+        return status
 
-
-def _capture(options: argparse.Namespace) -> int:
-    from edge_asl_device.commands import capture
-
-    return capture(options)
-
-
-def _activate(options: argparse.Namespace) -> int:
-    from edge_asl_device.releases.commands import activate
-
-    return activate(options)
-
-
-def _rollback(options: argparse.Namespace) -> int:
-    from edge_asl_device.releases.commands import rollback
-
-    return rollback(options)
-
-
-def _trust(options: argparse.Namespace) -> int:
-    from edge_asl_device.releases.commands import trust
-
-    return trust(options)
-
-
-def _settle(options: argparse.Namespace) -> int:
-    from edge_asl_device.releases.commands import settle
-
-    return settle(options)
-
-
-def _status(options: argparse.Namespace) -> int:
-    from edge_asl_device.releases.commands import show_status
-
-    return show_status(options)
+    return command
 
 
 def _print_json(value: object) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge_asl.cli_devices import register
+from edge_asl import cli_devices, cli_keys
 from edge_asl_device.errors import EdgeAslError
 
 app = typer.Typer(
@@ -325,4 +325,5 @@ def _print_evaluation(evaluation: Any, json: bool) -> None:
     typer.echo(format_evaluation(evaluation))
 
 
-register(app)
+for commands in (cli_devices, cli_keys):
+    commands.register(app)

@@ -1,7 +1,8 @@
-"""The commands about devices: ``deploy``, ``status``, ``rollback``, ``doctor``, ``logs``, ``bench``, ``keys``, …"""
+"""The commands about devices: ``deploy``, ``pack``, ``status``, ``rollback``, ``doctor``, ``logs``, ``bench``, …"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,8 +11,6 @@ import typer
 
 if TYPE_CHECKING:
     from edge_asl.deploy.target import Target
-
-keys_app = typer.Typer(help="Keys that bundles are signed with.", no_args_is_help=True, rich_markup_mode=None)
 
 
 class ModeName(StrEnum):
@@ -58,8 +57,8 @@ KeyOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(keys_app, name="keys")
-    for command in (deploy, pack, status, rollback, doctor, logs, bench, sign, wheelhouse):
+    commands: list[Callable[..., None]] = [deploy, pack, *map(_operation, OPERATIONS), logs, bench, wheelhouse]
+    for command in commands:
         app.command()(command)
 
 
@@ -83,10 +82,15 @@ def deploy(
     allow_downgrade: Annotated[
         bool, typer.Option("--allow-downgrade", help="Take a lower version than served there before.")
     ] = False,
-    keep: Annotated[int, typer.Option(help="Releases that stay on the device.", min=2)] = 3,
+    keep: Annotated[
+        int | None, typer.Option(help="Releases that stay on the device; default: 3.", min=2, show_default=False)
+    ] = None,
     health_limit: Annotated[
-        float, typer.Option(help="Seconds until the new release must serve and read.", min=5, max=600)
-    ] = 60.0,
+        float | None,
+        typer.Option(
+            help="Seconds until the new release must serve and read; default: 60.", min=5, max=600, show_default=False
+        ),
+    ] = None,
     wheelhouse: Annotated[
         Path | None, typer.Option(help="A folder of wheels instead of the internet.", show_default=False)
     ] = None,
@@ -122,35 +126,31 @@ def deploy(
     from edge_asl.deploy.plan import Choices
     from edge_asl.progress import console
 
+    asked = {
+        "options": options,
+        "screen": screen or None,
+        "keep": keep,
+        "health_limit_s": health_limit,
+        "allow_downgrade": allow_downgrade or None,
+    }
+    chosen: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     if inventory is not None:
         if target is not None or root is not None or ssh_config is not None:
             found = "TARGET" if target else "--root" if root else "--ssh-config"
             raise typer.BadParameter(f"expected devices of --inventory alone, found {found} too", param_hint=found)
-        variables = {
+        more = {
             "mode": mode and mode.value,
             "runtime": runtime.value if runtime is not RuntimeName.auto else None,
-            "options": options,
-            "screen": screen or None,
-            "keep": keep if keep != 3 else None,
-            "health_limit_s": health_limit if health_limit != 60.0 else None,
-            "allow_downgrade": allow_downgrade or None,
             "break_lock": break_lock or None,
             "wheelhouse": wheelhouse and str(wheelhouse.absolute()),
         }
-        chosen = {f"edge_asl_{name}": value for name, value in variables.items() if value is not None}
-        _deploy_many(bundle, inventory, serial, max_fail, limit, chosen, key, dry_run=dry_run, json=json)
+        variables = {f"edge_asl_{name}": value for name, value in (chosen | more).items() if value is not None}
+        _deploy_many(bundle, inventory, serial, max_fail, limit, variables, key, dry_run=dry_run, json=json)
         return
     if target is None:
         raise typer.BadParameter("expected a device such as pi@kiosk-1, or --inventory", param_hint="TARGET")
-    place = _target(target, mode, root, ssh_config)
-    choices = Choices(
-        mode=place.mode,
-        keep=keep,
-        allow_downgrade=allow_downgrade,
-        health_limit_s=health_limit,
-        options=options,
-        screen=screen,
-    )
+    place = parsed_target(target, mode, root, ssh_config)
+    choices = Choices(mode=place.mode, **chosen)
     report = run(
         Request(
             bundle=bundle,
@@ -251,43 +251,28 @@ def pack(
             typer.echo(line)
 
 
-def status(
-    target: TargetArgument,
-    mode: ModeOption = None,
-    root: RootOption = None,
-    ssh_config: SshConfigOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Show what runs on a device, what ran before, and how the last switch went."""
-    from edge_asl.deploy.operate import status as run
-
-    _finish(run(_target(target, mode, root, ssh_config), json=json))
+OPERATIONS = {
+    "status": "Show what runs on a device, what ran before, and how the last switch went.",
+    "rollback": "Switch a device back to the release before.",
+    "doctor": "Say what a device is, what it lacks, and whether its bundle runs there.",
+}
+"""What is done with one device and needs no more words: names of functions in ``deploy.operate``."""
 
 
-def rollback(
-    target: TargetArgument,
-    mode: ModeOption = None,
-    root: RootOption = None,
-    ssh_config: SshConfigOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Switch a device back to the release before."""
-    from edge_asl.deploy.operate import rollback as run
+def _operation(name: str) -> Callable[..., None]:
+    def command(
+        target: TargetArgument,
+        mode: ModeOption = None,
+        root: RootOption = None,
+        ssh_config: SshConfigOption = None,
+        json: JsonOption = False,
+    ) -> None:
+        from edge_asl.deploy import operate
 
-    _finish(run(_target(target, mode, root, ssh_config), json=json))
+        finish(getattr(operate, name)(parsed_target(target, mode, root, ssh_config), json=json))
 
-
-def doctor(
-    target: TargetArgument,
-    mode: ModeOption = None,
-    root: RootOption = None,
-    ssh_config: SshConfigOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Say what a device is, what it lacks, and whether its bundle runs there."""
-    from edge_asl.deploy.operate import doctor as run
-
-    _finish(run(_target(target, mode, root, ssh_config), json=json))
+    command.__name__, command.__doc__ = name, OPERATIONS[name]
+    return command
 
 
 def logs(
@@ -301,7 +286,7 @@ def logs(
     """Show what the program on a device says."""
     from edge_asl.deploy.operate import logs as run
 
-    _finish(run(_target(target, mode, root, ssh_config), lines, follow=follow))
+    finish(run(parsed_target(target, mode, root, ssh_config), lines, follow=follow))
 
 
 def bench(
@@ -322,22 +307,10 @@ def bench(
     from edge_asl.progress import console
 
     if on is None:
-        _finish(bench_here(bundle, runs, runtime.value, json=json))
+        finish(bench_here(bundle, runs, runtime.value, json=json))
     else:
-        place = _target(on, mode, root, ssh_config)
-        _finish(bench_there(bundle, place, runs, runtime.value, console(), json=json))
-
-
-def sign(bundle: BundleArgument, key: KeyOption = None) -> None:
-    """Sign a bundle: devices that know a signer take no other."""
-    from edge_asl.deploy.keys import default_key, sign_bundle
-    from edge_asl.errors import SigningError
-
-    chosen = key or default_key()
-    if chosen is None:
-        raise SigningError("key: expected one to sign with, found none; edge-asl keys init, or --key FILE")
-    sign_bundle(bundle, chosen)
-    typer.echo(f"{bundle / 'manifest.json.sig'}: signed with {chosen}")
+        place = parsed_target(on, mode, root, ssh_config)
+        finish(bench_there(bundle, place, runs, runtime.value, console(), json=json))
 
 
 def wheelhouse(
@@ -355,60 +328,15 @@ def wheelhouse(
     typer.echo(f"{folder}: edge-asl deploy --wheelhouse {folder}")
 
 
-@keys_app.command("init")
-def keys_init(
-    path: Annotated[
-        Path | None,
-        typer.Argument(help="The private key's file; default: ~/.config/edge-asl/signing_key.", show_default=False),
-    ] = None,
-    passphrase: Annotated[bool, typer.Option("--passphrase", help="Ask for one; ssh-agent then keeps it.")] = False,
-) -> None:
-    """Make a key of your own. An SSH key that exists does as well: --key FILE."""
-    from edge_asl.deploy.keys import init_key
-
-    key = init_key(path, passphrase=passphrase)
-    typer.echo(f"private key: {key.path}  (keep a copy: devices that trust it take nothing else)")
-    typer.echo(f"public key:  {key.public_key}\nfingerprint: {key.fingerprint}")
-
-
-@keys_app.command("show")
-def keys_show(key: KeyOption = None) -> None:
-    """Print the public key, as devices are told to trust it."""
-    from edge_asl.deploy.keys import default_key, public_key_of
-    from edge_asl.errors import SigningError
-
-    chosen = key or default_key()
-    if chosen is None:
-        raise SigningError("key: expected one, found none; edge-asl keys init, or --key FILE")
-    typer.echo(public_key_of(chosen))
-
-
-@keys_app.command("trust")
-def keys_trust(
-    target: TargetArgument,
-    key: KeyOption = None,
-    mode: ModeOption = None,
-    root: RootOption = None,
-    ssh_config: SshConfigOption = None,
-) -> None:
-    """Have a device take bundles signed with a key; from the first on, it takes no others."""
-    from edge_asl.deploy.keys import default_key, public_key_of
-    from edge_asl.deploy.operate import trust
-    from edge_asl.errors import SigningError
-
-    chosen = key or default_key()
-    if chosen is None:
-        raise SigningError("key: expected one, found none; edge-asl keys init, or --key FILE")
-    _finish(trust(_target(target, mode, root, ssh_config), public_key_of(chosen)))
-
-
-def _target(name: str, mode: ModeName | None, root: str | None, ssh_config: Path | None) -> Target:
+def parsed_target(name: str, mode: ModeName | None, root: str | None, ssh_config: Path | None) -> Target:
+    """The device that the command line names."""
     from edge_asl.deploy.target import parse_target
 
     return parse_target(name, mode.value if mode else None, root, ssh_config)
 
 
-def _finish(result: tuple[int, str]) -> None:
+def finish(result: tuple[int, str]) -> None:
+    """Print, and leave with the status."""
     status, text = result
     if text:
         typer.echo(text)

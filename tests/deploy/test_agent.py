@@ -17,11 +17,10 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from edge_asl.deploy import agent
+from edge_asl.deploy import agent, words
 from edge_asl.deploy.facts import Facts
 
-SOURCE = Path(agent.__file__).read_bytes()
-BOOT = "import sys;exec(compile(sys.stdin.buffer.read(int(sys.argv[1])),'agent.py','exec'))"
+SOURCE = words.AGENT.read_bytes()
 OWNER = "maria@workstation:1"
 
 
@@ -65,7 +64,7 @@ class Answer(NamedTuple):
 
 def ask(command: str, payload: bytes = b"", python: str = sys.executable, **arguments: object) -> Answer:
     run = subprocess.run(
-        [python, "-c", BOOT, str(len(SOURCE)), command, json.dumps(arguments)],
+        words.agent(command, arguments, python),
         input=SOURCE + payload, capture_output=True, timeout=60, check=False, cwd="/",
     )  # fmt: skip
     assert not run.stderr, run.stderr.decode()

@@ -16,6 +16,8 @@ from kiosk import Kiosk, Watch
 from edge_asl_device.contract.manifest import read_bundle
 from program import wait_for
 
+pytestmark = pytest.mark.deployment
+
 PAYLOAD_SLACK_BYTES = 200_000
 """What a 0.6 MB model may cost beside its own bytes: the must of 0.8 MB."""
 

@@ -15,6 +15,8 @@ from kiosk import Kiosk, Watch, until
 from edge_asl_device.contract.manifest import read_bundle
 from program import wait_for
 
+pytestmark = pytest.mark.deployment
+
 BIG_BYTES = 60_000_000
 KILLED_AFTER = ("done: lock", "done: send", "done: configure", "verify", "self-test", "switch", "done: activate")
 

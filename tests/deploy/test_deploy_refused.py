@@ -12,6 +12,8 @@ from kiosk import HEALTH_LIMIT_S, Kiosk, Watch
 
 from edge_asl_device.contract.manifest import read_bundle
 
+pytestmark = pytest.mark.deployment
+
 QUICK_S = 8
 """Health limit of releases that are to fail; a start takes two on a busy core."""
 

@@ -13,6 +13,8 @@ from kiosk import Kiosk
 
 from edge_asl_device.contract.manifest import read_bundle
 
+pytestmark = pytest.mark.deployment
+
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:

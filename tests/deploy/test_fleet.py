@@ -27,6 +27,8 @@ from edge_asl_device.contract.manifest import SIGNATURE, read_bundle
 from edge_asl_device.releases.place import ROOTS, SETTINGS
 from program import wait_for
 
+pytestmark = pytest.mark.deployment
+
 BIN = Path(sys.executable).parent
 PROGRAM = BIN / "ansible-playbook"
 LIMIT_S = 300

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import shutil
 import subprocess
 import sys
@@ -138,14 +139,14 @@ def in_terminal(code: str, answers: list[bytes]) -> tuple[int, str]:
         os.execv(sys.executable, [sys.executable, "-c", code])  # noqa: S606
     said, deadline = b"", time.monotonic() + 60
     try:
-        while time.monotonic() < deadline:
+        while select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
             try:
                 said += os.read(terminal, 1000)
             except OSError:  # the other end is closed
                 break
-            if answers and said.count(b"assphrase") + said.count(b"passphrase again") and said.rstrip().endswith(b":"):
+            # Only right after a prompt: what is typed before the next one is thrown away when it comes.
+            if answers and said.endswith(b": "):
                 os.write(terminal, answers.pop(0) + b"\n")
-                said += b"\n"
     finally:
         os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode(errors="replace")

@@ -386,7 +386,7 @@ def test_an_index_that_has_another_package_is_found_out(wheelhouse: Path, tmp_pa
 
 
 def test_without_internet_one_line_says_what_to_do(tmp_path: Path):
-    refuses = "http://somebody:secret@127.0.0.1:9/simple"
+    refuses = "http://somebody:secret@localhost:9/simple"
     run = child(
         FILL, tmp_path, PIP_CONFIG_FILE=os.devnull, PIP_INDEX_URL=refuses, PIP_RETRIES="1", PIP_FIND_LINKS="",
         PIP_EXTRA_INDEX_URL="", PIP_NO_CACHE_DIR="1",
@@ -400,15 +400,15 @@ def test_without_internet_one_line_says_what_to_do(tmp_path: Path):
 
 def test_of_pips_settings_the_last_section_wins():
     listing = (
-        ":env:.index-url='https://third'\nglobal.index-url='https://first'\nglobal.no-deps='true'\n"
-        "download.index-url='https://second'\ninstall.find-links='/no'\nglobal.extra-index-url='\\nhttps://a\\nhttps://b'\n"
+        ":env:.index-url='third'\nglobal.index-url='first'\nglobal.no-deps='true'\n"
+        "download.index-url='second'\ninstall.find-links='/no'\nglobal.extra-index-url='\\na\\nb'\n"
     )
 
     variables = environment(listing, {"PATH": "/bin", "PIP_TARGET": "/elsewhere"})
 
     assert variables == {
         "PATH": "/bin", "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INPUT": "1", "PIP_RETRIES": "2",
-        "PIP_INDEX_URL": "https://third", "PIP_EXTRA_INDEX_URL": "https://a https://b",
+        "PIP_INDEX_URL": "third", "PIP_EXTRA_INDEX_URL": "a b",
     }  # fmt: skip
 
 

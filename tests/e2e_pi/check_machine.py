@@ -47,21 +47,21 @@ def alive(stream: subprocess.Popen[bytes], seconds: float) -> bool:
 def test_only_what_was_synced_survives_a_power_cut(fresh: Machine):
     """The worst case, made certain: the name is in the journal, the bytes are still in memory."""
     fresh.run(f"echo 60000 > /proc/sys/vm/dirty_writeback_centisecs && sleep {JOURNAL_S + 1}")
-    fresh.run("cd /root && echo kept > kept && sync kept . && echo lost > lost")
-    assert fresh.run("cat /root/lost") == "lost\n"
+    fresh.run("cd /srv && echo kept > kept && sync kept . && echo lost > lost")
+    assert fresh.run("cat /srv/lost") == "lost\n"
     time.sleep(JOURNAL_S + 3)
     fresh.cut_power()
     fresh.boot()
-    assert fresh.run("cat /root/kept") == "kept\n"
-    assert fresh.run("stat --format=%s /root/lost") == "0\n"
+    assert fresh.run("cat /srv/kept") == "kept\n"
+    assert fresh.run("stat --format=%s /srv/lost") == "0\n"
     assert fresh.settled() == "running"
 
 
 def test_a_power_cut_at_once_loses_the_name_too(fresh: Machine):
-    fresh.run("sync && echo lost > /root/lost")
+    fresh.run("sync && echo lost > /srv/lost")
     fresh.cut_power()
     fresh.boot()
-    assert fresh.run("ls -A /root | grep -c lost", check=False).strip() == "0"
+    assert fresh.run("ls -A /srv | grep -c lost", check=False).strip() == "0"
 
 
 def test_a_pulled_cable_cuts_what_is_open_and_what_is_new(fresh: Machine):
@@ -98,17 +98,17 @@ def test_a_clock_without_battery_at_boot(fresh: Machine):
 def test_a_full_disk_is_full_for_root_too(fresh: Machine):
     fresh.fill_disk(leave_mb=4)
     with pytest.raises(MachineError, match="No space left"):
-        fresh.run("dd if=/dev/zero of=/root/large bs=1M count=16 conv=fsync")
+        fresh.run("dd if=/dev/zero of=/srv/large bs=1M count=16 conv=fsync")
     fresh.empty_disk()
-    fresh.run("dd if=/dev/zero of=/root/large bs=1M count=16 conv=fsync")
+    fresh.run("dd if=/dev/zero of=/srv/large bs=1M count=16 conv=fsync")
 
 
 def test_it_starts_anew_when_told(fresh: Machine):
     before = fresh.boot_id()
-    fresh.run("echo kept > /root/kept")
+    fresh.run("echo kept > /srv/kept")
     fresh.reboot()
     assert fresh.boot_id() != before
-    assert fresh.run("cat /root/kept") == "kept\n", "an orderly end writes everything"
+    assert fresh.run("cat /srv/kept") == "kept\n", "an orderly end writes everything"
     assert fresh.settled() == "running"
 
 

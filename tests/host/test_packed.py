@@ -118,8 +118,8 @@ def test_a_disk_too_small_is_refused_before_work_starts(drawn: Path, small_disk:
 
 
 # Rows share files: what counts is that they are decoded, written and read one by one.
-_PACK_MANY = """
-import resource, sys
+_PACK_MANY = r"""
+import re, sys
 from pathlib import Path
 from edge_asl.datasets.packed import PackedPictures, Sample, pack
 from edge_asl.datasets.readers import read_dataset
@@ -137,7 +137,8 @@ with PackedPictures(folder / "many.u8", dataset, sample.spec) as packed:
     for start in range(0, count, 32):
         total += int(packed.read(order[start : start + 32]).sum(dtype=np.int64))
 (folder / "many.u8").unlink()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, total)
+# Not getrusage: its peak begins with the one of the process that started this one.
+print(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1], total)
 """
 
 
@@ -160,4 +161,4 @@ def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path: Path):
 
     kilobytes_unpacked = 3500 * 224 * 224 * 3 / 1024
     assert peaks[4000] - peaks[500] < kilobytes_unpacked / 10
-    assert peaks[4000] < 400_000
+    assert peaks[4000] < 200_000

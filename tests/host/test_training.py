@@ -50,7 +50,7 @@ def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     folder = tmp_path_factory.mktemp("training")
     run = subprocess.run(
         [sys.executable, __file__, str(drawn), str(folder)],
-        env=os.environ | QUIET, capture_output=True, text=True, timeout=900, check=False,
+        env=os.environ | QUIET, capture_output=True, text=True, timeout=400, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
     found = json.loads((folder / "found.json").read_text())

@@ -113,7 +113,7 @@ class Systemd:
 
     def log(self, lines: int) -> list[str]:
         """From the journal."""
-        command = self.log_command(lines, follow=False)
+        command = [*self.log_command(lines, follow=False), "--output=short-iso"]
         try:
             run = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False, errors="replace")
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -127,7 +127,6 @@ class Systemd:
             "journalctl",
             which,
             UNIT,
-            "--output=short-iso",
             "--no-pager",
             f"--lines={lines}",
             *(["--follow"] * follow),

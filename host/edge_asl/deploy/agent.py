@@ -66,15 +66,16 @@ def main(command: str, arguments: str) -> int:
 
 def facts(root: str, settings: str) -> None:
     root, settings = expanded(root), expanded(settings)
+    system = release()
     say(
         machine=platform.machine(),
         bits=64 if sys.maxsize > 2**32 else 32,
         python=".".join(map(str, sys.version_info[:2])),
         interpreter=interpreter(),
         glibc=platform.libc_ver()[1] if platform.libc_ver()[0] == "glibc" else "",
-        distribution=release().get("ID", ""),
-        codename=release().get("VERSION_CODENAME", ""),
-        system=release().get("PRETTY_NAME", platform.platform()),
+        distribution=system.get("ID", ""),
+        codename=system.get("VERSION_CODENAME", ""),
+        system=system.get("PRETTY_NAME", platform.platform()),
         platform=sysconfig.get_platform(),
         uid=os.getuid(),
         user=os.environ.get("SUDO_USER") or own_name(),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import json
 import os
+import re
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from edge_asl.deploy import words
 from edge_asl.deploy.facts import Facts
-from edge_asl.deploy.plan import Activate, Configure, Lock, Plan, Screen, Send, Trust, Unlock
+from edge_asl.deploy.plan import Activate, Configure, Lock, Plan, Screen, Send, Trust, Unlock, needs_repair
 from edge_asl.deploy.release import Packed
 from edge_asl.deploy.remote import Session
 from edge_asl.deploy.target import Target
@@ -36,8 +40,6 @@ class Application:
         target: the same device.
         facts: as read for the plan.
         packed: the release's bytes.
-        missing: as for the plan.
-        owner: of the lock.
         progress: told every step.
     """
 
@@ -47,18 +49,40 @@ class Application:
         target: Target,
         facts: Facts,
         packed: Packed,
-        missing: dict[str, int],
-        owner: str,
         progress: Progress,
     ) -> None:
         self._session, self._target, self._facts, self._packed = session, target, facts, packed
-        self._missing, self._owner, self._progress = missing, owner, progress
+        self._progress = progress
+        self._missing: dict[str, int] = {}
+        self._program = words.staged(facts.root, packed.wanted.runtime)
         self.log: list[tuple[str, str]] = []
         """What the device said while it switched: (step, text)."""
         self._stray: list[str] = []
 
+    def begin(self, *, break_lock: bool) -> dict[str, int]:
+        """Take the lock; SHA-256 → bytes that are there already, of files that are not whole there.
+
+        Raises:
+            DeviceError: somebody else deploys.
+        """
+        wanted = json.dumps(list(self._packed.wanted.objects.items())).encode()
+        arguments = {
+            "root": self._facts.root,
+            "mode": str(self._target.mode),
+            "owner": owner(),
+            "break_lock": may_break(self._facts, asked=break_lock),
+            "repair": needs_repair(self._facts),
+        }
+        self._missing = self._session.agent("begin", arguments, [wanted], stall_s=300.0)["missing"]
+        return self._missing
+
+    def end(self) -> None:
+        """Let go of the lock."""
+        with contextlib.suppress(DeviceError):
+            self._session.agent("end", {"root": self._facts.root, "owner": owner()})
+
     def apply(self, plan: Plan) -> None:
-        """All steps in order. The lock was taken when it was asked what is missing.
+        """All steps in order, after ``begin``.
 
         Raises:
             DeviceError: a step failed; what served before serves still, or again.
@@ -77,38 +101,26 @@ class Application:
                 does[type(step)](step)
                 self._progress.say(f"done: {type(step).__name__.lower()}")
         finally:
-            self._end()
+            self.end()
 
     def stage(self, step: Send) -> None:
         """Only lay the release out beside what serves, and let go of the lock."""
         try:
             self._send(step)
         finally:
-            self._end()
-
-    def _end(self) -> None:
-        with contextlib.suppress(DeviceError):
-            self._session.agent("end", {"root": self._facts.root, "owner": self._owner})
+            self.end()
 
     def _send(self, step: Send) -> None:
-        header = {
-            "release": self._packed.release.encoded().decode(),
-            "runtime": self._packed.runtime_text if step.runtime else None,
-            "runtime_digest": self._packed.wanted.runtime,
-            "bundle": self._packed.bundle_files,
-            "repair": step.repair,
-            "objects": [[sha, self._packed.wanted.objects[sha], there] for sha, there in self._missing.items()],
-        }
         with self._progress.task("sent, KB", step.bytes // 1000) as advance:
             self._session.agent(
                 "receive",
-                {"root": self._facts.root, "owner": self._owner},
-                self._bytes(header, advance),
+                {"root": self._facts.root, "owner": owner()},
+                self._bytes(step, advance),
                 stall_s=300.0,  # while the device writes a whole runtime to its card
             )
 
-    def _bytes(self, header: dict[str, Any], advance: Callable[[int], None]) -> Iterator[bytes]:
-        yield json.dumps(header).encode() + b"\n"
+    def _bytes(self, step: Send, advance: Callable[[int], None]) -> Iterator[bytes]:
+        yield self._packed.header(step, self._missing)
         sent = 0
         for sha, there in self._missing.items():
             for chunk in _chunks(self._packed.sources[sha], there):
@@ -122,21 +134,13 @@ class Application:
     def _screen(self, _step: Screen) -> None:
         self._session.agent("screen", {"root": self._facts.root})
 
-    def _program(self) -> str:
-        return f"{self._facts.root}/runtimes/{self._packed.wanted.runtime}/bin/edge-asl-device"
-
-    def _place(self) -> list[str]:
-        return ["--root", self._facts.root, "--mode", str(self._target.mode)]
-
     def _trust(self, step: Trust) -> None:
-        answer = self._session.run([self._program(), "trust", step.key, *self._place()])
+        answer = self._session.run(words.trust(self._program, step.key, self._facts.root, self._target.mode))
         if answer.status != 0:
             raise DeviceError(f"{self._target.name}: {answer.err.strip()}")
 
     def _activate(self, step: Activate) -> None:
-        argv = [self._program(), "activate", step.release, *self._place(), "--json"]
-        argv += ["--health-limit", f"{step.health_limit_s:g}", "--keep", str(step.keep)]
-        argv += ["--allow-downgrade"] * step.allow_downgrade + ["--restart"] * step.restart
+        argv = [*words.activate(self._program, step, self._facts.root, self._target.mode), "--json"]
         try:
             answer = self._session.run(argv, on_line=self._heard, stall_s=ACTIVATION_STALL_S)
         except Unreachable as error:
@@ -164,8 +168,7 @@ class Application:
         while time.monotonic() < deadline:
             time.sleep(PAUSE_S)
             try:
-                answer = self._session.run([self._program(), "status", "--json", *self._place()])
-                last = json.loads(answer.out)["activation"]
+                last = self._last_activation()
             except (DeviceError, ValueError, KeyError):
                 continue
             if not last or last["release"] != release:
@@ -180,6 +183,10 @@ class Application:
             f"{self._target.name}: expected an outcome within {AFTERWARDS_S:g} s, found none; edge-asl status"
         )
 
+    def _last_activation(self) -> Any:
+        answer = self._session.run(words.status(self._program, self._facts.root, self._target.mode))
+        return json.loads(answer.out)["activation"]
+
     def _fail(self, said: str) -> None:
         last = ([*self._stray, *said.strip().splitlines()] or ["no word"])[-1]
         refused = last.startswith(REFUSAL)
@@ -187,8 +194,7 @@ class Application:
             self._doubt(last)
         step, text = ("", last.removeprefix(REFUSAL)) if refused else self.log[-1]
         with contextlib.suppress(DeviceError, ValueError, KeyError, TypeError):
-            answer = self._session.run([self._program(), "status", "--json", *self._place()])
-            for line in json.loads(answer.out)["activation"]["log"]:
+            for line in self._last_activation()["log"]:
                 self._progress.say(f"  | {redacted(line)}")
         raise DeviceError(f"{self._target.name}: {f'{step}: ' if step else ''}{text}")
 
@@ -211,20 +217,20 @@ def _chunks(path: Path, offset: int) -> Iterator[bytes]:
 
 def redacted(line: str) -> str:
     """A log line without what opens a page."""
-    import re
-
     return re.sub(r"(token=|Bearer |EDGE_ASL_TOKEN=)[^\s&\"']+", r"\1…", line)
 
 
 def owner() -> str:
     """Whose lock it is: user, machine, process."""
-    import getpass
-    import socket
-
     return f"{getpass.getuser()}@{socket.gethostname()}:{os.getpid()}"
 
 
-def dead_one_of_mine(held: str) -> bool:
+def may_break(facts: Facts, *, asked: bool) -> bool:
+    """Whether the lock that a device has is to be taken away: it was asked for, or its owner is dead."""
+    return asked or (facts.lock is not None and _dead_one_of_mine(facts.lock.owner))
+
+
+def _dead_one_of_mine(held: str) -> bool:
     """Whether a lock is that of a deployment from this machine and user that no longer runs."""
     name, _, pid = held.rpartition(":")
     mine = owner().rpartition(":")[0]

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from edge_asl.deploy.apply import Application, dead_one_of_mine, owner
+from edge_asl.deploy.apply import Application
 from edge_asl.deploy.facts import Facts, read_facts
-from edge_asl.deploy.keys import default_key, public_key_of, sign_bundle
-from edge_asl.deploy.plan import Choices, Plan, Send, Wanted, make_plan, needs_repair
+from edge_asl.deploy.keys import public_key_of, sign_for_devices
+from edge_asl.deploy.plan import Choices, Plan, Send, Wanted, make_plan
 from edge_asl.deploy.platforms import AUTO
 from edge_asl.deploy.release import Packed, pack
 from edge_asl.deploy.remote import Session
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
-from edge_asl_device.contract.manifest import SIGNATURE
 from edge_asl_device.releases.place import Mode
 
 
@@ -64,7 +63,8 @@ def deploy(request: Request, progress: Progress) -> Report:
         EdgeAslError: it could not be done; what served before serves still, or again.
     """
     started = time.monotonic()
-    choices = _signed(request, progress)
+    key = sign_for_devices(request.bundle, request.key, progress.say, again=True)
+    choices = replace(request.choices, signer=public_key_of(key)) if key else request.choices
     target = request.target
     with target.remote() as remote:
         session = Session(remote, elevate=target.mode is Mode.SYSTEM)
@@ -95,40 +95,17 @@ def deploy(request: Request, progress: Progress) -> Report:
 def _apply(
     session: Session, request: Request, choices: Choices, facts: Facts, packed: Packed, progress: Progress
 ) -> tuple[Plan, list[tuple[str, str]]]:
-    me, root = owner(), facts.root
-    breaks = request.break_lock or (facts.lock is not None and dead_one_of_mine(facts.lock.owner))
-    begin = {
-        "root": root,
-        "mode": str(request.target.mode),
-        "owner": me,
-        "break_lock": breaks,
-        "repair": needs_repair(facts),
-    }
-    wanted = json.dumps(list(packed.wanted.objects.items())).encode()
-    missing = session.agent("begin", begin, iter([wanted]), stall_s=300.0)["missing"]
-    application = Application(session, request.target, facts, packed, missing, me, progress)
+    application = Application(session, request.target, facts, packed, progress)
+    missing = application.begin(break_lock=request.break_lock)
     try:
         plan = make_plan(facts, packed.wanted, missing, choices)
     except DeviceError:
-        session.agent("end", {"root": root, "owner": me})
+        application.end()
         raise
     for line in format_plan(plan, packed.wanted, facts):
         progress.say(line)
     application.apply(plan)
     return plan, application.log
-
-
-def _signed(request: Request, progress: Progress) -> Choices:
-    """Sign the bundle if there is a key and no signature; the key is what a device is told to trust first."""
-    from msgspec.structs import replace
-
-    key = request.key or default_key()
-    if key is None:
-        return request.choices
-    if request.key is not None or not (request.bundle / SIGNATURE).exists():
-        sign_bundle(request.bundle, key)
-        progress.say(f"signed with {key}")
-    return replace(request.choices, signer=public_key_of(key))
 
 
 def format_plan(plan: Plan, wanted: Wanted, facts: Facts) -> Iterator[str]:

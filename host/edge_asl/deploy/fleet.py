@@ -26,8 +26,8 @@ import msgspec
 from msgspec import Struct
 
 from edge_asl.deploy.heard import Device, Heard, Result
-from edge_asl.deploy.keys import default_key, public_key_of, sign_bundle
-from edge_asl.deploy.packs import Task, signed
+from edge_asl.deploy.keys import sign_for_devices
+from edge_asl.deploy.packs import Task
 from edge_asl.errors import DeviceError, ToolMissing
 from edge_asl.progress import Progress
 from edge_asl_device.contract.manifest import read_bundle
@@ -81,7 +81,7 @@ def roll_out(request: Request, progress: Progress) -> Report:
     started = time.monotonic()
     playbook, inventory = _program("ansible-playbook"), _program("ansible-inventory")
     manifest = read_bundle(request.bundle).manifest
-    key = _sign(request, progress)
+    key = sign_for_devices(request.bundle, request.key, progress.say, again=True)
     with tempfile.TemporaryDirectory(prefix="edge-asl-fleet-") as folder:
         record = Path(folder, "tasks")
         chosen = _variables(request, key, record)
@@ -147,17 +147,6 @@ def _program(name: str) -> str:
     if found is None:
         raise ToolMissing(f"{name}: expected Ansible for many devices, found none; pip install 'edge-asl[fleet]'")
     return found
-
-
-def _sign(request: Request, progress: Progress) -> Path | None:
-    """Once for all waves; a key that was named signs in any case, as for one device."""
-    if request.key is None:
-        signed(request.bundle, None, progress)
-        return default_key()
-    public_key_of(request.key)
-    sign_bundle(request.bundle, request.key)
-    progress.say(f"signed with {request.key}")
-    return request.key
 
 
 def _variables(request: Request, key: Path | None, record: Path) -> dict[str, Any]:

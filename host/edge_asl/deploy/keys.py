@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,6 +52,39 @@ def default_key() -> Path | None:
     """The key in its default place; None where none was made."""
     place = key_place()
     return place if place.is_file() else None
+
+
+def chosen_key(key: Path | None) -> Path:
+    """The key that was named, else the one in the default place.
+
+    Raises:
+        SigningError: neither.
+    """
+    chosen = key or default_key()
+    if chosen is None:
+        raise SigningError("key: expected one, found none; edge-asl keys init, or --key FILE")
+    return chosen
+
+
+def sign_for_devices(bundle: Path, key: Path | None, say: Callable[[str], None], *, again: bool) -> Path | None:
+    """Sign a bundle before it is sent; the key that devices without a signer are told to trust, if there is one.
+
+    Args:
+        bundle: its folder.
+        key: the one that was named; None: the default one, where there is one.
+        say: told that it was signed.
+        again: also where it bears a signature already, somebody else's perhaps, if a key was named.
+
+    Raises:
+        EdgeAslError: as ``sign_bundle``.
+    """
+    chosen = key or default_key()
+    if chosen is None:
+        return None
+    if (again and key is not None) or not (bundle / SIGNATURE).exists():
+        sign_bundle(bundle, chosen)
+        say(f"signed with {chosen}")
+    return chosen
 
 
 def init_key(path: Path | None = None, *, passphrase: bool = False) -> Key:

@@ -87,7 +87,7 @@ def runtime_for(
     Raises:
         PlatformError: a package is missing, damaged or cannot be fetched; no room in the cache.
     """
-    cache = cache or _default_cache()
+    cache = cache or cache_folder()
     progress = progress or Quiet()
     pinned = _key(LAYOUT, UNUSED.pattern, choice.python, choice.machine, choice.pins_text())
     ours = _our_files(choice)
@@ -249,5 +249,6 @@ def _key(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _default_cache() -> Path:
+def cache_folder() -> Path:
+    """Where this user's runtimes and packs are kept."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-asl"

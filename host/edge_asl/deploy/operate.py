@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from edge_asl.deploy.apply import Application, owner, redacted
+from edge_asl.deploy import words
+from edge_asl.deploy.apply import ACTIVATION_STALL_S, REFUSAL, Application, redacted
 from edge_asl.deploy.facts import Facts, read_facts
 from edge_asl.deploy.plan import Send
 from edge_asl.deploy.release import pack
@@ -19,8 +20,9 @@ from edge_asl.deploy.remote import Session
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
-from edge_asl_device.releases.place import Mode
+from edge_asl_device.releases.place import Mode, Place
 from edge_asl_device.releases.status import format_status
+from edge_asl_device.releases.supervisor import supervisor_of
 
 Result = tuple[int, str]
 
@@ -40,7 +42,7 @@ def status(target: Target, *, json: bool) -> Result:
 
 def rollback(target: Target, *, json: bool) -> Result:
     """``edge-asl rollback``."""
-    return _device(target, ["rollback", *(["--json"] * json)], stall_s=700.0)
+    return _device(target, ["rollback", *(["--json"] * json)], stall_s=2 * ACTIVATION_STALL_S)
 
 
 def trust(target: Target, key: str) -> Result:
@@ -55,8 +57,8 @@ def doctor(target: Target, *, json: bool) -> Result:
         facts = read_facts(session, target)
         report: dict[str, Any] | None = None
         if facts.current("digest"):
-            program, bundle = f"{facts.root}/current/runtime/bin/edge-asl-device", f"{facts.root}/current/bundle"
-            answer = session.run([program, "doctor", bundle, "--json"], stall_s=200.0)
+            command = [words.current(facts.root), "doctor", f"{facts.root}/current/bundle", "--json"]
+            answer = session.run(command, stall_s=200.0)
             with contextlib.suppress(ValueError):
                 report = json_module.loads(answer.out)
     ok = bool(report and report.get("ok"))
@@ -71,7 +73,8 @@ def logs(target: Target, lines: int, *, follow: bool) -> Result:
         session = _session(remote, target)
         facts = read_facts(session, target)
         _installed(facts, target)
-        command = session.remote.command(session.argv(_log_command(target.mode, facts.root, lines, follow=follow)))
+        supervisor = supervisor_of(Place(Path(facts.root), target.mode))
+        command = session.remote.command(session.argv(supervisor.log_command(lines, follow=follow)))
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace"
         ) as it:
@@ -91,7 +94,7 @@ def bench_here(bundle: Path, runs: int, runtime: str, *, json: bool) -> Result:
     command = [sys.executable, "-m", "edge_asl_device", *_bench(str(bundle), runs, runtime, json=json)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
-        raise DeviceError(run.stderr.strip().removeprefix("edge-asl-device: "))
+        raise DeviceError(run.stderr.strip().removeprefix(REFUSAL))
     return 0, run.stdout.rstrip()
 
 
@@ -105,14 +108,11 @@ def bench_there(bundle: Path, target: Target, runs: int, runtime: str, progress:
         session = _session(remote, target)
         facts = read_facts(session, target)
         packed = pack(bundle, facts.platform_of(), runtime, None, progress)
-        me, root = owner(), facts.root
-        begin = {"root": root, "mode": str(target.mode), "owner": me, "break_lock": False, "repair": False}
-        wanted = json_module.dumps(list(packed.wanted.objects.items())).encode()
-        missing = session.agent("begin", begin, iter([wanted]))["missing"]
-        application = Application(session, target, facts, packed, missing, me, progress)
+        application = Application(session, target, facts, packed, progress)
+        missing = application.begin(break_lock=False)
         application.stage(Send(len(missing), sum(packed.wanted.objects[sha] for sha in missing), True))
-        program = f"{root}/runtimes/{packed.wanted.runtime}/bin/edge-asl-device"
-        folder = f"{root}/releases/{packed.wanted.release}/bundle"
+        program = words.staged(facts.root, packed.wanted.runtime)
+        folder = f"{facts.root}/releases/{packed.wanted.release}/bundle"
         answer = session.run([program, *_bench(folder, runs, runtime, json=json)], stall_s=600.0)
     if answer.status:
         raise DeviceError(f"{target.name}: {answer.err.strip().removeprefix('edge-asl-device: ')}")
@@ -129,9 +129,8 @@ def _device(target: Target, arguments: list[str], stall_s: float = 100.0) -> Res
         session = _session(remote, target)
         facts = read_facts(session, target)
         _installed(facts, target)
-        program = f"{facts.root}/current/runtime/bin/edge-asl-device"
-        place = ["--root", facts.root, "--mode", str(target.mode)]
-        answer = session.run([program, *arguments, *place], stall_s=stall_s)
+        command = [words.current(facts.root), *arguments, *words.place(facts.root, target.mode)]
+        answer = session.run(command, stall_s=stall_s)
     if answer.status and not answer.out:
         raise DeviceError(f"{target.name}: {answer.err.strip().removeprefix('edge-asl-device: ')}")
     return answer.status, redacted(answer.out.rstrip())
@@ -149,13 +148,6 @@ def _installed(facts: Facts, target: Target) -> dict[str, Any]:
     if "problem" in facts.status:
         raise DeviceError(f"{target.name}: {facts.status['problem']}; edge-asl doctor {target.name}")
     return facts.status
-
-
-def _log_command(mode: Mode, root: str, lines: int, *, follow: bool) -> list[str]:
-    if mode is Mode.PLAIN:
-        return ["tail", f"--lines={lines}", *(["--follow=name", "--retry"] * follow), f"{root}/kiosk.log"]
-    unit = "--user-unit" if mode is Mode.USER else "--unit"
-    return ["journalctl", unit, "edge-asl.service", "--no-pager", f"--lines={lines}", *(["--follow"] * follow)]
 
 
 def _doctor_lines(facts: Facts, report: dict[str, Any] | None) -> list[str]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from edge_asl.deploy.layout import cache_folder
 from edge_asl.deploy.plan import Send
 from edge_asl.deploy.release import Packed
 from edge_asl.errors import DeviceError
@@ -26,14 +26,9 @@ UNUSED_DAYS = 30
 CHUNK = 1 << 20
 
 
-def cache() -> Path:
-    """Where this user's runtimes and packs are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-asl"
-
-
 def packs_folder() -> Path:
     """Where packs lie if nothing else is said."""
-    return cache() / "packs"
+    return cache_folder() / "packs"
 
 
 def pack_file(packed: Packed, step: Send, missing: dict[str, int], out: Path, progress: Progress) -> Path:
@@ -52,25 +47,15 @@ def pack_file(packed: Packed, step: Send, missing: dict[str, int], out: Path, pr
     chosen = packed.wanted.objects if step.repair else missing
     own = [sha for sha in chosen if sha in packed.wanted.bundle_objects]
     rest = [sha for sha in chosen if sha not in packed.wanted.bundle_objects]
-    header = json.dumps(
-        {
-            "release": packed.release.encoded().decode(),
-            "runtime": packed.runtime_text if step.runtime else None,
-            "runtime_digest": packed.wanted.runtime,
-            "bundle": packed.bundle_files,
-            "repair": step.repair,
-            "objects": [[sha, packed.wanted.objects[sha], 0] for sha in [*own, *rest]],
-        },
-        sort_keys=True,
-    )
-    name = hashlib.sha256(header.encode()).hexdigest()[:32]
+    header = packed.header(step, dict.fromkeys([*own, *rest], 0))
+    name = hashlib.sha256(header).hexdigest()[:32]
     shared = _made(
         out / f"{_name_of(rest)}.gz", lambda beside: _compress(beside, b"", _sources(packed, rest)), rest, progress
     )
 
     def make(beside: Path) -> None:
         # gzip members behind one another are one file: the runtime's is compressed once for all bundles.
-        _compress(beside, header.encode() + b"\n", _sources(packed, own))
+        _compress(beside, header, _sources(packed, own))
         with beside.open("ab") as file, shared.open("rb") as more:
             shutil.copyfileobj(more, file, CHUNK)
 

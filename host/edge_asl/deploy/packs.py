@@ -6,7 +6,6 @@ For many devices: they are asked together, devices of one kind share a pack, and
 from __future__ import annotations
 
 import base64
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -16,40 +15,32 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edge_asl.deploy.apply import dead_one_of_mine, owner
+from edge_asl.deploy import words
+from edge_asl.deploy.apply import may_break, owner
 from edge_asl.deploy.deploy import format_plan
 from edge_asl.deploy.facts import Facts
-from edge_asl.deploy.keys import default_key, public_key_of, sign_bundle
-from edge_asl.deploy.packfile import cache, forget_old, pack_file, packs_folder
+from edge_asl.deploy.keys import public_key_of, sign_for_devices
+from edge_asl.deploy.layout import cache_folder
+from edge_asl.deploy.packfile import forget_old, pack_file, packs_folder
 from edge_asl.deploy.plan import SPARE_MB, Activate, Choices, Configure, Screen, Send, Trust, make_plan
 from edge_asl.deploy.platforms import AUTO, Platform
 from edge_asl.deploy.release import Packed
 from edge_asl.deploy.release import pack as pack_release
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
-from edge_asl_device.contract.manifest import SIGNATURE
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import write_atomically
-from edge_asl_device.releases.place import Mode
 from edge_asl_device.releases.runtime import RUNTIME, digest_of, parse_runtime
 
-AGENT = Path(__file__).with_name("agent.py")
-BOOT = "import sys;exec(compile(sys.stdin.buffer.read(int(sys.argv[1])),'agent.py','exec'))"
 SMALL_BYTES = 1_000_000
 """Up to this a pack is given to the command that unpacks it. Ansible's copy takes seven commands on the device."""
 
 
-class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Asked(Choices, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device and what was chosen for it; the playbook sends these."""
 
     facts: Facts
-    mode: Mode = Mode.SYSTEM
-    options: str | None = None
-    screen: bool = False
     runtime: str = AUTO
-    keep: int = 3
-    health_limit_s: float = 60.0
-    allow_downgrade: bool = False
     break_lock: bool = False
 
 
@@ -99,7 +90,8 @@ def tasks_for(order: Order, asked: Mapping[str, Asked], progress: Progress) -> d
     Raises:
         EdgeAslError: the bundle is damaged, or signing it failed. What concerns one device is told in its task.
     """
-    signer = signed(order.bundle, order.key, progress)
+    key = sign_for_devices(order.bundle, order.key, progress.say, again=False)
+    signer = public_key_of(key) if key else None
     out = (order.out or packs_folder()).absolute()
     out.mkdir(parents=True, exist_ok=True)
     forget_old(out)
@@ -164,17 +156,6 @@ def read_asked(data: bytes, where: str) -> dict[str, Asked]:
         ) from error
 
 
-def signed(bundle: Path, key: Path | None, progress: Progress) -> str | None:
-    """Sign a bundle that is not; the public key that a device without signers is told to trust."""
-    chosen = key or default_key()
-    if chosen is None:
-        return None
-    if not (bundle / SIGNATURE).exists():
-        sign_bundle(bundle, chosen)
-        progress.say(f"signed with {chosen}")
-    return public_key_of(chosen)
-
-
 # one device
 
 
@@ -182,19 +163,10 @@ def _task(
     asked: Asked, release_for: Callable[[Platform, str], Packed], signer: str | None, out: Path, progress: Progress
 ) -> Task:
     facts = replace(asked.facts, clock_off_s=round(asked.facts.clock - time.time(), 1))
-    choices = Choices(
-        mode=asked.mode,
-        keep=asked.keep,
-        allow_downgrade=asked.allow_downgrade,
-        health_limit_s=asked.health_limit_s,
-        options=asked.options,
-        screen=asked.screen,
-        signer=signer,
-    )
     try:
         packed = release_for(facts.platform_of(), asked.runtime)
         missing = _missing(facts, packed)
-        plan = make_plan(facts, packed.wanted, missing, choices)
+        plan = make_plan(facts, packed.wanted, missing, replace(asked, signer=signer))
         lines = list(format_plan(plan, packed.wanted, facts)) if plan.steps else []
         task = Task(
             release=packed.wanted.release,
@@ -220,8 +192,7 @@ def _with(
     out: Path,
     progress: Progress,
 ) -> Task:
-    place = ["--root", facts.root, "--mode", str(asked.mode)]
-    program = f"{facts.root}/runtimes/{packed.wanted.runtime}/bin/edge-asl-device"
+    program = words.staged(facts.root, packed.wanted.runtime)
     match step:
         case Send():
             path = pack_file(packed, step, missing, out, progress)
@@ -233,15 +204,13 @@ def _with(
         case Screen():
             return _then(task, facts, "show the page on its screen", "screen", {"root": facts.root})
         case Trust():
-            command = Command("trust the signer", [program, "trust", step.key, *place])
+            command = Command("trust the signer", words.trust(program, step.key, facts.root, asked.mode))
             return replace(task, prepare=[*task.prepare, command])
         case Activate():
-            words = ["--health-limit", f"{step.health_limit_s:g}", "--keep", str(step.keep)]
-            words += ["--allow-downgrade"] * step.allow_downgrade + ["--restart"] * step.restart
             return replace(
                 task,
-                activate=[program, "activate", step.release, *place, *words],
-                status=[program, "status", "--json", *place],
+                activate=words.activate(program, step, facts.root, asked.mode),
+                status=words.status(program, facts.root, asked.mode),
             )
     return task
 
@@ -249,7 +218,7 @@ def _with(
 def _sent(task: Task, path: Path, asked: Asked) -> Task:
     """The pack as a file to be copied, or, where it is small, as text behind the agent's."""
     facts, size = asked.facts, path.stat().st_size
-    breaks = asked.break_lock or (facts.lock is not None and dead_one_of_mine(facts.lock.owner))
+    breaks = may_break(facts, asked=asked.break_lock)
     arguments: dict[str, Any] = {"root": facts.root, "mode": str(asked.mode), "owner": _owner(), "break_lock": breaks}
     if size > SMALL_BYTES:
         task = _then(task, facts, "lay it out beside what serves", "unpack", arguments | {"name": path.name})
@@ -263,9 +232,8 @@ def _sent(task: Task, path: Path, asked: Asked) -> Task:
 
 def _then(task: Task, facts: Facts, name: str, command: str, arguments: dict[str, Any], *more: Path) -> Task:
     """With one more command of the agent's, which runs from memory as ``remote.Session.agent`` does it."""
-    size = str(AGENT.stat().st_size)
-    argv = [facts.interpreter, "-c", BOOT, size, command, json.dumps(arguments)]
-    return replace(task, prepare=[*task.prepare, Command(name, argv, [str(path) for path in (AGENT, *more)])])
+    argv = words.agent(command, arguments, facts.interpreter)
+    return replace(task, prepare=[*task.prepare, Command(name, argv, [str(path) for path in (words.AGENT, *more)])])
 
 
 def _owner() -> str:
@@ -285,7 +253,7 @@ def _missing(facts: Facts, packed: Packed) -> dict[str, int]:
 
 def _files_of(runtime: str) -> set[str]:
     """The files of a runtime that this workstation made before; none where it is not known here."""
-    for path in cache().glob(f"runtimes/*/{RUNTIME}"):
+    for path in cache_folder().glob(f"runtimes/*/{RUNTIME}"):
         data = path.read_bytes()
         if digest_of(data) == runtime:
             return {file.sha256 for file in parse_runtime(data, str(path)).files.values()}

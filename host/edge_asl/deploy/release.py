@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from edge_asl.deploy.layout import LaidOut, runtime_for
-from edge_asl.deploy.plan import Wanted
+from edge_asl.deploy.plan import Send, Wanted
 from edge_asl.deploy.platforms import AUTO, Platform, choose
 from edge_asl.progress import Progress
 from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, Bundle, read_bundle
@@ -25,6 +27,23 @@ class Packed(NamedTuple):
     """Name → SHA-256."""
     sources: dict[str, Path]
     """SHA-256 → a file with these bytes."""
+
+    def header(self, send: Send, objects: Mapping[str, int]) -> bytes:
+        """The line before the bytes, for ``agent.receive``.
+
+        Args:
+            send: the plan's step.
+            objects: SHA-256 → bytes that are there already, in the order in which the rest of them follows.
+        """
+        line = {
+            "release": self.release.encoded().decode(),
+            "runtime": self.runtime_text if send.runtime else None,
+            "runtime_digest": self.wanted.runtime,
+            "bundle": self.bundle_files,
+            "repair": send.repair,
+            "objects": [[sha, self.wanted.objects[sha], there] for sha, there in objects.items()],
+        }
+        return json.dumps(line, sort_keys=True).encode() + b"\n"
 
 
 def pack(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
-import shlex
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol, Self
 
+from edge_asl.deploy import words
 from edge_asl.errors import DeviceError, Unreachable
 
 STALL_S = 60.0
@@ -19,7 +19,6 @@ STALL_S = 60.0
 LAST_LINES = 5
 
 _ELEVATE = 'if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec sudo -n -- "$@"; else exec "$@"; fi'
-_BOOT = "import sys;exec(compile(sys.stdin.buffer.read(int(sys.argv[1])),'agent.py','exec'))"
 
 
 class Remote(Protocol):
@@ -134,13 +133,6 @@ class Session:
             DeviceError: it refused, or there is no Python.
             Unreachable: as for ``run``.
         """
-        program = Path(__file__).with_name("agent.py").read_bytes()
-        argv = ["python3", "-c", _BOOT, str(len(program)), command, json.dumps(arguments)]
-
-        def chunks() -> Iterable[bytes]:
-            yield program
-            yield from stdin
-
         last: dict[str, Any] = {}
 
         def heard(line: str) -> None:
@@ -149,7 +141,8 @@ class Session:
                 last = json.loads(line)
                 on_value(last)
 
-        answer = self.run(argv, chunks(), heard, stall_s)
+        given = itertools.chain([words.AGENT.read_bytes()], stdin)
+        answer = self.run(words.agent(command, arguments), given, heard, stall_s)
         if "error" in last:
             raise DeviceError(f"{self.remote.name}: {last['error']}")
         if answer.status == 127:
@@ -157,21 +150,6 @@ class Session:
         if answer.status != 0:
             raise DeviceError(f"{self.remote.name}: {command}: expected success, found: {_last(answer.err)}")
         return last
-
-    def attach(self, argv: Sequence[str]) -> int:
-        """Run a command whose output is this terminal's, until it ends or Ctrl-C."""
-        self.calls += 1
-        try:
-            return subprocess.run(
-                self.remote.command(self.argv(argv)), stdin=subprocess.DEVNULL, check=False
-            ).returncode
-        except KeyboardInterrupt:
-            return 130
-
-
-def quoted(argv: Sequence[str]) -> str:
-    """As a shell reads it."""
-    return shlex.join(argv)
 
 
 class _Moved:

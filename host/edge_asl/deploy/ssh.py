@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from edge_asl.deploy.remote import quoted
 from edge_asl.errors import ToolMissing, Unreachable
 
 CONNECT_S = 15
@@ -80,7 +80,7 @@ class Ssh:
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """``ssh … TARGET -- 'quoted words'``, through the shared connection while it lives, else by itself."""
-        return [*self._base, *self._options(), "-o", "ControlMaster=no", "-T", self.name, "--", quoted(argv)]
+        return [*self._base, *self._options(), "-o", "ControlMaster=no", "-T", self.name, "--", shlex.join(argv)]
 
     def lost(self, status: int, said: str) -> str | None:
         """What ssh's own failure means."""

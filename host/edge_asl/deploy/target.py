@@ -28,11 +28,6 @@ class Target(NamedTuple):
         """The file with the site's options, on the device."""
         return SETTINGS.get(self.mode, f"{self.root}/kiosk.env")
 
-    @property
-    def place(self) -> list[str]:
-        """What ``edge-asl-device``'s commands are told."""
-        return ["--root", self.root, "--mode", str(self.mode)]
-
     def remote(self) -> Remote:
         """How to reach it."""
         return Local(self.name) if self.name.startswith(LOCAL) else Ssh(self.name, self.ssh_config)
