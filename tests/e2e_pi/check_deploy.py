@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -223,27 +223,43 @@ STEPS = (
     *("done: lock", "done: send"),
     *("verify", "signature", "version", "self-test", "sync", "switch", "reload", "health", "prune"),
 )
-FEW = ("done: send", "switch")
 ALL = os.environ.get("EDGE_ASL_PI") == "all"
 
 
 def test_power_cuts(deployed: Machine, bundles: dict[str, Path]):
     """At every step: the old or the new release serves whole, and the next deployment succeeds."""
-    steps, survived = STEPS if ALL else FEW, 0
-    for step in steps:
-        deployed.resume("first")
-        cut = Deployment(deployed, bundles["new"])
-        cut.wait_for(step)
+
+    def cut_power(cut: Deployment) -> None:
         deployed.cut_power()
         cut.kill()
         deployed.boot()
-        version = served(deployed)
+
+    survive(deployed, bundles, "power cut", cut_power, STEPS if ALL else ("done: send", "switch"))
+
+
+@pytest.mark.thorough
+def test_kills_of_the_command(deployed: Machine, bundles: dict[str, Path]):
+    """The same, where nobody but the workstation's own command dies; the device goes on."""
+    survive(deployed, bundles, "kill", Deployment.kill, STEPS)
+
+
+def survive(
+    kiosk: Machine, bundles: dict[str, Path], name: str, strike: Callable[[Deployment], None], steps: tuple[str, ...]
+) -> None:
+    """Strike once in each step, from one moment each time."""
+    survived = 0
+    for step in steps:
+        kiosk.resume("first")
+        struck = Deployment(kiosk, bundles["new"])
+        struck.wait_for(step)
+        strike(struck)
+        version = served(kiosk)
         assert version in ("1.0", "1.1"), step
-        deploy(deployed, bundles["new"])
-        assert served(deployed) == "1.1", step
+        deploy(kiosk, bundles["new"])
+        assert served(kiosk) == "1.1", step
         survived += 1
-        say(f"power cut after {step!r}: {version} served, then 1.1")
-    say(f"{survived} of {len(steps)} power cuts survived")
+        say(f"{name} after {step!r}: {version} served, then 1.1")
+    say(f"{survived} of {len(steps)} survived: {name}")
 
 
 @pytest.mark.thorough
@@ -306,6 +322,92 @@ def test_a_clock_in_1970(kiosk: Machine, bundles: dict[str, Path]):
     done = deploy(kiosk, bundles["new"])
     assert "days off" in done.text
     assert served(kiosk) == "1.1"
+
+
+@pytest.mark.thorough
+def test_two_at_once_do_not_meet(kiosk: Machine, bundles: dict[str, Path], tmp_path: Path):
+    first = Deployment(kiosk, bundles["new"])
+    first.wait_for("verify")
+    second = Deployment(kiosk, bad_bundles.bundle(tmp_path / "hands", "1.2", changed=True))
+    assert second.end() == 1
+    assert "lock: expected none, found that of" in second.text
+    assert first.end() == 0, first.text
+    assert served(kiosk) == "1.1"
+
+
+@pytest.mark.thorough
+def test_a_kiosk_with_a_signer_takes_nothing_else(kiosk: Machine, tmp_path: Path):
+    """Unsigned, signed by another, signed and then changed: in the bundle, its manifest, its signature, a path."""
+    keys = {name: tmp_path / name for name in ("maria", "eve")}
+    for name, key in keys.items():
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", key], check=True)
+    good = bad_bundles.bundle(tmp_path / "good" / "hands", "2.0", changed=True)
+    assert "trust" in deploy(kiosk, good, "--key", str(keys["maria"])).text
+
+    unsigned = bad_bundles.bundle(tmp_path / "unsigned" / "hands", "2.2", changed=True)
+    refused = Deployment(kiosk, unsigned)
+    assert refused.end() == 1
+    assert "expected a signature of maria, found none" in refused.text
+    refused = Deployment(kiosk, unsigned, "--key", str(keys["eve"]))
+    assert refused.end() == 1
+    assert "expected a signature of maria, found one by a key that is not allowed" in refused.text
+
+    newer = bad_bundles.bundle(tmp_path / "newer" / "hands", "2.1", changed=True)
+    subprocess.run([EDGE_ASL, "sign", str(newer), "--key", str(keys["maria"])], check=True, capture_output=True)
+    subprocess.run(
+        [EDGE_ASL, "bench", str(newer), "--on", "kiosk", "--runs", "1", "--ssh-config", str(kiosk.ssh_config)],
+        check=True, capture_output=True, timeout=DEPLOY_S,
+    )  # fmt: skip
+    served_now = status(kiosk)["current"]["digest"]
+    (staged,) = {one["digest"] for one in status(kiosk)["releases"] if one.get("version") == "2.1"} - {served_now}
+    bundle = f"{ROOT}/releases/{staged}/bundle"
+    for spoil, found in (
+        ("printf x | dd of=model.tflite bs=1 seek=5000 conv=notrunc", "model.tflite"),
+        ("sed -i s/hands/hunds/ manifest.json", "expected the bundle"),
+        ("sed -i 3s/./_/ manifest.json.sig", "manifest.json.sig"),
+        ("sed -i s,report.html,../report.html, manifest.json", "../report.html"),
+        ("ln -sf /etc/passwd report.html", "report.html"),
+        ("touch extra", "extra"),
+    ):
+        kiosk.run(f"cp -a {bundle} /srv/kept && cd {bundle} && cp --remove-destination -a /srv/kept/* . && {spoil}")
+        said = kiosk.run(f"{PROGRAM} activate {staged} 2>&1", check=False, timeout_s=DEPLOY_S)
+        kiosk.run(f"rm -rf {bundle} && mv /srv/kept {bundle}")
+        assert "refused" in said, (spoil, said)
+        assert found in said, (spoil, said)
+    assert served(kiosk) == "2.0"
+
+
+@pytest.mark.thorough
+def test_an_unknown_host_key_and_a_key_that_is_not_let_in(kiosk: Machine, bundles: dict[str, Path], tmp_path: Path):
+    config = kiosk.ssh_config.read_text()
+    stranger = tmp_path / "stranger"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stranger], check=True)
+    for before, after, said in (
+        (str(kiosk.known_hosts), "/dev/null", "host key"),
+        (str(kiosk.id_file), str(stranger), "refused"),
+    ):
+        assert before in config
+        (tmp_path / "config").write_text(config.replace(before, after))
+        done = Deployment(kiosk, bundles["new"], "--ssh-config", str(tmp_path / "config"))
+        assert done.end() == 1
+        assert said in done.lines[-1], done.text
+    assert served(kiosk) == "1.0"
+
+
+@pytest.mark.thorough
+def test_through_ansible_with_sudo(kiosk: Machine, bundles: dict[str, Path], tmp_path: Path):
+    inventory = tmp_path / "kiosks.yml"
+    arguments = f"-F {kiosk.ssh_config}"
+    inventory.write_text(f"all: {{vars: {{ansible_ssh_common_args: '{arguments}'}}, hosts: {{kiosk: }}}}\n")
+    words = [EDGE_ASL, "deploy", str(bundles["new"]), "--inventory", str(inventory), *PATIENCE, "--json"]
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for expected in ("activated", "unchanged"):
+        done = subprocess.run(words, capture_output=True, text=True, timeout=DEPLOY_S, env=environment, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (row,) = json.loads(done.stdout)["devices"]
+        say(f"through Ansible: {row['result']} in {row['seconds']:.0f} s")
+        assert row["result"] == expected
+        assert served(kiosk) == "1.1"
 
 
 @pytest.mark.thorough
