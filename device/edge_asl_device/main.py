@@ -139,7 +139,7 @@ def _add_releases(commands: argparse._SubParsersAction) -> None:  # type: ignore
         command.add_argument(
             "--restart",
             action="store_true",
-            help="end the program and start it, also where it could take the bundle without a gap"
+            help="end the program and start it, with its new options if there are some, also where it could go on"
             if command is activate
             else argparse.SUPPRESS,
         )

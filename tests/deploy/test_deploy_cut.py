@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -144,6 +145,17 @@ def workers(kiosk: Kiosk, word: bytes = b"--worker") -> list[int]:
     return found
 
 
+def test_options_of_a_deployment_that_was_cut_off_are_not_taken_by_another(kiosk: Kiosk, tmp_path: Path):
+    """They lie ready; neither a deployment that names none nor a rollback is meant to start with them."""
+    settings = kiosk.root / "kiosk.env"
+    before, beside = settings.read_text(), settings.with_name("kiosk.env.next")
+    for activate in (lambda: kiosk.deployed(newer(tmp_path, "1.75")), lambda: kiosk.device("rollback")):
+        beside.write_text("EDGE_ASL_OPTIONS=--mute\n")
+        activate()
+        assert not beside.exists()
+        assert settings.read_text() == before
+
+
 # locks
 
 
@@ -237,4 +249,27 @@ def test_a_disk_that_fills_up_in_the_transfer_leaves_the_old_release_and_goes_on
 
     report = kiosk.deployed(bundle)
     assert report["sent_bytes"] < BIG_BYTES
+    assert whole(kiosk, bundle)
+
+
+def test_a_disk_that_is_full_in_the_activation_leaves_the_old_release_and_goes_on_when_there_is_space(
+    small_disk: Callable[..., Kiosk], tmp_path: Path, base: Path
+):
+    kiosk = small_disk(520)
+    kiosk.deployed(base, "--options", kiosk.options)
+    bundle = newer(tmp_path, "1.1")
+    assert kiosk.run("bench", bundle, "--runs", 1).status == 0
+    (release,) = [path.name for path in (kiosk.root / "releases").iterdir() if path.name != kiosk.linked()]
+    filler = kiosk.root.parent / "filler"
+    with Watch(kiosk) as watch:
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        done = kiosk.device("activate", release)
+        assert done.status == 1
+        assert "free some space" in done.err + done.out
+    assert watch.uninterrupted
+    filler.unlink()
+
+    assert kiosk.device("activate", release).status == 0
     assert whole(kiosk, bundle)

@@ -50,7 +50,7 @@ class Options(Struct, frozen=True, kw_only=True):
 
     allow_downgrade: bool = False
     restart: bool = False
-    """Even where the running program could take the bundle without a gap: its options have changed."""
+    """Even where the running program could take the bundle without a gap. Only a restart takes new settings."""
     health_limit_s: float = 60.0
     keep: int = 3
     """How many releases stay on the device."""
@@ -73,6 +73,8 @@ class Activation:
         """
         with only_one(self._place):
             self._settle()
+            if not self._options.restart:  # they are of a deployment that was cut off before its own activation
+                forget_next(self._place.settings)
             previous = self._place.linked(self._place.previous)
             self._record = begun(digest, self._fallback(digest), previous)
             try:
@@ -170,7 +172,7 @@ class Activation:
         current = self._place.linked(self._place.current)
         same_runtime = current is not None and self._runtime_of(current) == staged.release.runtime
         try:
-            new_settings = take_next(self._place.settings)
+            take_next(self._place.settings)
             if current != staged.digest:
                 self._place.point(self._place.previous, current)
                 self._place.point(self._place.current, staged.digest)
@@ -178,8 +180,7 @@ class Activation:
             return self._fall_back(f"{error.filename}: {error.strerror}")
         self._say("switch", f"current is {staged.digest[:12]}")
         try:
-            must_restart = new_settings or self._options.restart
-            gapless = same_runtime and before is not None and before.ready and not must_restart
+            gapless = same_runtime and before is not None and before.ready and not self._options.restart
             if gapless and self._supervisor.running():
                 self._note(RELOAD, "")
                 self._supervisor.reload()

@@ -60,14 +60,14 @@ def coming(path: Path) -> Path:
     return beside if beside.exists() else path
 
 
-def take_next(path: Path) -> bool:
-    """Put the new settings, if there are any, in the place of the old ones; whether there were.
+def take_next(path: Path) -> None:
+    """Put the new settings, if there are any, in the place of the old ones.
 
     Raises:
         OSError: no space, no permission.
     """
     if not _next(path).exists():
-        return False
+        return
     before = _before(path)
     before.unlink(missing_ok=True)
     if path.exists():
@@ -76,7 +76,6 @@ def take_next(path: Path) -> bool:
         before.touch()
     _next(path).replace(path)
     sync_folder(path.parent)
-    return True
 
 
 def take_back(path: Path) -> bool:
@@ -89,7 +88,7 @@ def take_back(path: Path) -> bool:
 
 
 def forget_next(path: Path) -> None:
-    """The new settings were refused."""
+    """The new settings were refused, or nobody asks for them any more."""
     _next(path).unlink(missing_ok=True)
 
 
