@@ -28,7 +28,7 @@ test-device: .venv-device/.complete  ## the device's tests with only its wheel a
 	rm -rf dist/device && $(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist/device ./device
 	constraints/setup.sh .venv-device "$$($(BIN)/python constraints/device_kind.py)" dist/device/*.whl
 
-e2e: e2e-picamera2 e2e-v4l2 e2e-systemd   ## the slow layers: real drivers, a real systemd (root, Debian; minutes)
+e2e: e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi   ## the slow layers: real drivers, a real systemd, an emulated Pi (root, Debian)
 
 e2e-picamera2:       ## real picamera2 on libcamera's virtual camera (mmdebstrap; builds a Debian root once)
 	tests/e2e_picamera2/run.sh
@@ -40,10 +40,10 @@ e2e-systemd: setup   ## the program's unit under a real systemd, in a virtual ma
 	# The browser's checks are left out: emulated, Chromium has not come up within ten minutes.
 	tests/e2e_systemd/run.sh $(BIN)/python -k "not kiosk and not browser"
 
-e2e-pi: setup        ## deployments to an emulated aarch64 machine, power cuts included (qemu, mmdebstrap)
+e2e-pi: setup        ## deployments to an emulated aarch64 machine, two power cuts included (qemu, mmdebstrap; 15 minutes)
 	tests/e2e_pi/run.sh $(BIN)/python
 
-e2e-pi-all: setup    ## the same with a power cut at every step, on bookworm and trixie (an hour)
+e2e-pi-all: setup    ## the same with a power cut and a kill at every step, on bookworm and trixie (hours)
 	EDGE_ASL_PI=all tests/e2e_pi/run.sh $(BIN)/python
 	EDGE_ASL_PI=all EDGE_ASL_RELEASE=trixie tests/e2e_pi/run.sh $(BIN)/python
 

@@ -53,6 +53,7 @@ class Report(Struct, frozen=True):
     seconds: float
     log: list[tuple[str, str]]
     wanted: Wanted
+    """Without the thousands of hashes of its files."""
     facts: Facts
 
 
@@ -87,7 +88,7 @@ def deploy(request: Request, progress: Progress) -> Report:
         round_trips=session.calls,
         seconds=round(time.monotonic() - started, 2),
         log=log,
-        wanted=packed.wanted,
+        wanted=replace(packed.wanted, objects={}, bundle_objects=[]),
         facts=facts,
     )
 
