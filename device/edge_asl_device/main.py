@@ -132,7 +132,7 @@ def _add_releases(commands: argparse._SubParsersAction) -> None:  # type: ignore
             help="seconds until the release must serve and read (default: 60)",
         )
         command.add_argument(
-            "--keep", type=_positive, default=3, metavar="N", help="releases that stay on the device (default: 3)"
+            "--keep", type=_positive, metavar="N", help="releases that stay on the device (default: all)"
         )
         command.add_argument("--json", action="store_true", help="one JSON object a step")
         command.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -155,6 +155,7 @@ def _add_releases(commands: argparse._SubParsersAction) -> None:  # type: ignore
         commands, "trust", "show whose bundles are taken here, or add a signer", _later("releases.commands", "trust")
     )
     trust.add_argument("key", nargs="?", help="a public key as in a .pub file; from then on nothing unsigned is taken")
+    trust.add_argument("--first", action="store_true", help="only where nobody is trusted yet")
     _add_place(trust)
 
     status = _add(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -71,6 +72,9 @@ _MENDABLE = {
 
 def main() -> None:
     """Run one command; an ``EdgeAslError`` becomes one line on stderr and exit status 1."""
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: locks, connections and temporary folders go
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
         app()
     except EdgeAslError as error:
@@ -86,7 +90,7 @@ def main() -> None:
         )
         raise SystemExit(1) from None
     except KeyboardInterrupt:
-        sys.stderr.write("edge-asl: stopped; a build goes on after its last whole epoch when started again\n")
+        sys.stderr.write("edge-asl: stopped; the same command goes on where it was\n")
         raise SystemExit(130) from None
 
 

@@ -107,11 +107,18 @@ def deploy(
         ),
     ] = None,
     serial: Annotated[
-        str, typer.Option(help="With --inventory: sizes of the waves; the last one repeats.")
-    ] = "1,25%,100%",
+        str | None,
+        typer.Option(
+            help="With --inventory: sizes of the waves; the last one repeats. Default: 1,25%,100%.", show_default=False
+        ),
+    ] = None,
     max_fail: Annotated[
-        str, typer.Option(help="With --inventory: when more of a wave fail, the next one does not begin.")
-    ] = "0%",
+        str | None,
+        typer.Option(
+            help="With --inventory: when more of a wave fail, the next one does not begin. Default: 0%.",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[
         str | None, typer.Option(help="With --inventory: only these, Ansible's pattern.", show_default=False)
     ] = None,
@@ -145,8 +152,12 @@ def deploy(
             "wheelhouse": wheelhouse and str(wheelhouse.absolute()),
         }
         variables = {f"edge_asl_{name}": value for name, value in (chosen | more).items() if value is not None}
-        _deploy_many(bundle, inventory, serial, max_fail, limit, variables, key, dry_run=dry_run, json=json)
+        waves, most = serial or "1,25%,100%", max_fail or "0%"
+        _deploy_many(bundle, inventory, waves, most, limit, variables, key, dry_run=dry_run, json=json)
         return
+    for name, value in (("--serial", serial), ("--max-fail", max_fail), ("--limit", limit)):
+        if value is not None:
+            raise typer.BadParameter("expected --inventory beside it, found none", param_hint=name)
     if target is None:
         raise typer.BadParameter("expected a device such as pi@kiosk-1, or --inventory", param_hint="TARGET")
     place = parsed_target(target, mode, root, ssh_config)

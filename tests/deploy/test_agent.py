@@ -252,7 +252,78 @@ def test_a_lock_is_its_owners_until_it_is_old_or_broken(python: str, tmp_path: P
     assert not (root / "lock").exists()
 
 
+def test_of_many_who_take_a_lock_at_once_one_gets_it(tmp_path: Path):
+    """Each time only one of two; read before its owner was written, a lock would pass for nobody's."""
+    code = (
+        "import runpy, sys\nagent = runpy.run_path(sys.argv[1])\nfor number in range(300):\n"
+        " sys.stdin.readline()\n"
+        " try: agent['take_lock'](sys.argv[2] + f'/{number}', sys.argv[3], False); print('mine', flush=True)\n"
+        " except agent['Refusal']: print('not mine', flush=True)\n"
+    )
+    rivals = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, words.AGENT, tmp_path, name],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+        )
+        for name in ("anna", "bert")
+    ]  # fmt: skip
+    for number in range(300):
+        (tmp_path / str(number)).mkdir()
+        for rival in rivals:
+            rival.stdin.write("\n")  # type: ignore[union-attr]
+        said = [rival.stdout.readline() for rival in rivals]  # type: ignore[union-attr]
+        assert sorted(said) == ["mine\n", "not mine\n"]
+    for rival in rivals:
+        rival.communicate(timeout=20)
+
+
+# hostile words
+
+
+@pytest.mark.parametrize("where", ["objects", "bundle", "runtime_digest"])
+def test_a_path_in_the_place_of_a_hash_reaches_nothing(tmp_path: Path, where: str):
+    root, victim = tmp_path / "root", tmp_path / "shadow"
+    victim.write_text("secret")
+    victim.chmod(0o600)
+    missing = begin(root).last["missing"]
+    given = {"objects": [[str(victim), 6, 0]], "bundle": {"model.tflite": str(victim)}, "runtime_digest": "../.."}
+    changed = {where: given[where]}
+    done = receive(root, header(missing, **changed) + body(missing))
+
+    assert "expected SHA-256 as 64 characters of 0-9a-f" in done.error
+    assert victim.stat().st_nlink == 1
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("payload", [b"", b"nonsense\n", b"[]\n", b"{}\n"])
+def test_what_is_no_transfer_is_refused_in_a_line(tmp_path: Path, payload: bytes):
+    begin(tmp_path)
+    assert "expected what edge-asl of this version says" in receive(tmp_path, payload).error
+
+
+def test_a_runtime_that_is_there_is_exchanged_in_one_step(tmp_path: Path):
+    """It may be the one that serves: at no moment its name may be nobody's."""
+    missing = begin(tmp_path).last["missing"]
+    assert receive(tmp_path, header(missing) + body(missing)).status == 0
+    (runtime,) = (tmp_path / "runtimes").iterdir()
+    (runtime / "bin" / "edge-asl-device").unlink()
+    (runtime / "bin" / "edge-asl-device").write_text("damaged")
+    missing = begin(tmp_path, repair=True).last["missing"]
+    assert receive(tmp_path, header(missing, repair=True) + body(missing)).status == 0
+
+    assert [path.name for path in (tmp_path / "runtimes").iterdir()] == [runtime.name]
+    assert (runtime / "bin" / "edge-asl-device").read_bytes() == FILES["program"]
+
+
 # the settings
+
+
+def test_a_second_line_of_options_is_no_further_setting(tmp_path: Path):
+    settings = tmp_path / "kiosk.env"
+    done = ask("configure", root=str(tmp_path), settings=str(settings), options="--mute\nEDGE_ASL_TOKEN=theirs")
+
+    assert "expected one line" in done.error
+    assert not list(tmp_path.iterdir())
 
 
 def test_new_options_wait_beside_and_keep_what_else_is_there(python: str, tmp_path: Path):
@@ -260,7 +331,7 @@ def test_new_options_wait_beside_and_keep_what_else_is_there(python: str, tmp_pa
     settings.parent.mkdir()
     settings.write_text("# ours\nEDGE_ASL_OPTIONS=--port 1\nEDGE_ASL_TOKEN=secret\n")
     settings.chmod(0o600)
-    ask("configure", python=python, settings=str(settings), options="--port 2 --language de")
+    ask("configure", python=python, root=str(tmp_path), settings=str(settings), options="--port 2 --language de")
     beside = settings.with_name("kiosk.env.next")
 
     assert "--port 1" in settings.read_text()
@@ -270,7 +341,7 @@ def test_new_options_wait_beside_and_keep_what_else_is_there(python: str, tmp_pa
 
 def test_the_first_options_make_the_folder_that_others_may_read(tmp_path: Path):
     settings = tmp_path / "etc" / "edge-asl" / "kiosk.env"
-    ask("configure", settings=str(settings), options="--mute")
+    ask("configure", root=str(tmp_path), settings=str(settings), options="--mute")
 
     assert settings.with_name("kiosk.env.next").read_text() == "EDGE_ASL_OPTIONS=--mute\n"
     assert stat.S_IMODE(settings.parent.stat().st_mode) & 0o055 == 0o055

@@ -76,7 +76,15 @@ def test_options_that_the_program_refuses_are_not_taken(kiosk: Kiosk, base: Path
     with Watch(kiosk) as watch:
         done = kiosk.deploy(base, "--options", kiosk.options_with("--clear-after", "never"))
 
-    assert "refused: EDGE_ASL_OPTIONS: expected options of edge-asl-device run" in done.error
+        # The device says so, too, to a workstation of another version.
+        (kiosk.root / "kiosk.env.next").write_text("EDGE_ASL_OPTIONS=--clear-after never\n")
+        refused = kiosk.device("activate", kiosk.linked(), "--restart")
+
+    found = "expected options of edge-asl-device run, found: argument --clear-after"
+    assert f"--options: {found}" in done.error
+    assert "1. lock" not in done.err
+    assert refused.status == 1
+    assert f"refused     EDGE_ASL_OPTIONS: {found}" in refused.out
     assert watch.uninterrupted
     assert (kiosk.root / "kiosk.env").read_text() == settings
     assert not list(kiosk.root.glob("kiosk.env.*"))
@@ -102,6 +110,10 @@ def test_a_first_deployment_that_fails_leaves_nothing_running(new_kiosk: Callabl
     assert kiosk.health() is None
     assert kiosk.linked() is None
     assert not (kiosk.root / "kiosk.pid").exists()
+    assert "the last activation failed: health" in kiosk.run("status").error
+    logs = kiosk.run("logs")
+    assert logs.status == 0
+    assert "hands" in logs.out
 
 
 def test_the_stored_models_are_those_that_their_script_makes():

@@ -55,12 +55,46 @@ def test_unsigned_is_refused(trusting: Kiosk, tmp_path: Path):
     done = trusting.deploy(bad_bundles.bundle(tmp_path / "hands", "2.1"))
 
     assert "expected a signature of maria, found none; sign it with edge-asl sign" in done.error
+    assert "1. lock" not in done.err
 
 
 def test_another_key_is_refused_and_does_not_become_trusted(trusting: Kiosk, tmp_path: Path, keys: dict[str, Path]):
     done = trusting.deploy(bad_bundles.bundle(tmp_path / "hands", "2.1"), "--key", keys["eve"])
 
     assert "expected a signature of maria, found one by a key that is not allowed" in done.error
+
+
+def test_a_key_of_somebody_elses_does_not_become_trusted_where_no_program_can_tell_of_the_signer(
+    trusting: Kiosk, tmp_path: Path, keys: dict[str, Path]
+):
+    bundle = bad_bundles.bundle(tmp_path / "hands", "2.1")
+    program = (trusting.root / "current" / "runtime" / "bin" / "edge-asl-device").resolve()
+    kept = program.rename(tmp_path / "kept")
+    try:
+        planned = trusting.run("deploy", bundle, "--key", keys["eve"], "--dry-run")
+    finally:
+        shutil.move(kept, program)
+    assert planned.status == 0, planned.err
+    assert "everything checked again" in planned.out
+    assert "trust" not in planned.out
+    assert not (bundle / "manifest.json.sig").exists()
+    asked = trusting.device("trust", keys["eve"].with_suffix(".pub").read_text().strip(), "--first")
+    assert asked.status == 1
+    assert "expected no signer yet, found maria" in asked.err
+
+
+def test_somebody_elses_signature_makes_nobody_trusted(
+    new_kiosk: Callable[[], Kiosk], trusting: Kiosk, tmp_path: Path, keys: dict[str, Path]
+):
+    """Neither who deploys, whose signature it is not, nor who signed: nobody here asked for that."""
+    bundle = signed(trusting, tmp_path / "hands", keys["eve"])
+    config = tmp_path / "config" / "edge-asl"
+    config.mkdir(parents=True)
+    shutil.copy(keys["maria"], config / "signing_key")
+    shutil.copy(keys["maria"].with_suffix(".pub"), config / "signing_key.pub")
+    planned = new_kiosk().run("deploy", bundle, "--dry-run", XDG_CONFIG_HOME=str(config.parent))
+    assert planned.status == 0, planned.err
+    assert "trust" not in planned.out
 
 
 def signed(trusting: Kiosk, folder: Path, key: Path, version: str = "2.1") -> Path:

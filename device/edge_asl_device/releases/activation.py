@@ -6,6 +6,8 @@ release that serves: the new one when it proved healthy, else the one before.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -52,8 +54,8 @@ class Options(Struct, frozen=True, kw_only=True):
     restart: bool = False
     """Even where the running program could take the bundle without a gap. Only a restart takes new settings."""
     health_limit_s: float = 60.0
-    keep: int = 3
-    """How many releases stay on the device."""
+    keep: int | None = None
+    """How many releases stay on the device; None: all. Only who deploys knows that nobody else is sending."""
 
 
 class Activation:
@@ -71,6 +73,7 @@ class Activation:
         Raises:
             ReleaseError: another activation is at work.
         """
+        begun_s = time.time()
         with only_one(self._place):
             self._settle()
             if not self._options.restart:  # they are of a deployment that was cut off before its own activation
@@ -82,7 +85,10 @@ class Activation:
             except (EdgeAslError, OSError) as error:
                 forget_next(self._place.settings)
                 return self._refuse(str(error))
-            return self._switch(staged)
+            record = self._switch(staged)
+            if record.outcome is Outcome.ACTIVATED and self._options.keep is not None:
+                self._say("prune", prune(self._place, self._options.keep, begun_s))
+            return record
 
     def settle(self) -> Record | None:
         """End what a power cut or a kill interrupted: at boot, or before the next activation.
@@ -217,9 +223,7 @@ class Activation:
         manifest = staged.bundle.manifest
         raise_minimum(self._place.minimums, manifest.name, manifest.version)
         confirm(self._place.settings)
-        record = self._end(Outcome.ACTIVATED, f"{manifest.name} {manifest.version} serves{camera}")
-        self._say("prune", prune(self._place, self._options.keep))
-        return record
+        return self._end(Outcome.ACTIVATED, f"{manifest.name} {manifest.version} serves{camera}")
 
     def _fall_back(self, reason: str) -> Record:
         self._record = replace(self._record, log=self._supervisor.log(LOG_LINES))
@@ -275,6 +279,8 @@ class Activation:
     def _note(self, step: str, message: str) -> None:
         self._record = replace(self._record, step=step, message=message)
         write_record(self._place, self._record)
+        with contextlib.suppress(OSError):  # a sign of life of whoever deploys
+            os.utime(self._place.root / "lock")
 
     def _end(self, outcome: Outcome, message: str) -> Record:
         self._record = replace(self._record, outcome=outcome, message=message)

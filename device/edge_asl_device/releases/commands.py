@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from edge_asl_device.errors import ReleaseError
+from edge_asl_device.errors import ReleaseError, TrustError
 from edge_asl_device.releases.activation import Activation, Options
 from edge_asl_device.releases.place import Place
 from edge_asl_device.releases.record import Outcome, Record, at_work, read_record
@@ -24,6 +24,7 @@ from edge_asl_device.releases.supervisor import supervisor_of
 from edge_asl_device.releases.trust import add_signer, read_signers
 
 PAUSE_S = 0.05
+SAY_S = 30.0
 LIMIT_S = 900.0
 """For a whole activation: hashes, self-test, two health checks, on the slowest Pi."""
 
@@ -40,6 +41,11 @@ def trust(options: argparse.Namespace) -> int:
     place = _place(options)
     if options.key is not None:
         place.root.mkdir(parents=True, exist_ok=True)
+        if options.first and (known := read_signers(place.signers)):
+            names = " and ".join(signer.principal for signer in known)
+            raise TrustError(
+                f"{place.signers}: expected no signer yet, found {names}; edge-asl keys trust adds one more"
+            )
         add_signer(place.signers, options.key)
     for signer in read_signers(place.signers):
         _print(signer.line)
@@ -96,12 +102,10 @@ def _sayer(options: argparse.Namespace) -> Callable[[str, str], None]:
 
 def _follow(options: argparse.Namespace, place: Place, command: list[str]) -> int:
     """Start the worker and show what it says until it ends; the exit status is its outcome's."""
-    if at_work(place):
-        record = read_record(place)
-        step = f"{record.release[:12]} in step {record.step}" if record else "another"
-        raise ReleaseError(f"activation: expected none at work, found {step}; wait, and see edge-asl-device status")
+    _wait_for_another(options, place)
     arguments = [*command, "--root", str(place.root), "--mode", str(place.mode), "--worker"]
-    arguments += ["--health-limit", str(options.health_limit), "--keep", str(options.keep)]
+    arguments += ["--health-limit", str(options.health_limit)]
+    arguments += [] if options.keep is None else ["--keep", str(options.keep)]
     for name in ("json", "allow_downgrade", "restart"):
         arguments += [f"--{name.replace('_', '-')}"] * getattr(options, name)
     path = place.root / "activation.log"
@@ -115,6 +119,20 @@ def _follow(options: argparse.Namespace, place: Place, command: list[str]) -> in
             start_new_session=True,
         )
     return _shown(worker, path)
+
+
+def _wait_for_another(options: argparse.Namespace, place: Place) -> None:
+    """One whose workstation is gone goes on by itself, and ends within its own limits."""
+    deadline, say_at = time.monotonic() + LIMIT_S, 0.0
+    while at_work(place):
+        record = read_record(place)
+        found = f"{record.release[:12]} in step {record.step}" if record else "another"
+        if time.monotonic() > deadline:
+            raise ReleaseError(f"activation: expected none at work, found {found}; see edge-asl-device status")
+        if time.monotonic() >= say_at:
+            _sayer(options)("wait", f"for the activation of {found}")
+            say_at = time.monotonic() + SAY_S
+        time.sleep(PAUSE_S)
 
 
 def _shown(worker: subprocess.Popen[bytes], path: Path) -> int:

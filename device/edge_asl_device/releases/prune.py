@@ -11,33 +11,40 @@ from edge_asl_device.releases.place import DIGEST, Place
 from edge_asl_device.releases.release import read_release
 
 
-def prune(place: Place, keep: int) -> str:
+def prune(place: Place, keep: int, begun_s: float) -> str:
     """Keep the newest releases, the current and the previous one among them in any case; a word on what went.
 
     What was uploaded and belongs to no release goes, too: an activation follows a whole upload.
+
+    Args:
+        place: where.
+        keep: how many.
+        begun_s: when that activation began, by the clock that files are dated with. What came later is another
+            deployment's and stays.
     """
     held = {digest for link in (place.current, place.previous) if (digest := place.linked(link))}
     staged = place.staged()
     newest = [digest for digest in reversed(staged) if digest not in held][: max(keep - len(held), 0)]
     kept = held | set(newest)
     for digest in staged:
-        if digest not in kept:
+        if digest not in kept and _older(place.releases / digest, begun_s):
             shutil.rmtree(place.releases / digest)
-    runtimes = {runtime for digest in kept if (runtime := _runtime(place, digest))}
+    runtimes = {runtime for digest in place.staged() if (runtime := _runtime(place, digest))}
     for folder in _digests(place.runtimes):
-        if folder.name not in runtimes:
+        if folder.name not in runtimes and _older(folder, begun_s):
             place.runtimes.joinpath(f"{MARKER}-{folder.name}").unlink(missing_ok=True)
             shutil.rmtree(folder)
     freed = 0
-    for path in place.objects.glob(".partial-*"):
-        freed += path.stat().st_size
-        path.unlink()
-    for path in _digests(place.objects):
+    for path in [*place.objects.glob(".partial-*"), *_digests(place.objects)]:
         stat = path.stat()
-        if stat.st_nlink == 1:
+        if stat.st_nlink == 1 and stat.st_mtime < begun_s:
             freed += stat.st_size
             path.unlink()
-    return f"{len(kept)} of {len(staged)} releases stay, {freed / 1e6:.1f} MB freed"
+    return f"{len(place.staged())} of {len(staged)} releases stay, {freed / 1e6:.1f} MB freed"
+
+
+def _older(path: Path, begun_s: float) -> bool:
+    return path.stat().st_mtime < begun_s
 
 
 def _digests(folder: Path) -> list[Path]:

@@ -7,6 +7,8 @@ proved healthy: options with which nothing starts go back with the release.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import shlex
 from pathlib import Path
 from typing import NamedTuple
@@ -134,7 +136,10 @@ def parse_options(options: tuple[str, ...]) -> argparse.Namespace:
     """
     from edge_asl_device.main import parser
 
+    said = io.StringIO()  # argparse ends the program for some of what it refuses, and says why on standard error
     try:
-        return parser(exit_on_error=False).parse_args(["run", "bundle", *options])
+        with contextlib.redirect_stderr(said):
+            return parser(exit_on_error=False).parse_args(["run", "bundle", *options])
     except (argparse.ArgumentError, SystemExit, EdgeAslError) as error:
-        raise ReleaseError(f"EDGE_ASL_OPTIONS: expected options of edge-asl-device run, found: {error}") from error
+        reason = said.getvalue().strip().rpartition("error: ")[2] or error
+        raise ReleaseError(f"EDGE_ASL_OPTIONS: expected options of edge-asl-device run, found: {reason}") from error

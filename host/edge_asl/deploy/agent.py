@@ -11,6 +11,9 @@ JSON and ends with status 0, or with 1 after {"error": ...}.
 from __future__ import annotations
 
 import base64
+import contextlib
+import ctypes
+import fcntl
 import glob
 import gzip
 import hashlib
@@ -19,6 +22,7 @@ import json
 import os
 import platform
 import pwd
+import re
 import shutil
 import stat
 import subprocess
@@ -35,6 +39,8 @@ CHUNK = 1 << 18
 BATCH_BYTES = 32_000_000
 LIMIT_S = 30
 LOCK_STALE_S = 600
+RENEW_S = 60
+RENAME_EXCHANGE = 2
 SCREEN_USER = "kiosk"
 DEBIAN = ("python3-picamera2", "espeak-ng", "chromium", "cage", "seatd")
 
@@ -57,6 +63,9 @@ def main(command: str, arguments: str) -> int:
         return 1
     except OSError as error:
         say(error=f"{error.filename or 'device'}: {error.strerror}")
+        return 1
+    except (ValueError, KeyError, TypeError) as error:
+        say(error=f"{command}: expected what edge-asl of this version says, found: {error!r}")
         return 1
     return 0
 
@@ -99,6 +108,9 @@ def facts(root: str, settings: str) -> None:
         root=root,
         settings=settings,
         lock=read_lock(root),
+        signers=signers(root),
+        minimums=json_of(os.path.join(root, "trust", "minimum.json")) or {},
+        activation=json_of(os.path.join(root, "activation.json")),
         status=status(root),
     )
 
@@ -185,10 +197,25 @@ def options_of(settings: str) -> str:
     return ""
 
 
+def signers(root: str) -> list[str]:
+    """Names of those whose bundles are taken: read here, because no program may be there that could tell."""
+    lines = [line.strip() for line in read(os.path.join(root, "trust", "allowed_signers")).splitlines()]
+    return [line.split()[0] for line in lines if line and not line.startswith("#")]
+
+
+def json_of(path: str) -> Any:
+    try:
+        return json.loads(read(path))
+    except ValueError:
+        return None
+
+
 def status(root: str) -> Any:
     program = os.path.join(root, "current", "runtime", "bin", "edge-asl-device")
-    if not os.path.exists(program):
+    if not os.path.lexists(os.path.join(root, "current")):
         return None
+    if not os.path.exists(program):
+        return {"problem": program + ": expected the program that serves, found none; deploy again"}
     mode = read(os.path.join(root, "mode")).strip() or "system"
     try:
         return json.loads(run([program, "status", "--json", "--root", root, "--mode", mode]))
@@ -232,11 +259,18 @@ def open_root(root: str, mode: str, owner: str, break_lock: bool) -> None:
 
 
 def object_path(root: str, sha: str) -> str:
-    return os.path.join(root, "objects", sha)
+    return os.path.join(root, "objects", checked(sha))
 
 
 def partial_path(root: str, sha: str) -> str:
-    return os.path.join(root, "objects", ".partial-" + sha)
+    return os.path.join(root, "objects", ".partial-" + checked(sha))
+
+
+def checked(sha: str) -> str:
+    """A hash and no path: what comes with a pack is nobody's word yet."""
+    if not re.fullmatch("[0-9a-f]{64}", sha):
+        raise Refusal(f"transfer: expected SHA-256 as 64 characters of 0-9a-f, found {sha!r}; nothing of it is taken")
+    return sha
 
 
 def size_of(path: str) -> int | None:
@@ -259,40 +293,43 @@ def read_lock(root: str) -> Any:
         return None
 
 
+@contextlib.contextmanager
+def alone(root: str) -> Iterator[None]:
+    """Between looking at the lock and changing it nobody else does; a process that dies in between lets go."""
+    folder = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def take_lock(root: str, owner: str, break_lock: bool) -> None:
     """One deployment at a time. Its owner takes it again; one without a sign of life for ten minutes is nobody's."""
-    for _ in range(2):
-        try:
-            descriptor = os.open(lock_path(root), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-        except FileExistsError:
-            held = read_lock(root)
-            if held and held["owner"] != owner and held["age_s"] < LOCK_STALE_S and not break_lock:
-                raise Refusal(
-                    f"lock: expected none, found that of {held['owner']}, {held['age_s']:.0f} s old; wait for it, or "
-                    "take it away with --break-lock if that deployment is dead"
-                ) from None
-            os.unlink(lock_path(root))
-            continue
-        with os.fdopen(descriptor, "w") as file:
-            json.dump({"owner": owner}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        return
-    raise Refusal("lock: expected to take it, found another deployment at the same moment; try again")
+    with alone(root):
+        held = read_lock(root)
+        if held and held["owner"] != owner and held["age_s"] < LOCK_STALE_S and not break_lock:
+            raise Refusal(
+                f"lock: expected none, found that of {held['owner']}, {held['age_s']:.0f} s old; wait for it, or "
+                "take it away with --break-lock if that deployment is dead"
+            )
+        write(lock_path(root), json.dumps({"owner": owner}))
 
 
 def hold_lock(root: str, owner: str) -> None:
-    held = read_lock(root)
-    if held is None or held["owner"] != owner:
-        found = f"that of {held['owner']}" if held else "none"
-        raise Refusal(f"lock: expected that of {owner}, found {found}; somebody broke it, so nothing is switched")
-    os.utime(lock_path(root))
+    with alone(root):
+        held = read_lock(root)
+        if held is None or held["owner"] != owner:
+            found = f"that of {held['owner']}" if held else "none"
+            raise Refusal(f"lock: expected that of {owner}, found {found}; somebody broke it, so nothing is switched")
+        os.utime(lock_path(root))
 
 
 def end(root: str, owner: str) -> None:
-    held = read_lock(root)
-    if held and held["owner"] == owner:
-        os.unlink(lock_path(root))
+    with alone(root):
+        held = read_lock(root)
+        if held and held["owner"] == owner:
+            os.unlink(lock_path(root))
 
 
 # receive: files by content, then the release laid out from them
@@ -322,18 +359,18 @@ def receive(root: str, owner: str, source: IO[bytes] | gzip.GzipFile = sys.stdin
     hold_lock(root, owner)
     header = json.loads(source.readline())
     whole, waiting, received = [], 0, 0
+    slow = Held(root, owner, source)
     try:
         for sha, size, offset in header["objects"]:
             if size_of(object_path(root, sha)) == size and not header["repair"]:
-                passed_over(size - offset, source)  # a pack is the same for all devices
+                passed_over(size - offset, slow)  # a pack is the same for all devices
                 continue
-            take(root, sha, size, offset, source)
+            take(root, sha, size, offset, slow)
             whole.append(sha)
             waiting, received = waiting + size, received + size - offset
             if waiting > BATCH_BYTES:
                 keep(root, whole)
                 whole, waiting = [], 0
-                hold_lock(root, owner)
                 say(received=received)
     finally:
         keep(root, whole)
@@ -345,7 +382,20 @@ def receive(root: str, owner: str, source: IO[bytes] | gzip.GzipFile = sys.stdin
     say(received=received, staged=digest(header["release"]))
 
 
-def take(root: str, sha: str, size: int, offset: int, source: IO[bytes] | gzip.GzipFile) -> None:
+class Held:
+    """A transfer whose lock shows signs of life, however slow the line is."""
+
+    def __init__(self, root: str, owner: str, source: IO[bytes] | gzip.GzipFile) -> None:
+        self.root, self.owner, self.source, self.renewed_s = root, owner, source, time.monotonic()
+
+    def read(self, size: int) -> bytes:
+        if time.monotonic() - self.renewed_s > RENEW_S:
+            hold_lock(self.root, self.owner)
+            self.renewed_s = time.monotonic()
+        return self.source.read(size)
+
+
+def take(root: str, sha: str, size: int, offset: int, source: Held) -> None:
     path = partial_path(root, sha)
     with open(path, "r+b" if offset else "wb") as file:
         file.truncate(offset)
@@ -357,12 +407,12 @@ def take(root: str, sha: str, size: int, offset: int, source: IO[bytes] | gzip.G
         raise Refusal(f"transfer: expected {sha[:12]}…, found other bytes; deploy again")
 
 
-def passed_over(size: int, source: IO[bytes] | gzip.GzipFile) -> None:
+def passed_over(size: int, source: Held) -> None:
     for _ in chunks(size, source):
         pass
 
 
-def chunks(left: int, source: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+def chunks(left: int, source: Held) -> Iterator[bytes]:
     while left:
         chunk = source.read(min(left, CHUNK))
         if not chunk:
@@ -383,7 +433,12 @@ def keep(root: str, whole: list[str]) -> None:
     if whole:
         os.sync()
         for sha in whole:
-            os.replace(partial_path(root, sha), object_path(root, sha))
+            try:
+                os.replace(partial_path(root, sha), object_path(root, sha))
+            except FileNotFoundError:
+                raise Refusal(
+                    "transfer: expected what came to stay, found it pruned by another deployment; deploy again"
+                ) from None
 
 
 def digest(text: str) -> str:
@@ -413,7 +468,7 @@ def lay_out_release(root: str, text: str, runtime: str, bundle: dict[str, str]) 
     shutil.rmtree(beside, ignore_errors=True)
     for name, sha in bundle.items():
         place(root, sha, inside(os.path.join(beside, "bundle"), name), 0o644)
-    os.symlink("../../runtimes/" + runtime, os.path.join(beside, "runtime"))
+    os.symlink("../../runtimes/" + checked(runtime), os.path.join(beside, "runtime"))
     write(os.path.join(beside, "release.json"), text)
     if os.path.realpath(os.path.join(root, "current")) == os.path.realpath(target):
         mend(beside, target)
@@ -422,14 +477,20 @@ def lay_out_release(root: str, text: str, runtime: str, bundle: dict[str, str]) 
 
 
 def swap(beside: str, target: str) -> None:
-    """Rename into place what is on the disk."""
+    """Rename into place what is on the disk; where something is there, in one step, for it may be what serves."""
     os.sync()
-    aside = target + ".old"
-    shutil.rmtree(aside, ignore_errors=True)
-    if os.path.exists(target):
-        os.rename(target, aside)
-    os.rename(beside, target)
-    shutil.rmtree(aside, ignore_errors=True)
+    if not os.path.exists(target):
+        os.rename(beside, target)
+        return
+    exchange(beside, target)
+    shutil.rmtree(beside)
+
+
+def exchange(one: str, other: str) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    here = -100  # AT_FDCWD
+    if libc.renameat2(here, os.fsencode(one), here, os.fsencode(other), RENAME_EXCHANGE):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), other)
 
 
 def mend(beside: str, target: str) -> None:
@@ -470,9 +531,13 @@ def write(path: str, text: str) -> None:
 # configure: a site's options
 
 
-def configure(settings: str, options: str) -> None:
+def configure(root: str, settings: str, options: str, owner: str | None = None) -> None:
     """EDGE_ASL_OPTIONS anew, everything else as it is; beside, until the switch takes it: see releases/settings.py."""
     settings = expanded(settings)
+    if owner is not None:
+        hold_lock(root, owner)
+    if not options.isprintable():
+        raise Refusal(f"options: expected one line, found {options!r}; a line more would be another setting")
     lines = [line for line in read(settings).splitlines() if line.partition("=")[0].strip() != "EDGE_ASL_OPTIONS"]
     mode = stat.S_IMODE(os.stat(settings).st_mode) if os.path.exists(settings) else 0o644
     os.makedirs(os.path.dirname(settings), exist_ok=True)
@@ -484,8 +549,10 @@ def configure(settings: str, options: str) -> None:
 # screen: the browser before the machine's own screen
 
 
-def screen(root: str) -> None:
+def screen(root: str, owner: str | None = None) -> None:
     """The user that the browser's unit names, and the mark by which the release installs that unit."""
+    if owner is not None:
+        hold_lock(root, owner)
     try:
         pwd.getpwnam(SCREEN_USER)
     except KeyError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import hashlib
 import json
 import os
 import re
@@ -15,7 +16,19 @@ from typing import Any
 
 from edge_asl.deploy import words
 from edge_asl.deploy.facts import Facts
-from edge_asl.deploy.plan import Activate, Configure, Lock, Plan, Screen, Send, Trust, Unlock, needs_repair
+from edge_asl.deploy.plan import (
+    Activate,
+    Choices,
+    Configure,
+    Lock,
+    Plan,
+    Screen,
+    Send,
+    Trust,
+    Unlock,
+    needs_repair,
+    stage,
+)
 from edge_asl.deploy.release import Packed
 from edge_asl.deploy.remote import Session
 from edge_asl.deploy.target import Target
@@ -59,6 +72,11 @@ class Application:
         """What the device said while it switched: (step, text)."""
         self._stray: list[str] = []
 
+    @property
+    def _held(self) -> dict[str, str]:
+        """Whose lock on what."""
+        return {"root": self._facts.root, "owner": owner()}
+
     def begin(self, *, break_lock: bool) -> dict[str, int]:
         """Take the lock; SHA-256 → bytes that are there already, of files that are not whole there.
 
@@ -66,10 +84,8 @@ class Application:
             DeviceError: somebody else deploys.
         """
         wanted = json.dumps(list(self._packed.wanted.objects.items())).encode()
-        arguments = {
-            "root": self._facts.root,
+        arguments = self._held | {
             "mode": str(self._target.mode),
-            "owner": owner(),
             "break_lock": may_break(self._facts, asked=break_lock),
             "repair": needs_repair(self._facts),
         }
@@ -79,7 +95,7 @@ class Application:
     def end(self) -> None:
         """Let go of the lock."""
         with contextlib.suppress(DeviceError):
-            self._session.agent("end", {"root": self._facts.root, "owner": owner()})
+            self._session.agent("end", self._held)
 
     def apply(self, plan: Plan) -> None:
         """All steps in order, after ``begin``.
@@ -100,13 +116,24 @@ class Application:
             for step in plan.steps:
                 does[type(step)](step)
                 self._progress.say(f"done: {type(step).__name__.lower()}")
+        except KeyboardInterrupt:
+            going_on = (
+                "the device goes on by itself; see" if isinstance(step, Activate) else "nothing was switched; see"
+            )
+            self._progress.say(f"interrupted: {going_on} edge-asl status {self._target.name}")
+            raise
         finally:
             self.end()
 
-    def stage(self, step: Send) -> None:
-        """Only lay the release out beside what serves, and let go of the lock."""
+    def stage(self, choices: Choices) -> None:
+        """Only lay the release out beside what serves, from the lock to its end.
+
+        Raises:
+            DeviceError: somebody else deploys, or the device cannot take it.
+        """
+        missing = self.begin(break_lock=False)
         try:
-            self._send(step)
+            self._send(stage(self._facts, self._packed.wanted, missing, choices))
         finally:
             self.end()
 
@@ -114,7 +141,7 @@ class Application:
         with self._progress.task("sent, KB", step.bytes // 1000) as advance:
             self._session.agent(
                 "receive",
-                {"root": self._facts.root, "owner": owner()},
+                self._held,
                 self._bytes(step, advance),
                 stall_s=300.0,  # while the device writes a whole runtime to its card
             )
@@ -129,10 +156,10 @@ class Application:
                 advance(sent // 1000)
 
     def _configure(self, step: Configure) -> None:
-        self._session.agent("configure", {"settings": self._facts.settings, "options": step.options})
+        self._session.agent("configure", self._held | {"settings": self._facts.settings, "options": step.options})
 
     def _screen(self, _step: Screen) -> None:
-        self._session.agent("screen", {"root": self._facts.root})
+        self._session.agent("screen", self._held)
 
     def _trust(self, step: Trust) -> None:
         answer = self._session.run(words.trust(self._program, step.key, self._facts.root, self._target.mode))
@@ -221,8 +248,14 @@ def redacted(line: str) -> str:
 
 
 def owner() -> str:
-    """Whose lock it is: user, machine, process."""
-    return f"{getpass.getuser()}@{socket.gethostname()}:{os.getpid()}"
+    """Whose lock it is: user, machine, process. Machines may have one name; what counts their processes has not."""
+    found = hashlib.sha256()
+    for name in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
+        with contextlib.suppress(OSError):
+            found.update(Path(name).read_bytes())
+    with contextlib.suppress(OSError):  # a container's processes are numbered by themselves
+        found.update(str(Path("/proc/self/ns/pid").readlink()).encode())
+    return f"{getpass.getuser()}@{socket.gethostname()}/{found.hexdigest()[:6]}:{os.getpid()}"
 
 
 def may_break(facts: Facts, *, asked: bool) -> bool:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from edge_asl.deploy.apply import Application
 from edge_asl.deploy.facts import Facts, read_facts
-from edge_asl.deploy.keys import public_key_of, sign_for_devices
+from edge_asl.deploy.keys import sign_for_devices
 from edge_asl.deploy.plan import Choices, Plan, Send, Wanted, make_plan
 from edge_asl.deploy.platforms import AUTO
 from edge_asl.deploy.release import Packed, pack
@@ -64,12 +64,12 @@ def deploy(request: Request, progress: Progress) -> Report:
         EdgeAslError: it could not be done; what served before serves still, or again.
     """
     started = time.monotonic()
-    key = sign_for_devices(request.bundle, request.key, progress.say, again=True)
-    choices = replace(request.choices, signer=public_key_of(key)) if key else request.choices
     target = request.target
     with target.remote() as remote:
         session = Session(remote, elevate=target.mode is Mode.SYSTEM)
         facts = read_facts(session, target)
+        signer = sign_for_devices(request.bundle, request.key, progress.say, again=True, only_say=request.dry_run)
+        choices = replace(request.choices, signer=signer)
         packed = pack(request.bundle, facts.platform_of(), request.runtime, request.wheelhouse, progress)
         plan = make_plan(facts, packed.wanted, None, choices)
         log: list[tuple[str, str]] = []

@@ -51,12 +51,19 @@ class Facts(Struct, frozen=True):
     edgetpu: list[str]
     libedgetpu: bool
     ssh_keygen: bool
+    """Which verifies signatures there."""
     options: str
     root: str
     settings: str
     lock: Lock | None
     status: dict[str, Any] | None
     """``edge-asl-device status`` of what is installed."""
+    signers: list[str] = []
+    """Names of those whose bundles it takes; none: it takes all."""
+    minimums: dict[str, str] = {}
+    """Bundle → the lowest version that it takes."""
+    activation: dict[str, Any] | None = None
+    """The last one; also where nothing is installed, because it failed."""
     screen: bool = False
     """Whether it shows the page on its own screen."""
     doubted: bool = False

@@ -26,7 +26,7 @@ import msgspec
 from msgspec import Struct
 
 from edge_asl.deploy.heard import Device, Heard, Result
-from edge_asl.deploy.keys import sign_for_devices
+from edge_asl.deploy.keys import default_key, sign_for_devices
 from edge_asl.deploy.packs import Task
 from edge_asl.errors import DeviceError, ToolMissing
 from edge_asl.progress import Progress
@@ -81,10 +81,10 @@ def roll_out(request: Request, progress: Progress) -> Report:
     started = time.monotonic()
     playbook, inventory = _program("ansible-playbook"), _program("ansible-inventory")
     manifest = read_bundle(request.bundle).manifest
-    key = sign_for_devices(request.bundle, request.key, progress.say, again=True)
+    sign_for_devices(request.bundle, request.key, progress.say, again=True)
     with tempfile.TemporaryDirectory(prefix="edge-asl-fleet-") as folder:
         record = Path(folder, "tasks")
-        chosen = _variables(request, key, record)
+        chosen = _variables(request, request.key or default_key(), record)
         listing = _Listing(inventory, request)
         command = [playbook, "-i", str(request.inventory), str(PLAYBOOK), "--extra-vars", json.dumps(chosen)]
         command += ["--limit", request.limit] if request.limit else []

@@ -66,14 +66,20 @@ def chosen_key(key: Path | None) -> Path:
     return chosen
 
 
-def sign_for_devices(bundle: Path, key: Path | None, say: Callable[[str], None], *, again: bool) -> Path | None:
-    """Sign a bundle before it is sent; the key that devices without a signer are told to trust, if there is one.
+def sign_for_devices(
+    bundle: Path, key: Path | None, say: Callable[[str], None], *, again: bool, only_say: bool = False
+) -> str | None:
+    """Sign a bundle before it is sent.
+
+    Returns:
+        The public key that devices without a signer are told to trust: the one that signed, where it is one's own.
 
     Args:
         bundle: its folder.
         key: the one that was named; None: the default one, where there is one.
         say: told that it was signed.
         again: also where it bears a signature already, somebody else's perhaps, if a key was named.
+        only_say: say what would be done, and change nothing.
 
     Raises:
         EdgeAslError: as ``sign_bundle``.
@@ -81,10 +87,14 @@ def sign_for_devices(bundle: Path, key: Path | None, say: Callable[[str], None],
     chosen = key or default_key()
     if chosen is None:
         return None
+    public_key = public_key_of(chosen)
     if (again and key is not None) or not (bundle / SIGNATURE).exists():
+        if only_say:
+            say(f"would be signed with {chosen}")
+            return public_key
         sign_bundle(bundle, chosen)
         say(f"signed with {chosen}")
-    return chosen
+    return public_key if is_signed(bundle, public_key) else None
 
 
 def init_key(path: Path | None = None, *, passphrase: bool = False) -> Key:

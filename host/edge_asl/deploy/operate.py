@@ -14,7 +14,7 @@ import msgspec
 from edge_asl.deploy import words
 from edge_asl.deploy.apply import ACTIVATION_STALL_S, REFUSAL, Application, redacted
 from edge_asl.deploy.facts import Facts, read_facts
-from edge_asl.deploy.plan import Send
+from edge_asl.deploy.plan import Choices
 from edge_asl.deploy.release import pack
 from edge_asl.deploy.remote import Session
 from edge_asl.deploy.target import Target
@@ -42,7 +42,11 @@ def status(target: Target, *, json: bool) -> Result:
 
 def rollback(target: Target, *, json: bool) -> Result:
     """``edge-asl rollback``."""
-    return _device(target, ["rollback", *(["--json"] * json)], stall_s=2 * ACTIVATION_STALL_S)
+    status, text = _device(target, ["rollback", *(["--json"] * json)], stall_s=2 * ACTIVATION_STALL_S)
+    if json:
+        log = [json_module.loads(line) for line in text.splitlines()]
+        text = json_module.dumps({"ok": status == 0, "log": [[said["step"], said["text"]] for said in log]})
+    return status, text
 
 
 def trust(target: Target, key: str) -> Result:
@@ -72,7 +76,8 @@ def logs(target: Target, lines: int, *, follow: bool) -> Result:
     with target.remote() as remote:
         session = _session(remote, target)
         facts = read_facts(session, target)
-        _installed(facts, target)
+        if facts.activation is None:  # what failed has left lines, too
+            _installed(facts, target)
         supervisor = supervisor_of(Place(Path(facts.root), target.mode))
         command = session.remote.command(session.argv(supervisor.log_command(lines, follow=follow)))
         with subprocess.Popen(
@@ -109,8 +114,7 @@ def bench_there(bundle: Path, target: Target, runs: int, runtime: str, progress:
         facts = read_facts(session, target)
         packed = pack(bundle, facts.platform_of(), runtime, None, progress)
         application = Application(session, target, facts, packed, progress)
-        missing = application.begin(break_lock=False)
-        application.stage(Send(len(missing), sum(packed.wanted.objects[sha] for sha in missing), True))
+        application.stage(Choices(mode=target.mode))
         program = words.staged(facts.root, packed.wanted.runtime)
         folder = f"{facts.root}/releases/{packed.wanted.release}/bundle"
         answer = session.run([program, *_bench(folder, runs, runtime, json=json)], stall_s=600.0)
@@ -141,6 +145,12 @@ def _session(remote: Any, target: Target) -> Session:
 
 
 def _installed(facts: Facts, target: Target) -> dict[str, Any]:
+    if facts.status is None and facts.activation:
+        last = facts.activation
+        raise DeviceError(
+            f"{target.name}: {facts.root}: expected a release, found none: the last activation {last.get('outcome')}: "
+            f"{redacted(str(last.get('message')))}; edge-asl logs {target.name}, then deploy again"
+        )
     if facts.status is None:
         raise DeviceError(
             f"{target.name}: {facts.root}: expected a release, found none; edge-asl deploy BUNDLE {target.name}"

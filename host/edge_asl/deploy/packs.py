@@ -19,7 +19,7 @@ from edge_asl.deploy import words
 from edge_asl.deploy.apply import may_break, owner
 from edge_asl.deploy.deploy import format_plan
 from edge_asl.deploy.facts import Facts
-from edge_asl.deploy.keys import public_key_of, sign_for_devices
+from edge_asl.deploy.keys import sign_for_devices
 from edge_asl.deploy.layout import cache_folder
 from edge_asl.deploy.packfile import forget_old, pack_file, packs_folder
 from edge_asl.deploy.plan import SPARE_MB, Activate, Choices, Configure, Screen, Send, Trust, make_plan
@@ -90,8 +90,7 @@ def tasks_for(order: Order, asked: Mapping[str, Asked], progress: Progress) -> d
     Raises:
         EdgeAslError: the bundle is damaged, or signing it failed. What concerns one device is told in its task.
     """
-    key = sign_for_devices(order.bundle, order.key, progress.say, again=False)
-    signer = public_key_of(key) if key else None
+    signer = sign_for_devices(order.bundle, order.key, progress.say, again=False)
     out = (order.out or packs_folder()).absolute()
     out.mkdir(parents=True, exist_ok=True)
     forget_old(out)
@@ -199,7 +198,7 @@ def _with(
             _refuse_full(facts, step, path)
             return _sent(task, path, asked)
         case Configure():
-            wanted = {"settings": facts.settings, "options": step.options}
+            wanted = {"root": facts.root, "settings": facts.settings, "options": step.options}
             return _then(task, facts, "set the options", "configure", wanted)
         case Screen():
             return _then(task, facts, "show the page on its screen", "screen", {"root": facts.root})

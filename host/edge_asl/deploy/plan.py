@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import Any
 
 from msgspec import Struct
 
 from edge_asl.deploy.facts import Facts
 from edge_asl.errors import DeviceError
+from edge_asl_device.errors import ReleaseError
 from edge_asl_device.releases.place import Mode
+from edge_asl_device.releases.settings import parse_options
+from edge_asl_device.releases.trust import version_key
 
 SPARE_MB = 50
 """Left free in any case: logs, a second activation's record."""
@@ -134,15 +136,17 @@ def make_plan(facts: Facts, wanted: Wanted, missing: dict[str, int] | None, choi
     notes = [*wanted.notes, *_notes(facts, choices)]
     steps: list[AnyStep] = []
     staged, configured = _staged(facts, wanted), _configured(facts, choices)
-    if staged and configured and facts.healthy and facts.current("digest") == wanted.release:
+    serves = facts.current("digest") == wanted.release
+    if staged and configured and facts.healthy and serves:
         return Plan([], notes)
+    _refuse_untrusted(facts, wanted, choices, serves=serves)
     if not staged:
         steps.append(_send(facts, wanted, missing))
     if choices.options is not None and choices.options != facts.options:
         steps.append(Configure(choices.options))
     if choices.screen and not facts.screen:
         steps.append(Screen())
-    if choices.signer and not _signers(facts):
+    if choices.signer and not facts.signers:
         steps.append(Trust(choices.signer))
     steps.append(
         Activate(wanted.release, not configured, choices.allow_downgrade, choices.health_limit_s, choices.keep)
@@ -189,12 +193,43 @@ def _refuse(facts: Facts, choices: Choices) -> None:
         )
     if choices.screen and choices.mode is not Mode.SYSTEM:
         raise DeviceError(f"--screen: expected --mode system, found {choices.mode}; the screen is the machine's")
+    if choices.options is not None:
+        _refuse_options(choices.options)
+
+
+def _refuse_options(options: str) -> None:
+    """The device asks again; here nothing was sent yet."""
+    if not options.isprintable():
+        raise DeviceError(f"--options: expected one line, found {options!r}; give the options in one line")
     try:
-        shlex.split(options)
+        parse_options(tuple(shlex.split(options)))
     except ValueError as error:
         raise DeviceError(
             f"--options: expected words as a shell reads them, found: {error}; mend the quotes"
         ) from error
+    except ReleaseError as error:
+        said = str(error).replace("EDGE_ASL_OPTIONS", "--options", 1)
+        raise DeviceError(f"{said}; edge-asl-device run --help lists them") from error
+
+
+def _refuse_untrusted(facts: Facts, wanted: Wanted, choices: Choices, *, serves: bool) -> None:
+    """What the device would refuse in the end, before the first byte; it has the last word all the same."""
+    least = facts.minimums.get(wanted.name)
+    if least and not (choices.allow_downgrade or serves) and version_key(wanted.version) < version_key(least):
+        raise DeviceError(
+            f"{facts.host}: {wanted.name}: expected version {least} or later, found {wanted.version}; deploy a newer "
+            "one, or go back on purpose with --allow-downgrade"
+        )
+    if facts.signers and wanted.signature is None and not choices.signer:
+        raise DeviceError(
+            f"{facts.host}: expected a signature of {' or '.join(facts.signers)}, found none; "
+            "sign it with edge-asl sign BUNDLE"
+        )
+    if (facts.signers or choices.signer) and not facts.ssh_keygen:
+        raise DeviceError(
+            f"{facts.host}: expected ssh-keygen to verify signatures, found none; on the device: "
+            "sudo apt install openssh-client"
+        )
 
 
 def _notes(facts: Facts, choices: Choices) -> Iterator[str]:
@@ -231,8 +266,14 @@ def _configured(facts: Facts, choices: Choices) -> bool:
     return same_options and (facts.screen or not choices.screen)
 
 
-def _signers(facts: Facts) -> Any:
-    return (facts.status or {}).get("signers")
+def stage(facts: Facts, wanted: Wanted, missing: dict[str, int], choices: Choices) -> Send:
+    """Only to lay the release out beside what serves.
+
+    Raises:
+        DeviceError: the device cannot take it.
+    """
+    _refuse(facts, choices)
+    return _send(facts, wanted, missing)
 
 
 def _send(facts: Facts, wanted: Wanted, missing: dict[str, int] | None) -> Send:

@@ -49,5 +49,5 @@ def status(program: str, root: str, mode: Mode) -> list[str]:
 
 
 def trust(program: str, key: str, root: str, mode: Mode) -> list[str]:
-    """A signer more."""
-    return [program, "trust", key, *place(root, mode)]
+    """The first signer."""
+    return [program, "trust", key, "--first", *place(root, mode)]
