@@ -73,7 +73,8 @@ class Plain:
         pid = self._pid()
         if pid is None:
             return
-        os.kill(pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # it may end in this instant by itself
+            os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + END_S
         while self._pid() is not None and time.monotonic() < deadline:
             time.sleep(0.05)
