@@ -44,6 +44,16 @@ def test_it_is_started_and_ended(supervisor: Plain, tmp_path: Path):
     assert not (tmp_path / "kiosk.pid").exists()
 
 
+def test_the_log_is_that_of_the_last_start_or_reload(supervisor: Plain):
+    for _ in range(2):
+        supervisor.restart()
+        wait_for(lambda: supervisor.log(20))
+        assert len(supervisor.log(20)) == 1
+    supervisor.reload()
+
+    assert supervisor.log(20) == []
+
+
 def test_a_program_that_ends_while_it_is_ended_is_no_failure(
     supervisor: Plain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

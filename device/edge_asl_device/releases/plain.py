@@ -26,6 +26,7 @@ class Plain:
         self._place = place
         self._pid_file = place.root / "kiosk.pid"
         self._log_file = place.root / "kiosk.log"
+        self._log_start = 0
 
     def install(self, units: Path) -> None:
         """There is nobody to tell."""
@@ -43,6 +44,7 @@ class Plain:
         pid = self._pid()
         if pid is None:
             raise ReleaseError(f"{self._pid_file}: expected a running program, found none; edge-asl-device activate")
+        self._log_start = self._log_file.stat().st_size if self._log_file.exists() else 0
         os.kill(pid, signal.SIGHUP)
 
     def restart(self) -> None:
@@ -57,6 +59,7 @@ class Plain:
         site = read_settings(self._place.settings)
         program = self._place.current / "runtime" / "bin" / "edge-asl-device"
         with self._log_file.open("ab") as log:
+            self._log_start = log.tell()
             process = subprocess.Popen(
                 [program, "run", self._place.current / "bundle", *site.options],
                 stdin=subprocess.DEVNULL,
@@ -83,10 +86,10 @@ class Plain:
         self._pid_file.unlink(missing_ok=True)
 
     def log(self, lines: int) -> list[str]:
-        """The end of the log file."""
+        """The end of the log file, from the last ``reload`` or ``restart`` on."""
         try:
             with self._log_file.open("rb") as file:
-                file.seek(max(0, self._log_file.stat().st_size - 500 * lines))
+                file.seek(max(self._log_start, self._log_file.stat().st_size - 500 * lines))
                 return file.read().decode(errors="replace").splitlines()[-lines:]
         except OSError:
             return []

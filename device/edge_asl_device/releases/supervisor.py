@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -41,7 +42,7 @@ class Supervisor(Protocol):
         ...
 
     def log(self, lines: int) -> list[str]:
-        """The last lines that it said."""
+        """The last lines that it said; after a ``reload`` or ``restart`` only those that came since."""
         ...
 
     def log_command(self, lines: int, *, follow: bool) -> list[str]:
@@ -67,6 +68,7 @@ class Systemd:
         if self._user:
             # Over SSH without a login session nothing else names the user's systemd.
             self._environment.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
+        self._since: list[str] = []
 
     def install(self, units: Path) -> None:
         """Write and enable a release's units; the second time nothing changes.
@@ -98,10 +100,12 @@ class Systemd:
 
     def reload(self) -> None:
         """SIGHUP to the running program."""
+        self._log_from_now()
         self._systemctl("reload", UNIT)
 
     def restart(self) -> None:
         """Ask for it and do not wait: the health check waits, with a limit of its own."""
+        self._log_from_now()
         self._systemctl("reset-failed", UNIT, check=False)
         self._systemctl("restart", "--no-block", UNIT)
         if self._place.screen.exists():
@@ -113,12 +117,15 @@ class Systemd:
 
     def log(self, lines: int) -> list[str]:
         """From the journal."""
-        command = [*self.log_command(lines, follow=False), "--output=short-iso"]
+        command = [*self.log_command(lines, follow=False), "--output=short-iso", "--quiet", *self._since]
         try:
             run = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False, errors="replace")
         except (OSError, subprocess.TimeoutExpired) as error:
             return [f"no log: {error}"]
         return run.stdout.splitlines()
+
+    def _log_from_now(self) -> None:
+        self._since = [f"--since=@{int(time.time())}"]
 
     def log_command(self, lines: int, *, follow: bool) -> list[str]:
         """journalctl."""
