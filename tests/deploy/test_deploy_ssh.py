@@ -39,7 +39,7 @@ def test_an_unknown_host_key(device: Kiosk):
     known.write_text("")
     error = device.run("status").error
 
-    assert "expected a known host key, found an unknown one; connect once with: ssh kiosk" in error
+    assert f"found an unknown one; connect once with: ssh -F {device.server.config} kiosk, and" in error
     assert known.read_text() == ""
 
 
@@ -63,7 +63,8 @@ def test_a_refused_key(device: Kiosk):
     identity.unlink()
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", identity], check=True)
 
-    assert "expected to be let in with a key, found a refusal; ssh-copy-id kiosk" in device.run("status").error
+    expected = f"expected to be let in with a key, found a refusal; ssh-copy-id -F {device.server.config} kiosk, or"
+    assert expected in device.run("status").error
 
 
 def test_a_closed_port(device: Kiosk):

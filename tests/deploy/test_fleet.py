@@ -329,6 +329,19 @@ def test_a_decision_that_failed_is_told_for_its_whole_wave():
     assert [row.message for row in rows] == ["edge-asl: no room", "edge-asl: no room", ""]
 
 
+def test_what_ssh_says_of_a_lost_device_is_told_in_the_same_words_as_to_one():
+    heard = Heard()
+    said = "@@@\r\nWARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!\r\nssh-keygen -f '/k n' -R 'a'\r\nmore"
+    for name, message in (("a", said), ("b", "b: Host key verification failed."), ("c", "no shell\nthere")):
+        heard.line(f"fatal: [{name}]: UNREACHABLE! => {json.dumps({'msg': message})}")
+    rows = heard.report(["a", "b", "c"], {}, interrupted=False)
+
+    assert {row.result for row in rows} == {Result.UNREACHABLE}
+    assert rows[0].message.endswith("find out which, then ssh-keygen -f '/k n' -R 'a'")
+    assert "connect once with: ssh b, and compare" in rows[1].message
+    assert rows[2].message == "no shell\\nthere"
+
+
 def test_the_playbook_and_the_program_name_the_same_folders():
     role = PLAYBOOK.parent / "roles" / "edge_asl"
     for table, part in ((ROOTS, "defaults"), (SETTINGS, "vars")):

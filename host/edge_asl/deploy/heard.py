@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from edge_asl.deploy.packs import Task
-from edge_asl.deploy.ssh import REASONS
+from edge_asl.deploy.ssh import reason
 from edge_asl_device.errors import one_line
 
 ACTIVATE, ASK = "Activate", "Ask what became of it"
@@ -93,7 +93,9 @@ class Heard:
 
     def _failed(self, device: Device, how: str | None, found: dict[str, Any]) -> None:
         if how == "UNREACHABLE":
-            device.result, device.message = Result.UNREACHABLE, _lost(device.device, str(found.get("msg", "")))
+            said = str(found.get("msg", ""))
+            device.result = Result.UNREACHABLE
+            device.message = reason(device.device, said, CONNECT_S) or _short(said)
         elif self._task == ACTIVATE:
             device.result, device.message = _outcome(found)
         elif self._task == ASK:
@@ -171,13 +173,6 @@ def _afterwards(found: Mapping[str, Any]) -> tuple[Result, str]:
         return _outcome({"stdout_lines": [f"{last['outcome']} {last['message']}"]})
     except (ValueError, KeyError, TypeError):
         return Result.FAILED, _message(found)
-
-
-def _lost(device: str, said: str) -> str:
-    for mark, words in REASONS:
-        if mark in said:
-            return words.format(host=device, name=device, limit=CONNECT_S)
-    return _short(said)
 
 
 def _short(text: object) -> str:

@@ -30,15 +30,37 @@ LOST = 255
 REASONS = (
     ("REMOTE HOST IDENTIFICATION HAS CHANGED", "expected the host key that is known, found another: the device was set "
      "up anew, or somebody is in between; find out which, then {remove}"),
-    ("Host key verification failed", "expected a known host key, found an unknown one; connect once with: ssh {name}, "
-     "and compare the fingerprint"),
-    ("Permission denied", "expected to be let in with a key, found a refusal; ssh-copy-id {name}, or ssh-add your key"),
+    ("Host key verification failed", "expected a known host key, found an unknown one; connect once with: "
+     "ssh{config} {name}, and compare the fingerprint"),
+    ("Permission denied", "expected to be let in with a key, found a refusal; ssh-copy-id{config} {name}, "
+     "or ssh-add your key"),
     ("Could not resolve hostname", "expected a host of that name, found none; check the name"),
     ("Connection refused", "expected an SSH server, found the port closed; enable SSH on the device (raspi-config)"),
     ("No route to host", "expected a way to it, found none; is it switched on and in this network?"),
     ("Connection timed out", "expected an answer, found none in {limit} s; is it switched on and in this network?"),
     ("timed out", "expected an answer, found none in {limit} s; is it switched on and in this network?"),
 )  # fmt: skip
+
+
+def reason(name: str, said: str, limit_s: int, config: Sequence[str] = ()) -> str | None:
+    """Why there was no connection, and what to do; None where what ssh said is not known.
+
+    Args:
+        name: of the target, as ssh was told.
+        said: by ssh.
+        limit_s: for the connection.
+        config: ssh's own options, which the same command needs when a person types it.
+    """
+    host = name.rpartition("@")[2].removeprefix("ssh://")
+    # Debian's ssh names the file and the port, too.
+    remove = re.search(r"ssh-keygen -f .+ -R [^\r\n]+", said)
+    facts = {
+        "name": name,
+        "limit": limit_s,
+        "config": "".join(f" {shlex.quote(word)}" for word in config),
+        "remove": remove[0] if remove else f"ssh-keygen -R {host}",
+    }
+    return next((words.format(**facts) for mark, words in REASONS if mark in said), None)
 
 
 class Ssh:
@@ -59,7 +81,8 @@ class Ssh:
         if shutil.which("ssh") is None:
             raise ToolMissing("ssh: expected OpenSSH's client, found none; apt install openssh-client")
         self.name = name
-        self._base = ["ssh", *(["-F", str(config)] if config else [])]
+        self._config = ["-F", str(config)] if config else []
+        self._base = ["ssh", *self._config]
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     @property
@@ -86,13 +109,8 @@ class Ssh:
         """What ssh's own failure means."""
         if status != LOST:
             return None
-        host = self.name.rpartition("@")[2].removeprefix("ssh://")
-        # Debian's ssh names the file and the port, too.
-        remove = re.search(r"ssh-keygen -f .+ -R [^\r\n]+", said)
-        facts = {"name": self.name, "limit": CONNECT_S, "remove": remove[0] if remove else f"ssh-keygen -R {host}"}
-        for mark, words in REASONS:
-            if mark in said:
-                return words.format(**facts)
+        if words := reason(self.name, said, CONNECT_S, self._config):
+            return words
         last = (said.strip().splitlines() or ["no reason given"])[-1]
         return f"expected the connection to last, found: {last}; try again"
 
