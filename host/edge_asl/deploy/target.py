@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,13 +44,17 @@ def parse_target(name: str, mode: str | None, root: str | None, ssh_config: Path
         ssh_config: as for ``Ssh``.
 
     Raises:
-        DeviceError: contradictory or missing words.
+        DeviceError: contradictory or missing words, or a file where a folder should be.
     """
     if name.startswith(LOCAL):
         folder = name.removeprefix(LOCAL) or root
         if not folder:
             raise DeviceError(f"{name}: expected a folder behind {LOCAL}, found none; local:kiosk, say")
-        return Target(name, Mode(mode or Mode.PLAIN), str(Path(folder).expanduser().absolute()))
+        place = Path(folder).expanduser().absolute()
+        for path in (place, *place.parents):
+            if os.path.lexists(path) and not path.is_dir():
+                raise DeviceError(f"{name}: expected a folder, found a file at {path}; name another")
+        return Target(name, Mode(mode or Mode.PLAIN), str(place))
     chosen = Mode(mode or Mode.SYSTEM)
     folder = root or ROOTS.get(chosen)
     if not folder:
