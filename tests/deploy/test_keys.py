@@ -270,6 +270,20 @@ def test_a_public_half_of_another_key(bundle: Path, tmp_path: Path) -> None:
     assert (bundle / SIGNATURE).read_bytes() == before
 
 
+@pytest.mark.parametrize("form", ["PEM", "PKCS8"])
+def test_older_forms_of_guarded_keys(tmp_path: Path, form: str) -> None:
+    run("ssh-keygen", "-q", "-t", "rsa", "-m", form, "-N", "open sesame", "-f", tmp_path / "key")
+    (tmp_path / "key.pub").unlink()
+    with pytest.raises(SigningError, match=r"write that with ssh-keygen -y -f .*/key > .*/key\.pub"):
+        public_key_of(tmp_path / "key")
+
+
+@pytest.mark.parametrize("name", [MANIFEST, "model.tflite"])
+def test_a_file_of_another_kind(bundle: Path, name: str) -> None:
+    with pytest.raises(SigningError, match=f"{name}: expected an SSH key, private .* found something else; name ano"):
+        public_key_of(bundle / name)
+
+
 @pytest.mark.parametrize("name", ["none", "none.pub"])
 def test_no_such_key(bundle: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(SigningError, match="expected an SSH key, found none; make one with edge-asl keys init"):

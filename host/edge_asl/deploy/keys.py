@@ -27,6 +27,8 @@ LIMIT_S = 20.0
 PERSON_LIMIT_S = 120.0
 """For one that may ask for a passphrase or for a touch of the token."""
 MAX_KEY_BYTES = 100_000
+PRIVATE_KEY = re.compile(rb"^-----BEGIN [A-Z ]*PRIVATE KEY-----", re.MULTILINE)
+"""OpenSSH's own format and the older ones that it reads."""
 
 
 class Key(NamedTuple):
@@ -136,6 +138,11 @@ def public_key_of(path: Path) -> str:
         raise SigningError(f"{path}: expected an SSH key, found none; make one with edge-asl keys init")
     if public.is_file():
         return _check_public(public, public.read_bytes()[:MAX_KEY_BYTES].decode(errors="replace").strip())
+    if not PRIVATE_KEY.search(path.read_bytes()[:MAX_KEY_BYTES]):
+        raise SigningError(
+            f"{path}: expected an SSH key, private or ending in .pub, found something else; "
+            "name another, or make one with edge-asl keys init"
+        )
     answer = _ssh_keygen(["-y", "-P", "", "-f", str(path.absolute())])
     if answer.status != 0:
         raise SigningError(
