@@ -6,13 +6,19 @@ import importlib.metadata
 import os
 import platform
 import shutil
+import sys
 from pathlib import Path
 
+from edge_asl_device.camera.picamera import INSTALL
+from edge_asl_device.camera.source import Source, parse_source
 from edge_asl_device.contract.manifest import EDGETPU_MODEL, read_bundle
 from edge_asl_device.coral import choose
 from edge_asl_device.engine import EDGETPU, RUNTIMES
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.probe import probe
+from edge_asl_device.releases.place import Mode, Place
+from edge_asl_device.releases.runtime import RUNTIME
+from edge_asl_device.releases.settings import parse_options, read_settings
 from edge_asl_device.speech import APT, PROGRAM
 
 
@@ -76,8 +82,9 @@ def _runtime(name: str, bundle: Path | None) -> dict[str, object]:
     try:
         importlib.metadata.version(RUNTIMES[name].distribution)
     except importlib.metadata.PackageNotFoundError:
-        return {"ok": False, "installed": False, "reason": f"not installed; {RUNTIMES[name].pip}"}
-    return {"installed": True, **probe(bundle, name)}
+        return {"ok": False, "installed": False, "reason": _mendable(f"not installed; {RUNTIMES[name].pip}")}
+    answer = probe(bundle, name)
+    return {"installed": True, **answer} | ({} if answer["ok"] else {"reason": _mendable(str(answer["reason"]))})
 
 
 def _runtime_words(facts: dict[str, object]) -> str:
@@ -91,10 +98,36 @@ def _camera() -> dict[str, object]:
     from edge_asl_device.camera import CameraError
     from edge_asl_device.camera.auto import find
 
+    if _deployed() and not (source := _site_source()).live:
+        return {"found": f"none is asked for: --source {source.what}"}
     try:
         return {"found": find()}
     except CameraError as error:
-        return {"found": None, "reason": str(error)}
+        return {"found": None, "reason": _mendable(str(error))}
+
+
+def _deployed() -> bool:
+    """Whether this program lies in ROOT/runtimes/DIGEST, as ``edge-asl deploy`` put it there."""
+    return (Path(sys.prefix) / RUNTIME).is_file()
+
+
+def _site_source() -> Source:
+    """What the kiosk reads; ``auto`` where its options cannot be read."""
+    root = Path(sys.prefix).resolve().parents[1]
+    try:
+        place = Place(root, Mode((root / "mode").read_text(encoding="ascii").strip()))
+        return parse_source(parse_options(read_settings(place.settings).options).source)
+    except (OSError, ValueError, EdgeAslError):
+        return Source("auto", "")
+
+
+def _mendable(reason: str) -> str:
+    """A reason whose advice holds here: nobody runs pip or makes a virtual environment on a deployed kiosk."""
+    if not _deployed():
+        return reason
+    for name, runtime in RUNTIMES.items():
+        reason = reason.replace(runtime.pip, f"edge-asl deploy --runtime {name}")
+    return reason.replace(INSTALL, INSTALL.partition(",")[0])
 
 
 def _voice() -> dict[str, object]:

@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 
-from edge_asl_device import __version__
+from edge_asl_device import __version__, doctor
+from edge_asl_device.camera import CameraError, CameraState
+from edge_asl_device.camera.picamera import INSTALL
 from edge_asl_device.contract.manifest import MODEL, read_bundle
-from edge_asl_device.engine import RUNTIMES
+from edge_asl_device.doctor import examine
+from edge_asl_device.engine import RUNTIMES, Runtime
 from edge_asl_device.main import main
 from edge_asl_device.probe import probe
 
@@ -282,6 +285,38 @@ def test_the_doctor_names_what_is_wrong_with_a_bundle(tmp_path: Path, capsys: py
     report = json.loads(capsys.readouterr().out)
     assert report["ok"] is False
     assert report["bundle"]["problem"].startswith(f"{tmp_path}: expected a bundle with manifest.json, found No such")
+
+
+@pytest.fixture
+def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A kiosk's folder, in a runtime of which this program seems to run."""
+    runtime = tmp_path / "runtimes" / "0"
+    runtime.mkdir(parents=True)
+    (runtime / "runtime.json").touch()
+    (tmp_path / "mode").write_text("plain\n")
+    monkeypatch.setattr(sys, "prefix", str(runtime))
+    return tmp_path
+
+
+def test_on_a_deployed_kiosk_the_doctor_advises_what_is_done_there(deployed: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(doctor, "RUNTIMES", RUNTIMES | {"none": Runtime("none", "none-such", "pip install none")})
+    # Whatever this machine has.
+    monkeypatch.setattr("edge_asl_device.camera.auto.find", _no_picamera2)
+    report = examine(None)
+
+    assert "pip" not in str(report["runtimes"])
+    assert report["runtimes"]["none"]["reason"] == "not installed; edge-asl deploy --runtime none"
+    assert report["camera"]["reason"] == "none; sudo apt install python3-picamera2 --no-install-recommends"
+
+
+def _no_picamera2() -> str:
+    raise CameraError(CameraState.MISSING, f"none; {INSTALL}")
+
+
+def test_a_kiosk_that_reads_a_film_lacks_no_camera(deployed: Path):
+    (deployed / "kiosk.env").write_text(f"EDGE_ASL_OPTIONS=--source {FILM} --loop\n")
+
+    assert examine(None)["camera"] == {"found": f"none is asked for: --source {FILM}"}
 
 
 # bench
