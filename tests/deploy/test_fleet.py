@@ -287,7 +287,29 @@ def test_an_inventory_that_names_nobody(kiosks: Fleet, base: Path):
     done = kiosks.deploy(base, "--limit", "nobody")
 
     assert done.status == 1
-    assert "expected devices of nobody, found" in done.err
+    assert "expected devices of nobody, found none; mend it, ansible-inventory -i " in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("all:\n  hosts:\n    a: b: c\n", "{}:3:9: expected an inventory of Ansible's, found: Colons in unquoted "),
+        ("all:\n  hosts: [a]\n", "{}: expected an inventory of Ansible's, found: auto: no root 'plugin' key found"),
+        ("", "{}: expected devices, found none; mend it, ansible-inventory -i {} --graph shows what is read"),
+    ],
+)
+def test_an_inventory_that_cannot_be_read_is_one_line(
+    kiosks: Fleet, base: Path, tmp_path: Path, text: str, message: str
+):
+    inventory = tmp_path / "broken.yml"
+    inventory.write_text(text)
+    words = kiosks.command(base)
+    words[words.index(str(kiosks.kiosks.inventory))] = str(inventory)
+    run = subprocess.run(words, capture_output=True, text=True, env=kiosks.environment, timeout=LIMIT_S)
+
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"edge-asl: {message.format(inventory, inventory)}")
+    assert len(run.stderr.splitlines()) == 1
 
 
 def test_a_device_and_an_inventory_are_one_too_many(base: Path, tmp_path: Path):

@@ -31,6 +31,7 @@ from edge_asl.deploy.packs import Task
 from edge_asl.errors import DeviceError, ToolMissing
 from edge_asl.progress import Progress
 from edge_asl_device.contract.manifest import read_bundle
+from edge_asl_device.errors import one_line
 
 PLAYBOOK = Path(__file__).parent / "ansible" / "deploy.yml"
 STALL_S = 3600.0
@@ -81,17 +82,17 @@ def roll_out(request: Request, progress: Progress) -> Report:
     started = time.monotonic()
     playbook, inventory = _program("ansible-playbook"), _program("ansible-inventory")
     manifest = read_bundle(request.bundle).manifest
+    names = _devices(inventory, request)
     sign_for_devices(request.bundle, request.key, progress.say, again=True)
     with tempfile.TemporaryDirectory(prefix="edge-asl-fleet-") as folder:
         record = Path(folder, "tasks")
         chosen = _variables(request, request.key or default_key(), record)
-        listing = _Listing(inventory, request)
         command = [playbook, "-i", str(request.inventory), str(PLAYBOOK), "--extra-vars", json.dumps(chosen)]
         command += ["--limit", request.limit] if request.limit else []
         command += ["--check"] * request.dry_run
         heard = Heard()
         status, interrupted = _run(command, heard, progress)
-        devices = heard.report(listing.devices(), _recorded(record), interrupted=interrupted)
+        devices = heard.report(names, _recorded(record), interrupted=interrupted)
     ok = status == 0 and all(device.result in GOOD for device in devices)
     return Report(
         bundle=manifest.name,
@@ -161,38 +162,54 @@ def _variables(request: Request, key: Path | None, record: Path) -> dict[str, An
     }
 
 
-class _Listing:
-    """The inventory's devices; asked for while the playbook starts, for either takes a second."""
+def _devices(program: str, request: Request) -> list[str]:
+    """The inventory's, by name.
 
-    def __init__(self, program: str, request: Request) -> None:
-        self._request = request
-        command = [program, "-i", str(request.inventory), "--list"]
-        command += ["--limit", request.limit] if request.limit else []
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    Raises:
+        DeviceError: there are none, or the inventory cannot be read.
+    """
+    command = [program, "-i", str(request.inventory), "--list"]
+    command += ["--limit", request.limit] if request.limit else []
+    try:
+        run = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=_environment(),
+            timeout=LIST_S,
+            check=False,
         )
+        groups = json.loads(run.stdout) if run.returncode == 0 else {}
+    except (subprocess.TimeoutExpired, ValueError) as error:
+        raise DeviceError(f"{request.inventory}: expected an inventory of Ansible's, found: {error}") from error
+    names = [name for group in groups.values() for name in group.get("hosts", [])]
+    if not names:
+        raise DeviceError(_why_none(run.stderr, request))
+    return list(dict.fromkeys(names))
 
-    def devices(self) -> list[str]:
-        """Their names.
 
-        Raises:
-            DeviceError: there are none, or the inventory cannot be read.
-        """
-        request = self._request
-        try:
-            out, err = self._process.communicate(timeout=LIST_S)
-            groups = json.loads(out) if self._process.returncode == 0 else {}
-        except (subprocess.TimeoutExpired, ValueError) as error:
-            self._process.kill()
-            raise DeviceError(f"{request.inventory}: expected an inventory of Ansible's, found: {error}") from error
-        names = [name for group in groups.values() for name in group.get("hosts", [])]
-        if not names:
-            said = [line for line in err.splitlines() if line.strip()]
-            reason = said[-1] if self._process.returncode and said else "none"
-            raise DeviceError(
-                f"{request.inventory}: expected devices{f' of {request.limit}' * bool(request.limit)}, found: {reason}"
-            )
-        return list(dict.fromkeys(names))
+_LOCATED = re.compile(r"YAML parsing failed: (?P<what>.+)\nOrigin: (?P<where>/.+:\d+:\d+)$", re.MULTILINE)
+_UNREAD = re.compile(
+    r"^\[(?:ERROR|WARNING)\]: "
+    r"(?:Failed to parse inventory with '(?P<way>\w+)' plugin|YAML parsing failed): (?P<what>.+)$",
+    re.MULTILINE,
+)
+
+
+def _why_none(said: str, request: Request) -> str:
+    """The error for an inventory in which Ansible, which said this, found nobody."""
+    wanted, inventory = "expected an inventory of Ansible's, found", request.inventory
+    if located := _LOCATED.search(said):
+        return f"{located['where']}: {wanted}: {located['what'].rstrip('.')}; mend it there"
+    look = f"mend it, ansible-inventory -i {inventory} --graph shows what is read"
+    # It tries one way of reading after the other; only who wrote the file knows which was meant.
+    unread = [f"{found['way'] or 'yaml'}: {found['what'].rstrip('.')}" for found in _UNREAD.finditer(said)]
+    if unread:
+        return one_line(f"{inventory}: {wanted}: {'; '.join(unread)}; {look}")
+    limit = f" of {request.limit}" if request.limit else ""
+    return f"{inventory}: expected devices{limit}, found none; {look}"
 
 
 def _environment() -> dict[str, str]:
