@@ -149,7 +149,7 @@ def test_options_of_a_deployment_that_was_cut_off_are_not_taken_by_another(kiosk
     """They lie ready; neither a deployment that names none nor a rollback is meant to start with them."""
     settings = kiosk.root / "kiosk.env"
     before, beside = settings.read_text(), settings.with_name("kiosk.env.next")
-    for activate in (lambda: kiosk.deployed(newer(tmp_path, "1.75")), lambda: kiosk.device("rollback")):
+    for activate in (lambda: kiosk.deployed(newer(tmp_path, "1.7.5")), lambda: kiosk.device("rollback")):
         beside.write_text("EDGE_ASL_OPTIONS=--mute\n")
         activate()
         assert not beside.exists()

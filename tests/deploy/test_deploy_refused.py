@@ -113,7 +113,7 @@ def test_a_first_deployment_that_fails_leaves_nothing_running(new_kiosk: Callabl
     assert "the last activation failed: health" in kiosk.run("status").error
     logs = kiosk.run("logs")
     assert logs.status == 0
-    assert "hands" in logs.out
+    assert "ready" in logs.out
 
 
 def test_the_stored_models_are_those_that_their_script_makes():
