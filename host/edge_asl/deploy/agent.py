@@ -482,15 +482,24 @@ def swap(beside: str, target: str) -> None:
     if not os.path.exists(target):
         os.rename(beside, target)
         return
-    exchange(beside, target)
-    shutil.rmtree(beside)
+    if exchanged(beside, target):
+        shutil.rmtree(beside)
+        return
+    aside = target + ".old"
+    shutil.rmtree(aside, ignore_errors=True)
+    os.rename(target, aside)
+    os.rename(beside, target)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
-def exchange(one: str, other: str) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
+def exchanged(one: str, other: str) -> bool:
+    """Whether this file system could; ext4, btrfs, xfs and tmpfs can."""
     here = -100  # AT_FDCWD
-    if libc.renameat2(here, os.fsencode(one), here, os.fsencode(other), RENAME_EXCHANGE):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), other)
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except AttributeError:  # before glibc 2.28
+        return False
+    return rename(here, os.fsencode(one), here, os.fsencode(other), RENAME_EXCHANGE) == 0
 
 
 def mend(beside: str, target: str) -> None:
