@@ -7,24 +7,17 @@
 # Debian after bookworm, EDGE_ASL_PI=all also runs the checks that take long.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-tree=$(cd "$here/../.." && pwd)
+rig=pi
+# shellcheck source=tests/rig.sh
+source "$here/../rig.sh"
 python=$1
 shift
-skip() {
-    echo "pi: skipped: $1" >&2
-    exit "${EDGE_ASL_NO_SKIP:-0}"
-}
-export PATH=$PATH:/usr/sbin:/sbin
-[ "$(id -u)" = 0 ] || skip "needs root for a Debian root folder; try: sudo -E make e2e-pi"
-for tool in mmdebstrap arch-test update-binfmts qemu-system-aarch64 qemu-img modprobe cpio mkfs.ext4 ssh setpriv; do
-    command -v "$tool" >/dev/null || skip "$tool is not installed; apt install --no-install-recommends mmdebstrap arch-test \
-binfmt-support qemu-user-static qemu-system-arm qemu-utils kmod cpio e2fsprogs openssh-client"
-done
+need_root
+need_tools "mmdebstrap arch-test binfmt-support qemu-user-static qemu-system-arm qemu-utils kmod cpio e2fsprogs \
+openssh-client" mmdebstrap arch-test update-binfmts qemu-system-aarch64 qemu-img modprobe cpio mkfs.ext4 ssh setpriv
 
-rigs=${EDGE_ASL_RIGS:-$tree/out/rigs}
-mkdir -p "$rigs"
 release=${EDGE_ASL_RELEASE:-bookworm}
-disk=$(cd "$rigs" && pwd)/pi-$release
+disk=$(rigs)/pi-$release
 "$here/disk.sh" "$disk" "$release"
 
 checks=("$here"/check_*.py)

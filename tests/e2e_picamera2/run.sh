@@ -5,19 +5,14 @@
 # made; with EDGE_ASL_NO_SKIP=1 that is a failure.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-skip() {
-    echo "picamera2: skipped: $1" >&2
-    exit "${EDGE_ASL_NO_SKIP:-0}"
-}
-[ "$(id -u)" = 0 ] || skip "needs root for a Debian root folder; try: sudo -E make e2e-picamera2"
-[ "$(uname -m)" = x86_64 ] || skip "libcamera's virtual camera was tried on x86-64 only, found $(uname -m)"
-for tool in mmdebstrap unshare; do
-    command -v "$tool" >/dev/null || skip "$tool is not installed; apt install mmdebstrap util-linux"
-done
+rig=picamera2
+# shellcheck source=tests/rig.sh
+source "$here/../rig.sh"
+need_root
+need_pc
+need_tools "mmdebstrap util-linux" mmdebstrap unshare
 
-rigs=${EDGE_ASL_RIGS:-$here/../../out/rigs}
-mkdir -p "$rigs"
-root=$(cd "$rigs" && pwd)/picamera2
+root=$(rigs)/picamera2
 "$here/root.sh" "$root"
 cp "$here/virtual.yaml" "$root/usr/share/libcamera/pipeline/virtual/"
 "$here/enter.sh" "$root" sh -euc '

@@ -6,24 +6,17 @@
 # EDGE_ASL_NO_SKIP=1 that is a failure. EDGE_ASL_RELEASE=bookworm takes the Debian before trixie.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-tree=$(cd "$here/../.." && pwd)
+rig=systemd
+# shellcheck source=tests/rig.sh
+source "$here/../rig.sh"
 python=$1
 shift
-skip() {
-    echo "systemd: skipped: $1" >&2
-    exit "${EDGE_ASL_NO_SKIP:-0}"
-}
-export PATH=$PATH:/usr/sbin:/sbin
-[ "$(id -u)" = 0 ] || skip "needs root for a Debian root folder; try: sudo -E make e2e-systemd"
-[ "$(uname -m)" = x86_64 ] || skip "was tried on x86-64 only, found $(uname -m)"
-for tool in mmdebstrap mkfs.ext4 qemu-system-x86_64; do
-    command -v "$tool" >/dev/null || skip "$tool is not installed; apt install mmdebstrap e2fsprogs qemu-system-x86"
-done
+need_root
+need_pc
+need_tools "mmdebstrap e2fsprogs qemu-system-x86" mmdebstrap mkfs.ext4 qemu-system-x86_64
 
-rigs=${EDGE_ASL_RIGS:-$tree/out/rigs}
-mkdir -p "$rigs"
 release=${EDGE_ASL_RELEASE:-trixie}
-disk=$(cd "$rigs" && pwd)/systemd-$release
+disk=$(rigs)/systemd-$release
 "$here/disk.sh" "$disk" "$python" "$release"
 
 share=$disk/share

@@ -6,21 +6,16 @@
 # made; with EDGE_ASL_NO_SKIP=1 that is a failure. Needs no root.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+rig=v4l2
+# shellcheck source=tests/rig.sh
+source "$here/../rig.sh"
 python=$1
 shift
-skip() {
-    echo "v4l2: skipped: $1" >&2
-    exit "${EDGE_ASL_NO_SKIP:-0}"
-}
-[ "$(uname -m)" = x86_64 ] || skip "the machine runs this computer's programs and was tried on x86-64 only"
-export PATH=$PATH:/usr/sbin:/sbin
-for tool in gcc qemu-system-x86_64 busybox cpio modprobe apt-get; do
-    command -v "$tool" >/dev/null ||
-        skip "$tool is not installed; apt install --no-install-recommends gcc libc6-dev qemu-system-x86 busybox-static cpio kmod"
-done
+need_pc
+need_tools "gcc libc6-dev qemu-system-x86 busybox-static cpio kmod" gcc qemu-system-x86_64 busybox cpio modprobe apt-get
 apt-cache show linux-image-amd64 >/dev/null 2>&1 || skip "apt knows no linux-image-amd64, Debian's kernel with vivid"
 
-rigs=${EDGE_ASL_RIGS:-$here/../../out/rigs}
+rigs=$(rigs)
 stand_in=$(mkdir -p "$rigs/jpeg" && cd "$rigs/jpeg" && pwd)
 gcc -O2 -Wall -shared -fPIC -o "$stand_in/camera.so" "$here/jpeg_camera.c"
 JPEG_CAMERA=$stand_in/video0 LD_PRELOAD=$stand_in/camera.so timeout 120 \
