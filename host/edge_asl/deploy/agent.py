@@ -499,7 +499,7 @@ def exchanged(one: str, other: str) -> bool:
         rename = ctypes.CDLL(None).renameat2
     except AttributeError:  # before glibc 2.28
         return False
-    return rename(here, os.fsencode(one), here, os.fsencode(other), RENAME_EXCHANGE) == 0
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), RENAME_EXCHANGE) == 0)
 
 
 def mend(beside: str, target: str) -> None:
