@@ -40,7 +40,7 @@ e2e-systemd: setup   ## the program's unit under a real systemd, in a virtual ma
 	# The browser's checks are left out: emulated, Chromium has not come up within ten minutes.
 	tests/e2e_systemd/run.sh $(BIN)/python -k "not kiosk and not browser"
 
-e2e-pi: setup        ## deployments to an emulated aarch64 machine, two power cuts included (qemu, mmdebstrap; 15 minutes)
+e2e-pi: setup        ## deployments to an emulated aarch64 machine, two power cuts included (qemu, mmdebstrap; 13 minutes)
 	tests/e2e_pi/run.sh $(BIN)/python
 
 e2e-pi-all: setup    ## the same with a power cut and a kill at every step, on bookworm and trixie (hours)

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from machine import Machine, MachineError
 
+pytestmark = pytest.mark.thorough
+
 UNIT = Path(__file__).parents[2] / "device/edge_asl_device/systemd/edge-asl.service"
 JOURNAL_S = 5
 """ext4 writes names to its journal this often. A file's bytes follow when the kernel sees fit: at the same time, or
