@@ -308,10 +308,11 @@ def test_a_runtime_that_is_there_is_exchanged_in_one_step(tmp_path: Path):
     (runtime,) = (tmp_path / "runtimes").iterdir()
     (runtime / "bin" / "edge-asl-device").unlink()
     (runtime / "bin" / "edge-asl-device").write_text("damaged")
+    (tmp_path / "runtimes" / f"{runtime.name}.old").write_text("in the way of a rename aside")
     missing = begin(tmp_path, repair=True).last["missing"]
     assert receive(tmp_path, header(missing, repair=True) + body(missing)).status == 0
 
-    assert [path.name for path in (tmp_path / "runtimes").iterdir()] == [runtime.name]
+    assert {path.name for path in (tmp_path / "runtimes").iterdir()} == {runtime.name, f"{runtime.name}.old"}
     assert (runtime / "bin" / "edge-asl-device").read_bytes() == FILES["program"]
 
 

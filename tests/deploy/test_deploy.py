@@ -200,7 +200,10 @@ def test_a_log_is_followed_until_the_reader_leaves(guarded: Kiosk):
                 break
             assert time.monotonic() - started < 10
         process.send_signal(2)
-        assert process.wait(10) in (0, 130)
+        try:
+            assert process.wait(10) in (0, 130)
+        finally:
+            process.kill()
 
 
 def test_a_bundle_is_measured_on_a_device_beside_what_serves(guarded: Kiosk, tmp_path: Path):

@@ -386,7 +386,7 @@ def test_an_index_that_has_another_package_is_found_out(wheelhouse: Path, tmp_pa
 
 
 def test_without_internet_one_line_says_what_to_do(tmp_path: Path):
-    refuses = "http://somebody:secret@localhost:9/simple"
+    refuses = "http://somebody:secret@localhost:9/"
     run = child(
         FILL, tmp_path, PIP_CONFIG_FILE=os.devnull, PIP_INDEX_URL=refuses, PIP_RETRIES="1", PIP_FIND_LINKS="",
         PIP_EXTRA_INDEX_URL="", PIP_NO_CACHE_DIR="1",

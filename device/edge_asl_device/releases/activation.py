@@ -280,7 +280,7 @@ class Activation:
         self._record = replace(self._record, step=step, message=message)
         write_record(self._place, self._record)
         with contextlib.suppress(OSError):  # a sign of life of whoever deploys
-            os.utime(self._place.root / "lock")
+            os.utime(self._place.lock)
 
     def _end(self, outcome: Outcome, message: str) -> Record:
         self._record = replace(self._record, outcome=outcome, message=message)

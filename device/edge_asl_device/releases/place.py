@@ -5,6 +5,7 @@ ROOT/runtimes/DIGEST/           the program and its packages, a virtual environm
 ROOT/releases/DIGEST/           release.json, bundle/, runtime -> ../../runtimes/DIGEST
 ROOT/current, ROOT/previous     links to releases/DIGEST
 ROOT/trust/                     whose bundles are taken, and from which version on
+ROOT/lock                       whose deployment is at work
 ROOT/activation.json            how far the last activation came
 """
 
@@ -65,6 +66,11 @@ class Place(NamedTuple):
     def runtimes(self) -> Path:
         """Folder of the runtimes."""
         return self.root / "runtimes"
+
+    @property
+    def lock(self) -> Path:
+        """Whose deployment is at work, while one is."""
+        return self.root / "lock"
 
     @property
     def objects(self) -> Path:

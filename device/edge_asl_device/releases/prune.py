@@ -36,9 +36,8 @@ def prune(place: Place, keep: int, begun_s: float) -> str:
             shutil.rmtree(folder)
     freed = 0
     for path in [*place.objects.glob(".partial-*"), *_digests(place.objects)]:
-        stat = path.stat()
-        if stat.st_nlink == 1 and stat.st_mtime < begun_s:
-            freed += stat.st_size
+        if path.stat().st_nlink == 1 and _older(path, begun_s):
+            freed += path.stat().st_size
             path.unlink()
     return f"{len(place.staged())} of {len(staged)} releases stay, {freed / 1e6:.1f} MB freed"
 

@@ -296,9 +296,18 @@ def read_lock(root: str) -> Any:
 @contextlib.contextmanager
 def alone(root: str) -> Iterator[None]:
     """Between looking at the lock and changing it nobody else does; a process that dies in between lets go."""
-    folder = os.open(root, os.O_RDONLY)
+    folder, deadline = os.open(root, os.O_RDONLY), time.monotonic() + LIMIT_S
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Refusal(
+                        f"lock: expected to look at it within {LIMIT_S} s, found another deployment doing so; try again"
+                    ) from None
+                time.sleep(0.01)
         yield
     finally:
         os.close(folder)

@@ -178,16 +178,13 @@ class Application:
             self._fail(answer.err)
 
     def _heard(self, line: str) -> None:
-        try:
-            said = json.loads(line)
-            step, text = str(said["step"]), str(said["text"])
-        except (ValueError, KeyError, TypeError):
-            # A refusal before the first step, or the traceback of a program that cannot begin.
+        told = step_of(line)
+        if told is None:
             self._stray.append(line)
             self._progress.say(f"  {line}")
             return
-        self.log.append((step, text))
-        self._progress.say(f"  {step:<12}{text}")
+        self.log.append(told)
+        self._progress.say("  {:<12}{}".format(*told))
 
     def _learn(self, release: str) -> None:
         """Ask until the device tells the outcome of an activation whose connection was lost."""
@@ -233,6 +230,18 @@ class Application:
             f"{self._target.name}: expected the release's program to begin, found: {last}; deploy again: all of it is "
             "checked then"
         )
+
+
+def step_of(line: str) -> tuple[str, str] | None:
+    """(step, what became of it) from a line of an activation's JSON; None for any other line.
+
+    Such a line is a refusal before the first step, or the traceback of a program that cannot begin.
+    """
+    try:
+        said = json.loads(line)
+        return str(said["step"]), str(said["text"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _chunks(path: Path, offset: int) -> Iterator[bytes]:

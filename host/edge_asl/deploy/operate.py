@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from edge_asl.deploy import words
-from edge_asl.deploy.apply import ACTIVATION_STALL_S, REFUSAL, Application, redacted
+from edge_asl.deploy.apply import ACTIVATION_STALL_S, REFUSAL, Application, redacted, step_of
 from edge_asl.deploy.facts import Facts, read_facts
 from edge_asl.deploy.plan import Choices
 from edge_asl.deploy.release import pack
@@ -44,8 +44,9 @@ def rollback(target: Target, *, json: bool) -> Result:
     """``edge-asl rollback``."""
     status, text = _device(target, ["rollback", *(["--json"] * json)], stall_s=2 * ACTIVATION_STALL_S)
     if json:
-        log = [json_module.loads(line) for line in text.splitlines()]
-        text = json_module.dumps({"ok": status == 0, "log": [[said["step"], said["text"]] for said in log]})
+        text = json_module.dumps(
+            {"ok": status == 0, "log": [step_of(line) or ("", line) for line in text.splitlines()]}
+        )
     return status, text
 
 
