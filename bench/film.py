@@ -16,8 +16,8 @@ from kiosk import demo_bundle
 
 from edge_asl.datasets.synthetic import LETTERS, write_film
 from edge_asl_device.camera.source import parse_source
-from edge_asl_device.headless import read_source
-from edge_asl_device.words import LIST
+from edge_asl_device.kiosk.headless import read_source
+from edge_asl_device.text.suggestions import LIST
 
 WORDS, DOUBLED = 20, 5
 # Seeds of films; the demo's pictures are of seed 7, its own film is 1234.

@@ -23,12 +23,12 @@ def one_pass(count: int) -> float:
 
     import numpy as np
 
-    from edge_asl.config import Augmentation
-    from edge_asl.datasets.packed import PackedPictures, Sample, pack
+    from edge_asl.datasets.pixel_store import PackedPictures, Sample, pack
     from edge_asl.datasets.types import Dataset, Picture
+    from edge_asl.recipes.recipe import Augmentation
     from edge_asl.training.batches import Pictures, training_batches
     from edge_asl_device.contract.manifest import Crop, Input, Resize
-    from edge_asl_device.pictures import decode_picture
+    from edge_asl_device.contract.pictures import decode_picture
 
     spec = Input(224, 224, Crop.CENTRE_SQUARE, Resize.LINEAR)
     data = Path(sys.argv[2]).read_bytes()

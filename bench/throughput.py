@@ -21,11 +21,11 @@ from pathlib import Path
 import keras
 from common import figure, folder
 
-from edge_asl.config import load_recipe
-from edge_asl.datasets.packed import PackedPictures, Sample, pack
+from edge_asl.datasets.pixel_store import PackedPictures, Sample, pack
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.types import Dataset
 from edge_asl.progress import Quiet
+from edge_asl.recipes.recipe import load_recipe
 from edge_asl.training.backbone import build_network
 from edge_asl.training.fit import Job, fine_tune
 from edge_asl_device.contract.manifest import Crop, Input

@@ -69,9 +69,9 @@ def read(bundle: Path, clip: Path, square: tuple[float, float, float] | None) ->
     """One clip through the device's own reader, frame by frame."""
     from edge_asl_device.camera import Frame
     from edge_asl_device.contract.preprocess import Box, crop, square_around
-    from edge_asl_device.readers import open_reader
+    from edge_asl_device.inference.loading import open_model
 
-    reader = open_reader(bundle, "auto", 1, {}, lambda _stage, _seconds: None).reader
+    reader = open_model(bundle, "auto", 1, {}, lambda _stage, _seconds: None).reader
     frames = list(_frames(clip))
     height, width = frames[0].shape[:2]
     named = []

@@ -17,11 +17,11 @@ done
 compile --python-version 3.11 constraints/device-tflite.in --output-file constraints/device-tflite-py311.txt
 
 # What `edge-asl deploy` sends to a device: no tests, and nothing that the program never imports. ai-edge-litert asks for five
-# packages that its compiler and converter use; `ai_edge_litert.interpreter` imports numpy alone (tests/deploy/test_layout.py
+# packages that its compiler and converter use; `ai_edge_litert.interpreter` imports numpy alone (tests/deploy/environment/test_layout.py
 # runs it without them), and they would be 136 files and 4 MB more on aarch64.
 unused=(backports-strenum flatbuffers ml-dtypes protobuf tqdm)
-runtime() {
-    kind=$1 minor=$2 pins="host/edge_asl/deploy/pins/$1-py3$2.txt"
+environment() {
+    kind=$1 minor=$2 pins="host/edge_asl/deploy/environment/pins/$1-py3$2.txt"
     compile --only-binary :all: "${unused[@]/#/--no-emit-package=}" --python-version "3.$minor" \
         --python-platform aarch64-manylinux_2_36 "constraints/runtime-$kind.in" --output-file "$pins"
     # Resolved for one machine; the same versions must have wheels for the other, too.
@@ -30,5 +30,5 @@ runtime() {
             --python-platform "$machine-manylinux_2_36" --target "$(mktemp --dry-run)" --requirements "$pins"
     done
 }
-for minor in 11 12 13; do runtime litert "$minor"; done
-runtime tflite 11
+for minor in 11 12 13; do environment litert "$minor"; done
+environment tflite 11

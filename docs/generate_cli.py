@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import typer
 
-from edge_asl.cli import app
-from edge_asl_device.main import parser
+from edge_asl.cli.main import app
+from edge_asl_device.cli.parser import parser
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "cli.md"

@@ -2,6 +2,6 @@
 
 import sys
 
-from edge_asl_device.main import main
+from edge_asl_device.cli.main import main
 
 sys.exit(main())

@@ -1,5 +1,5 @@
 """``python -m edge_asl``."""
 
-from edge_asl.cli import main
+from edge_asl.cli.main import main
 
 main()

@@ -21,9 +21,9 @@ import msgspec
 from msgspec.structs import replace
 
 import edge_asl_device
-from edge_asl.bundle import write_bundle
-from edge_asl.check import make_check
-from edge_asl_device.contract.check import CHECK, Check
+from edge_asl.pipeline.bundle import write_bundle
+from edge_asl.pipeline.known_answer import make_known_answer
+from edge_asl_device.contract.known_answer import KNOWN_ANSWER, KnownAnswer
 from edge_asl_device.contract.manifest import LABELS, MODEL, read_bundle
 
 DATA = Path(__file__).parent.parent / "data"
@@ -63,7 +63,7 @@ def bundle(
     if changed:  # behind its end, where no reader of flatbuffers looks
         contents[MODEL] += version.encode()
     contents |= {MODEL: model} if model else {}
-    contents |= {CHECK: stored_answer() if check is None else check} if check != b"" else {}
+    contents |= {KNOWN_ANSWER: stored_answer() if check is None else check} if check != b"" else {}
     write_bundle(folder, replace(golden.manifest, version=version), contents | (extra or {}))
     return folder
 
@@ -71,7 +71,7 @@ def bundle(
 @functools.cache
 def stored_answer() -> bytes:
     """What the golden model says of a drawn hand."""
-    return make_check(GOLDEN)
+    return make_known_answer(GOLDEN)
 
 
 def crashing(folder: Path, version: str = "1.1") -> Path:
@@ -86,7 +86,7 @@ def hanging(folder: Path, version: str = "1.1") -> Path:
 
 def wrong(folder: Path, version: str = "1.1") -> Path:
     """It carries an answer that its model does not give."""
-    said = msgspec.json.decode(stored_answer(), type=Check)
+    said = msgspec.json.decode(stored_answer(), type=KnownAnswer)
     label = next(label for label in read_bundle(GOLDEN).labels if label != said.label)
     return bundle(folder, version, check=msgspec.json.encode(replace(said, label=label)))
 

@@ -1,4 +1,4 @@
-"""One sshd, one workstation and one laid-out runtime for all tests of deployments in a session."""
+"""One sshd, one workstation and one laid-out environment for all tests of deployments in a session."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def first(
 def new_kiosk(
     tmp_path_factory: pytest.TempPathFactory, first: tuple[Kiosk, dict[str, object]]
 ) -> Iterator[Callable[[], Kiosk]]:
-    """Makes kiosks on which nothing is installed, but whose disk has the runtime's files already: hard links."""
+    """Makes kiosks on which nothing is installed, but whose disk has the environment's files already: hard links."""
     made: list[Kiosk] = []
 
     def make() -> Kiosk:
         kiosk = Kiosk(first[0].server, tmp_path_factory.mktemp("kiosk") / "kiosk", first[0].environment)
         kiosk.root.mkdir()
-        for name in ("objects", "runtimes"):
+        for name in ("objects", "environments"):
             subprocess.run(["cp", "-al", first[0].root / name, kiosk.root / name], check=True)
         made.append(kiosk)
         return kiosk

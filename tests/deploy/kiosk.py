@@ -102,7 +102,7 @@ class Kiosk:
 
     def device(self, *words: object, release: str = "current") -> Done:
         """A command of the program that is installed, typed at the kiosk."""
-        program = self.root / release / "runtime" / "bin" / "edge-asl-device"
+        program = self.root / release / "environment" / "bin" / "edge-asl-device"
         command = [str(program), *map(str, words), "--root", str(self.root), "--mode", "plain"]
         run = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
         return Done(run.returncode, run.stdout, run.stderr)

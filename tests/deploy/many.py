@@ -7,7 +7,7 @@ from typing import Self
 
 from sshd import Sshd, free_ports
 
-from edge_asl_device.releases.place import Mode, Place
+from edge_asl_device.releases.installation import Installation, Mode
 from edge_asl_device.releases.plain import Plain
 
 FILM = Path(__file__).parents[1] / "data" / "BALLY.mp4"
@@ -55,7 +55,7 @@ class Kiosks:
 
     def end(self, name: str) -> None:
         """End a device's program, with its children."""
-        Plain(Place(self.root(name), Mode.PLAIN)).stop()
+        Plain(Installation(self.root(name), Mode.PLAIN)).stop()
 
     def __enter__(self) -> Self:
         self.server.start()

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from edge_asl.deploy import agent, words
+from edge_asl.deploy import agent
+from edge_asl.deploy import device_commands as words
 from edge_asl.deploy.facts import Facts
 
 SOURCE = words.AGENT.read_bytes()
@@ -86,15 +87,15 @@ def begin(root: Path, python: str = sys.executable, **more: object) -> Answer:
 
 
 def header(missing: dict[str, int], **changes: object) -> bytes:
-    runtime = {
+    environment = {
         "files": {"bin/edge-asl-device": {"sha256": sha(FILES["program"]), "size": 10, "mode": 0o755}},
         "links": {"bin/python": "/usr/bin/python3"},
     }
-    text = json.dumps(runtime)
+    text = json.dumps(environment)
     whole = {
         "release": '{"format":1}',
-        "runtime": text,
-        "runtime_digest": sha(text.encode()),
+        "environment": text,
+        "environment_digest": sha(text.encode()),
         "bundle": {"model.tflite": sha(FILES["model"]), "manifest.json": sha(FILES["manifest"])},
         "repair": False,
         "objects": [[digest, len(OBJECTS[digest]), there] for digest, there in missing.items()],
@@ -135,9 +136,9 @@ def test_a_release_is_staged_whole(python: str, tmp_path: Path):
 
     release = root / "releases" / staged
     assert (release / "bundle" / "model.tflite").read_bytes() == FILES["model"]
-    program = release / "runtime" / "bin" / "edge-asl-device"
+    program = release / "environment" / "bin" / "edge-asl-device"
     assert stat.S_IMODE(program.stat().st_mode) == 0o755
-    assert (release / "runtime" / "bin" / "python").readlink() == Path("/usr/bin/python3")
+    assert (release / "environment" / "bin" / "python").readlink() == Path("/usr/bin/python3")
     assert (release / "release.json").read_text() == '{"format":1}'
     assert staged == sha(b'{"format":1}')
     # One file with several names: a second release with the same files costs no space.
@@ -204,13 +205,13 @@ OUTSIDE = ("../outside", "/etc/outside", "bin/../../outside", "..", ".", "")
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_no_path_of_a_bundle_or_runtime_leaves_its_folder(tmp_path: Path, name: str):
+def test_no_path_of_a_bundle_or_environment_leaves_its_folder(tmp_path: Path, name: str):
     root = tmp_path / "kiosk"
     missing = begin(root).last["missing"]
     bundle = {name: sha(FILES["model"])}
     in_bundle = receive(root, header(missing, bundle=bundle) + body(missing))
     file = {"sha256": sha(FILES["model"]), "size": 1, "mode": 0o644}
-    runtimes = [
+    environments = [
         {"files": {name: file}, "links": {}},
         {"files": {}, "links": {name: "/etc"}},
         # through a link that the same list makes
@@ -218,12 +219,12 @@ def test_no_path_of_a_bundle_or_runtime_leaves_its_folder(tmp_path: Path, name: 
     ]
 
     assert "expected paths below its folder" in in_bundle.error
-    for runtime in runtimes[:2]:
-        text = json.dumps(runtime)
-        staged = receive(root, header({}, runtime=text, runtime_digest=sha(text.encode())))
+    for environment in environments[:2]:
+        text = json.dumps(environment)
+        staged = receive(root, header({}, environment=text, environment_digest=sha(text.encode())))
         assert "expected paths below its folder" in staged.error
-    text = json.dumps(runtimes[2])
-    assert receive(root, header({}, runtime=text, runtime_digest=sha(text.encode()))).status == 1
+    text = json.dumps(environments[2])
+    assert receive(root, header({}, environment=text, environment_digest=sha(text.encode()))).status == 1
     assert [path.name for path in tmp_path.iterdir()] == ["kiosk"]
     assert not [path for path in root.rglob("outside") if ".new" not in str(path)]
     assert not Path("/etc/outside").exists()
@@ -280,13 +281,13 @@ def test_of_many_who_take_a_lock_at_once_one_gets_it(tmp_path: Path):
 # hostile words
 
 
-@pytest.mark.parametrize("where", ["objects", "bundle", "runtime_digest"])
+@pytest.mark.parametrize("where", ["objects", "bundle", "environment_digest"])
 def test_a_path_in_the_place_of_a_hash_reaches_nothing(tmp_path: Path, where: str):
     root, victim = tmp_path / "root", tmp_path / "shadow"
     victim.write_text("secret")
     victim.chmod(0o600)
     missing = begin(root).last["missing"]
-    given = {"objects": [[str(victim), 6, 0]], "bundle": {"model.tflite": str(victim)}, "runtime_digest": "../.."}
+    given = {"objects": [[str(victim), 6, 0]], "bundle": {"model.tflite": str(victim)}, "environment_digest": "../.."}
     changed = {where: given[where]}
     done = receive(root, header(missing, **changed) + body(missing))
 
@@ -301,19 +302,22 @@ def test_what_is_no_transfer_is_refused_in_a_line(tmp_path: Path, payload: bytes
     assert "expected what edge-asl of this version says" in receive(tmp_path, payload).error
 
 
-def test_a_runtime_that_is_there_is_exchanged_in_one_step(tmp_path: Path):
+def test_an_environment_that_is_there_is_exchanged_in_one_step(tmp_path: Path):
     """It may be the one that serves: at no moment its name may be nobody's."""
     missing = begin(tmp_path).last["missing"]
     assert receive(tmp_path, header(missing) + body(missing)).status == 0
-    (runtime,) = (tmp_path / "runtimes").iterdir()
-    (runtime / "bin" / "edge-asl-device").unlink()
-    (runtime / "bin" / "edge-asl-device").write_text("damaged")
-    (tmp_path / "runtimes" / f"{runtime.name}.old").write_text("in the way of a rename aside")
+    (environment,) = (tmp_path / "environments").iterdir()
+    (environment / "bin" / "edge-asl-device").unlink()
+    (environment / "bin" / "edge-asl-device").write_text("damaged")
+    (tmp_path / "environments" / f"{environment.name}.old").write_text("in the way of a rename aside")
     missing = begin(tmp_path, repair=True).last["missing"]
     assert receive(tmp_path, header(missing, repair=True) + body(missing)).status == 0
 
-    assert {path.name for path in (tmp_path / "runtimes").iterdir()} == {runtime.name, f"{runtime.name}.old"}
-    assert (runtime / "bin" / "edge-asl-device").read_bytes() == FILES["program"]
+    assert {path.name for path in (tmp_path / "environments").iterdir()} == {
+        environment.name,
+        f"{environment.name}.old",
+    }
+    assert (environment / "bin" / "edge-asl-device").read_bytes() == FILES["program"]
 
 
 # the settings

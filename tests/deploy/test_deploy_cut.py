@@ -33,7 +33,7 @@ def partial(kiosk: Kiosk) -> int:
     return max((path.stat().st_size for path in (kiosk.root / "objects").glob(".partial-*")), default=0)
 
 
-def settled(kiosk: Kiosk) -> None:
+def recovered(kiosk: Kiosk) -> None:
     """Until nothing goes on that a killed command began: on the device, or on the way to it."""
     wait_for(lambda: not workers(kiosk, b"activate"), 90)
 
@@ -56,7 +56,7 @@ def test_the_command_is_killed_after_every_step(kiosk: Kiosk, tmp_path: Path, ba
         with kiosk.started(bundle, "--allow-downgrade", "--options", kiosk.options_with(*language)) as running:
             running.wait_for(step)
             running.kill()
-        settled(kiosk)
+        recovered(kiosk)
         whole(kiosk, base, *bundles)
     report = kiosk.deployed(bundles[0], "--allow-downgrade", "--options", kiosk.options)
     assert report["release"] == kiosk.linked()
@@ -109,7 +109,7 @@ def test_the_connection_breaks_in_the_activation_and_comes_back(kiosk: Kiosk, tm
     assert whole(kiosk, bundle)
 
 
-def test_an_activation_that_is_killed_on_the_device_is_settled_by_the_next_one(kiosk: Kiosk, tmp_path: Path):
+def test_an_activation_that_is_killed_on_the_device_is_recovered_by_the_next_one(kiosk: Kiosk, tmp_path: Path):
     """In its health check, the new release serving; and in the self-test, the old one serving."""
     for step, version in (("health", "1.6"), ("self-test", "1.7")):
         bundle = newer(tmp_path, version)
@@ -121,8 +121,8 @@ def test_an_activation_that_is_killed_on_the_device_is_settled_by_the_next_one(k
             assert running.end().status == 1
         assert "interrupted in step" in kiosk.run("status").out
         assert (kiosk.linked() == before) == (step == "self-test")
-        settled_by = kiosk.device("settle")
-        assert settled_by.status == (0 if step == "health" else 1), settled_by
+        recovered_by = kiosk.device("recover")
+        assert recovered_by.status == (0 if step == "health" else 1), recovered_by
         assert kiosk.status()["activation"]["outcome"] == ("activated" if step == "health" else "refused")
         assert kiosk.deployed(bundle)["release"] == kiosk.linked()
 
@@ -194,10 +194,10 @@ def test_two_at_once_do_not_meet(kiosk: Kiosk, tmp_path: Path):
 
 @pytest.fixture
 def small_disk(new_kiosk: Callable[[], Kiosk], tmp_path: Path) -> Iterator[Callable[[int], Kiosk]]:
-    """A kiosk on a file system of so many MB, the runtime's files on it already."""
+    """A kiosk on a file system of so many MB, the environment's files on it already."""
     mounted: list[Path] = []
 
-    def make(megabytes: int, *, runtime: bool = True) -> Kiosk:
+    def make(megabytes: int, *, environment: bool = True) -> Kiosk:
         kiosk = new_kiosk()
         disk = tmp_path / f"disk-{len(mounted)}"
         disk.mkdir()
@@ -205,8 +205,8 @@ def small_disk(new_kiosk: Callable[[], Kiosk], tmp_path: Path) -> Iterator[Calla
         if os.getuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
             pytest.skip("no tmpfs can be mounted; run as root")
         mounted.append(disk)
-        if runtime:
-            # In one go, so that objects and runtime stay one file with two names.
+        if environment:
+            # In one go, so that objects and environment stay one file with two names.
             subprocess.run(["cp", "-a", str(kiosk.root), str(disk)], check=True)
         kiosk.root = disk / "kiosk"
         return kiosk
@@ -219,7 +219,7 @@ def small_disk(new_kiosk: Callable[[], Kiosk], tmp_path: Path) -> Iterator[Calla
 
 
 def test_too_little_space_is_refused_before_the_first_byte(small_disk: Callable[..., Kiosk], base: Path):
-    kiosk = small_disk(40, runtime=False)
+    kiosk = small_disk(40, environment=False)
     done = kiosk.deploy(base, "--options", kiosk.options)
 
     assert "MB of free space, found 4" in done.error

@@ -141,14 +141,14 @@ def test_paths_out_of_the_folder_are_refused(kiosk: Kiosk, tmp_path: Path):
 def test_a_release_that_was_damaged_on_the_device_is_refused_and_healed_by_the_next_deployment(
     new_kiosk: Callable[[], Kiosk], tmp_path: Path, base: Path, *, runs: bool
 ):
-    """A bundle's file and a runtime's changed, one linked, one extra: the next deployment makes all of it anew."""
+    """A bundle's file and an environment's changed, one linked, one extra: the next deployment makes all of it anew."""
     kiosk = new_kiosk()
     program = {} if runs else {"PYTHONPATH": str(bad_bundles.program(tmp_path / "program", *bad_bundles.HARMLESS))}
     bundle = bad_bundles.bundle(tmp_path / "hands", "1.1", changed=True)
     kiosk.deployed(base, "--options", kiosk.options)
     assert kiosk.run("bench", bundle, "--runs", 1, **program).status == 0
     (release,) = [path for path in (kiosk.root / "releases").iterdir() if path.name != kiosk.linked()]
-    packages = (release / "runtime").resolve() / "lib/python3.11/site-packages"
+    packages = (release / "environment").resolve() / "lib/python3.11/site-packages"
     bad_bundles.tampered(release / "bundle")
     bad_bundles.tampered(packages / "msgspec", "inspect.py")
     (packages / "extra.py").write_text("raise SystemExit\n")

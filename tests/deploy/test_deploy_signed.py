@@ -68,7 +68,7 @@ def test_a_key_of_somebody_elses_does_not_become_trusted_where_no_program_can_te
     trusting: Kiosk, tmp_path: Path, keys: dict[str, Path]
 ):
     bundle = bad_bundles.bundle(tmp_path / "hands", "2.1")
-    program = (trusting.root / "current" / "runtime" / "bin" / "edge-asl-device").resolve()
+    program = (trusting.root / "current" / "environment" / "bin" / "edge-asl-device").resolve()
     kept = program.rename(tmp_path / "kept")
     try:
         planned = trusting.run("deploy", bundle, "--key", keys["eve"], "--dry-run")

@@ -16,11 +16,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge_asl.deploy.deploy import format_plan
+from edge_asl.deploy.deployment import format_plan
 from edge_asl.deploy.facts import Facts
 from edge_asl.deploy.plan import Activate, Choices, Lock, Plan, Send, Trust, Unlock, Wanted, make_plan
 from edge_asl.errors import DeviceError
-from edge_asl_device.releases.place import Mode
+from edge_asl_device.releases.installation import Mode
 
 PLANS = Path(__file__).parent.parent / "data" / "plans"
 CASES = sorted(path.stem for path in PLANS.glob("*.json"))

@@ -26,7 +26,7 @@ import bad_bundles
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 ROOT = "/var/lib/edge-asl"
-PROGRAM = f"{ROOT}/current/runtime/bin/edge-asl-device"
+PROGRAM = f"{ROOT}/current/environment/bin/edge-asl-device"
 OPTIONS = "--source /srv/film.mp4 --loop --mute --max-fps 3"
 EDGE_ASL = str(Path(sys.executable).with_name("edge-asl"))
 PATIENCE = ("--health-limit", "240")
@@ -116,11 +116,15 @@ def served(kiosk: Machine, limit_s: float = SERVE_S) -> str:
         if found.get("ok") and found["health"]["frames_10s"] and activation.get("outcome") != "running":
             break
         time.sleep(1)
-    assert found.get("ok"), (found, kiosk.journal("edge-asl.service")[-3000:], kiosk.journal("edge-asl-settle")[-1000:])
+    assert found.get("ok"), (
+        found,
+        kiosk.journal("edge-asl.service")[-3000:],
+        kiosk.journal("edge-asl-recover")[-1000:],
+    )
     digest = found["current"]["digest"]
     kiosk.run(
-        f"{ROOT}/current/runtime/bin/python -B -c 'from edge_asl_device.releases.release import verify;"
-        f'from edge_asl_device.releases.place import Place; verify(Place.of(None, "system"), "{digest}")\'',
+        f"{ROOT}/current/environment/bin/python -B -c 'from edge_asl_device.releases.release import verify;"
+        f'from edge_asl_device.releases.installation import Place; verify(Place.of(None, "system"), "{digest}")\'',
         timeout_s=120,
     )
     version: str = found["current"]["version"]
@@ -420,7 +424,7 @@ def test_a_reboot(kiosk: Machine, bundles: dict[str, Path]):
 @pytest.mark.thorough
 def test_a_service_of_an_ordinary_user(kiosk: Machine, bundles: dict[str, Path]):
     """Without root: below the user's home, under the user's own systemd."""
-    kiosk.run("systemctl disable --now edge-asl edge-asl-settle; rm /etc/sudoers.d/pi; loginctl enable-linger pi")
+    kiosk.run("systemctl disable --now edge-asl edge-asl-recover; rm /etc/sudoers.d/pi; loginctl enable-linger pi")
     done = deploy(kiosk, bundles["new"], "--mode", "user", "--options", OPTIONS)
     say(f"user mode: {done.lines[-1]}")
     found = subprocess.run(

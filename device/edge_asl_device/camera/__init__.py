@@ -56,7 +56,7 @@ class Frame(NamedTuple):
     """RGB, uint8, (height, width, 3)."""
 
 
-Place = Callable[[int, int], NDArray[np.uint8]]
+Installation = Callable[[int, int], NDArray[np.uint8]]
 """(height, width) → the memory that the next picture is written to: uint8 (height, width, 3), C-contiguous."""
 
 
@@ -71,7 +71,7 @@ class Camera(Protocol):
     Entering opens the device; leaving gives it back, also after a fault, so that it can be opened again.
     """
 
-    def frames(self, place: Place = new_picture) -> Iterator[Frame]:
+    def frames(self, place: Installation = new_picture) -> Iterator[Frame]:
         """Frames in order until the source ends.
 
         Args:

@@ -10,10 +10,10 @@ from typing import Self
 import cv2
 from cv2.typing import MatLike
 
-from edge_asl_device.camera import Frame, Place, new_picture
+from edge_asl_device.camera import Frame, Installation, new_picture
 from edge_asl_device.camera.pace import Pace
+from edge_asl_device.contract.pictures import SUFFIXES
 from edge_asl_device.errors import PictureError
-from edge_asl_device.pictures import SUFFIXES
 
 PAUSE_S = 3.0
 """Between two showings the last picture stands still: whoever watches can read what was spelled."""
@@ -46,7 +46,7 @@ class Film:
             self._capture.release()
             raise PictureError(f"{path}: expected a video file that OpenCV can read, found another kind of file")
 
-    def frames(self, place: Place = new_picture) -> Iterator[Frame]:
+    def frames(self, place: Installation = new_picture) -> Iterator[Frame]:
         """Every frame in order.
 
         Raises:
@@ -85,7 +85,7 @@ class Film:
         self._capture.release()
 
 
-def _frame(bgr: MatLike, place: Place, pace: Pace) -> Frame:
+def _frame(bgr: MatLike, place: Installation, pace: Pace) -> Frame:
     picture = place(*bgr.shape[:2])
     cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=picture)
     return Frame(pace.next(), picture)

@@ -9,9 +9,9 @@ from typing import Self
 
 import numpy as np
 
-from edge_asl_device.camera import Frame, Place, new_picture
+from edge_asl_device.camera import Frame, Installation, new_picture
 from edge_asl_device.camera.pace import Pace
-from edge_asl_device.pictures import list_pictures, read_picture
+from edge_asl_device.contract.pictures import list_pictures, read_picture
 
 FPS = 10
 SHOWN_S = 1.0
@@ -34,7 +34,7 @@ class Folder:
         self._paths = list_pictures(path)
         self._paced, self._loop = paced, loop
 
-    def frames(self, place: Place = new_picture) -> Iterator[Frame]:
+    def frames(self, place: Installation = new_picture) -> Iterator[Frame]:
         """Every picture ``FPS`` × ``SHOWN_S`` times."""
         pace = Pace(1 / FPS, self._paced)
         while True:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.camera import CameraError, CameraState, Frame, Place, new_picture
+from edge_asl_device.camera import CameraError, CameraState, Frame, Installation, new_picture
 from edge_asl_device.camera.clock import since_boot_to_monotonic, taken
 
 TIMEOUT_S = 2.0
@@ -90,7 +90,7 @@ class Picamera:
                 "it is free again when this process ends",
             )
 
-    def frames(self, place: Place = new_picture) -> Iterator[Frame]:
+    def frames(self, place: Installation = new_picture) -> Iterator[Frame]:
         """Frames until the camera fails; see ``Camera``.
 
         Raises:
@@ -99,7 +99,7 @@ class Picamera:
         while True:
             yield self._next(place)
 
-    def _next(self, place: Place) -> Frame:
+    def _next(self, place: Installation) -> Frame:
         try:
             with self._camera.captured_request(wait=TIMEOUT_S) as request:
                 arrived = time.monotonic()

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.camera import CameraError, CameraState, Frame, Place, new_picture
+from edge_asl_device.camera import CameraError, CameraState, Frame, Installation, new_picture
 from edge_asl_device.camera.clock import taken
 
 TIMEOUT_S = 2
@@ -99,7 +99,7 @@ class V4l2:
     ) -> None:
         self._capture.release()
 
-    def frames(self, place: Place = new_picture) -> Iterator[Frame]:
+    def frames(self, place: Installation = new_picture) -> Iterator[Frame]:
         """Frames until the camera fails; see ``Camera``.
 
         Raises:
@@ -108,7 +108,7 @@ class V4l2:
         while True:
             yield self._next(place)
 
-    def _next(self, place: Place) -> Frame:
+    def _next(self, place: Installation) -> Frame:
         import cv2
 
         asked = time.monotonic()

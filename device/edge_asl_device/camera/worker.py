@@ -16,7 +16,7 @@ from types import FrameType
 import msgspec
 
 from edge_asl_device.camera import CameraError, CameraState
-from edge_asl_device.camera.mailbox import Mailbox
+from edge_asl_device.camera.frame_buffer import LatestFrameBuffer
 from edge_asl_device.camera.source import Source, open_source
 from edge_asl_device.errors import EdgeAslError
 
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches the parent, which ends this process
     try:
         with (
-            Mailbox(memory, bell) as box,
+            LatestFrameBuffer(memory, bell) as box,
             open_source(Source(kind, what), paced=True, loop=showing == "loop") as camera,
         ):
             for number, frame in enumerate(camera.frames(box.place)):

@@ -17,13 +17,14 @@ from msgspec.structs import replace
 
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import sync_tree
-from edge_asl_device.releases.compiled import NO_COMPILING, compiling_environment, forget_half_compiled, keep_compiled
+from edge_asl_device.releases.compiled import NO_COMPILING, compiling_variables, forget_half_compiled, keep_compiled
 from edge_asl_device.releases.health import Health, ask, wait_until_healthy
-from edge_asl_device.releases.place import Place
+from edge_asl_device.releases.installation import Installation
 from edge_asl_device.releases.prune import prune
 from edge_asl_device.releases.record import Outcome, Record, begun, only_one, read_record, write_record
 from edge_asl_device.releases.release import Staged, read_release, verify
 from edge_asl_device.releases.selftest import LIMIT_S, self_test
+from edge_asl_device.releases.service_manager import ServiceManager
 from edge_asl_device.releases.settings import (
     coming,
     confirm,
@@ -34,7 +35,6 @@ from edge_asl_device.releases.settings import (
     take_back,
     take_next,
 )
-from edge_asl_device.releases.supervisor import Supervisor
 from edge_asl_device.releases.trust import check_version, raise_minimum, verify_signature
 
 LOG_LINES = 20
@@ -61,8 +61,8 @@ class Options(Struct, frozen=True, kw_only=True):
 class Activation:
     """One activation, its steps in order; a new one for every switch."""
 
-    def __init__(self, place: Place, supervisor: Supervisor, options: Options, say: Say) -> None:
-        self._place, self._supervisor, self._options, self._say = place, supervisor, options, say
+    def __init__(self, installation: Installation, supervisor: ServiceManager, options: Options, say: Say) -> None:
+        self._installation, self._supervisor, self._options, self._say = installation, supervisor, options, say
 
     def activate(self, digest: str) -> Record:
         """Switch to a staged release.
@@ -74,43 +74,43 @@ class Activation:
             ReleaseError: another activation is at work.
         """
         begun_s = time.time()
-        with only_one(self._place):
-            self._settle()
+        with only_one(self._installation):
+            self._recover()
             if not self._options.restart:  # they are of a deployment that was cut off before its own activation
-                forget_next(self._place.settings)
-            previous = self._place.linked(self._place.previous)
+                forget_next(self._installation.settings)
+            previous = self._installation.linked(self._installation.previous)
             self._record = begun(digest, self._fallback(digest), previous)
             try:
                 staged = self._prove(digest)
             except (EdgeAslError, OSError) as error:
-                forget_next(self._place.settings)
+                forget_next(self._installation.settings)
                 return self._refuse(str(error))
             record = self._switch(staged)
             if record.outcome is Outcome.ACTIVATED and self._options.keep is not None:
-                self._say("prune", prune(self._place, self._options.keep, begun_s))
+                self._say("prune", prune(self._installation, self._options.keep, begun_s))
             return record
 
-    def settle(self) -> Record | None:
+    def recover(self) -> Record | None:
         """End what a power cut or a kill interrupted: at boot, or before the next activation.
 
         Raises:
             ReleaseError: another activation is at work.
         """
-        with only_one(self._place):
-            return self._settle()
+        with only_one(self._installation):
+            return self._recover()
 
-    def _settle(self) -> Record | None:
-        record = read_record(self._place)
+    def _recover(self) -> Record | None:
+        record = read_record(self._installation)
         if record is None or record.outcome is not Outcome.RUNNING:
             return record
         self._record = record
         if record.step == BACK:
             return self._fall_back(record.message)
-        if record.step in PROOFS or self._place.linked(self._place.current) != record.release:
+        if record.step in PROOFS or self._installation.linked(self._installation.current) != record.release:
             return self._refuse(f"interrupted in step {record.step}; nothing was switched")
-        self._say("settle", f"{record.release[:12]} was interrupted in step {record.step}")
+        self._say("recover", f"{record.release[:12]} was interrupted in step {record.step}")
         try:
-            staged = verify(self._place, record.release)
+            staged = verify(self._installation, record.release)
             if record.step in (SWITCH, RELOAD) or not self._supervisor.running():
                 self._restart(staged)
         except (EdgeAslError, OSError) as error:
@@ -122,31 +122,35 @@ class Activation:
 
         Where only its settings change, that is itself with the old ones.
         """
-        current = self._place.linked(self._place.current)
+        current = self._installation.linked(self._installation.current)
         if current is None or current != digest:
             return current
         health = self._look()
-        new_settings = coming(self._place.settings) != self._place.settings
-        return current if new_settings and health and health.ready else self._place.linked(self._place.previous)
+        new_settings = coming(self._installation.settings) != self._installation.settings
+        return (
+            current
+            if new_settings and health and health.ready
+            else self._installation.linked(self._installation.previous)
+        )
 
     # before the switch
 
     def _refuse(self, reason: str) -> Record:
-        take_back(self._place.settings)
-        if self._place.linked(self._place.previous) != self._record.previous:
-            self._place.point(self._place.previous, self._record.previous)
+        take_back(self._installation.settings)
+        if self._installation.linked(self._installation.previous) != self._record.previous:
+            self._installation.point(self._installation.previous, self._record.previous)
         return self._end(Outcome.REFUSED, reason)
 
     def _prove(self, digest: str) -> Staged:
-        staged = self._step("verify", lambda: verify(self._place, digest), _counted)
+        staged = self._step("verify", lambda: verify(self._installation, digest), _counted)
         manifest = staged.bundle.manifest
         # What serves now was let in before, on purpose perhaps: started anew it is no step back.
-        serves = digest == self._place.linked(self._place.current)
-        self._step("signature", lambda: verify_signature(staged.bundle.folder, self._place.signers), _signed)
+        serves = digest == self._installation.linked(self._installation.current)
+        self._step("signature", lambda: verify_signature(staged.bundle.folder, self._installation.signers), _signed)
         self._step(
             "version",
             lambda: check_version(
-                self._place.minimums,
+                self._installation.minimums,
                 manifest.name,
                 manifest.version,
                 allow_downgrade=self._options.allow_downgrade or serves,
@@ -158,15 +162,15 @@ class Activation:
         return staged
 
     def _try(self, staged: Staged) -> str:
-        parsed = parse_options(read_settings(coming(self._place.settings)).options)
-        forget_half_compiled(staged.runtime_folder)
-        environment = compiling_environment(staged.runtime_folder)
+        parsed = parse_options(read_settings(coming(self._installation.settings)).options)
+        forget_half_compiled(staged.environment_folder)
+        variables = compiling_variables(staged.environment_folder)
         # Once compiled, the program imports and loads the same when it starts, and has no longer for it.
-        limit_s = min(LIMIT_S, self._options.health_limit_s) if NO_COMPILING in environment else LIMIT_S
-        return self_test(staged.python, staged.bundle.folder, parsed.runtime, parsed.threads, environment, limit_s)
+        limit_s = min(LIMIT_S, self._options.health_limit_s) if NO_COMPILING in variables else LIMIT_S
+        return self_test(staged.python, staged.bundle.folder, parsed.runtime, parsed.threads, variables, limit_s)
 
     def _sync(self, staged: Staged) -> None:
-        keep_compiled(staged.runtime_folder)
+        keep_compiled(staged.environment_folder)
         sync_tree(staged.folder)
 
     # the switch and after it
@@ -175,18 +179,18 @@ class Activation:
         before = self._look()
         self._record = replace(self._record, frames_expected=before is not None and before.frames > 0)
         self._note(SWITCH, "")
-        current = self._place.linked(self._place.current)
-        same_runtime = current is not None and self._runtime_of(current) == staged.release.runtime
+        current = self._installation.linked(self._installation.current)
+        same_environment = current is not None and self._environment_of(current) == staged.release.environment
         try:
-            take_next(self._place.settings)
+            take_next(self._installation.settings)
             if current != staged.digest:
-                self._place.point(self._place.previous, current)
-                self._place.point(self._place.current, staged.digest)
+                self._installation.point(self._installation.previous, current)
+                self._installation.point(self._installation.current, staged.digest)
         except OSError as error:
             return self._fall_back(f"{error.filename}: {error.strerror}")
         self._say("switch", f"current is {staged.digest[:12]}")
         try:
-            gapless = same_runtime and before is not None and before.ready and not self._options.restart
+            gapless = same_environment and before is not None and before.ready and not self._options.restart
             if gapless and self._supervisor.running():
                 self._note(RELOAD, "")
                 self._supervisor.reload()
@@ -221,24 +225,24 @@ class Activation:
         camera = "" if health.frames else f", without frames: camera {health.camera}"
         self._say("health", f"ready after {time.monotonic() - started:.1f} s{camera}")
         manifest = staged.bundle.manifest
-        raise_minimum(self._place.minimums, manifest.name, manifest.version)
-        confirm(self._place.settings)
+        raise_minimum(self._installation.minimums, manifest.name, manifest.version)
+        confirm(self._installation.settings)
         return self._end(Outcome.ACTIVATED, f"{manifest.name} {manifest.version} serves{camera}")
 
     def _fall_back(self, reason: str) -> Record:
         self._record = replace(self._record, log=self._supervisor.log(LOG_LINES))
         self._note(BACK, reason)
         self._say(BACK, reason)
-        old_settings = take_back(self._place.settings)
+        old_settings = take_back(self._installation.settings)
         fallback, previous = self._record.fallback, self._record.previous
-        self._place.point(self._place.previous, previous if previous != fallback else None)
+        self._installation.point(self._installation.previous, previous if previous != fallback else None)
         if fallback is None:
             self._supervisor.stop()
-            self._place.point(self._place.current, None)
+            self._installation.point(self._installation.current, None)
             return self._end(Outcome.FAILED, f"{reason}; nothing served before, nothing serves now")
         try:
-            digest = read_release(self._place, fallback).bundle
-            self._place.point(self._place.current, fallback)
+            digest = read_release(self._installation, fallback).bundle
+            self._installation.point(self._installation.current, fallback)
             self._serve_again(fallback, digest, must_restart=old_settings)
             # What served before gets its time, however short the new one's was.
             limit_s = max(FALLBACK_LIMIT_S, self._options.health_limit_s)
@@ -250,21 +254,21 @@ class Activation:
     def _serve_again(self, fallback: str, digest: str, *, must_restart: bool) -> None:
         """Restart, unless the program never took the new bundle: then it reads on without a gap."""
         health = self._look()
-        same_runtime = self._runtime_of(fallback) == self._runtime_of(self._record.release)
-        if same_runtime and not must_restart and health is not None and health.ready and health.bundle == digest:
+        same_environment = self._environment_of(fallback) == self._environment_of(self._record.release)
+        if same_environment and not must_restart and health is not None and health.ready and health.bundle == digest:
             self._supervisor.reload()
         else:
-            self._start(verify(self._place, fallback))
+            self._start(verify(self._installation, fallback))
 
-    def _runtime_of(self, digest: str) -> str | None:
+    def _environment_of(self, digest: str) -> str | None:
         try:
-            return read_release(self._place, digest).runtime
+            return read_release(self._installation, digest).environment
         except EdgeAslError:
             return None
 
     def _look(self) -> Health | None:
         try:
-            return ask(page_of(read_settings(self._place.settings)))
+            return ask(page_of(read_settings(self._installation.settings)))
         except EdgeAslError:
             return None
 
@@ -278,19 +282,19 @@ class Activation:
 
     def _note(self, step: str, message: str) -> None:
         self._record = replace(self._record, step=step, message=message)
-        write_record(self._place, self._record)
+        write_record(self._installation, self._record)
         with contextlib.suppress(OSError):  # a sign of life of whoever deploys
-            os.utime(self._place.lock)
+            os.utime(self._installation.lock)
 
     def _end(self, outcome: Outcome, message: str) -> Record:
         self._record = replace(self._record, outcome=outcome, message=message)
-        write_record(self._place, self._record)
+        write_record(self._installation, self._record)
         self._say(str(outcome), message)
         return self._record
 
 
 def _counted(staged: Staged) -> str:
-    count = len(staged.bundle.manifest.files) + len(staged.runtime.files)
+    count = len(staged.bundle.manifest.files) + len(staged.environment.files)
     return f"{count} files are what {staged.digest[:12]} says"
 
 

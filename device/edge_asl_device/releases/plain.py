@@ -12,7 +12,7 @@ from pathlib import Path
 from edge_asl_device.errors import ReleaseError
 from edge_asl_device.files import write_atomically
 from edge_asl_device.releases.compiled import NO_COMPILING
-from edge_asl_device.releases.place import Place
+from edge_asl_device.releases.installation import Installation
 from edge_asl_device.releases.settings import read_settings
 
 END_S = 5.0
@@ -22,10 +22,10 @@ LOG_BYTES = 1_000_000
 class Plain:
     """The program in a session of its own, known by ROOT/kiosk.pid; what it says goes to ROOT/kiosk.log."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._pid_file = place.root / "kiosk.pid"
-        self._log_file = place.root / "kiosk.log"
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._pid_file = installation.root / "kiosk.pid"
+        self._log_file = installation.root / "kiosk.log"
         self._log_start = 0
 
     def install(self, units: Path) -> None:
@@ -56,12 +56,12 @@ class Plain:
         self.stop()
         if self._log_file.exists() and self._log_file.stat().st_size > LOG_BYTES:
             self._log_file.replace(self._log_file.with_suffix(".log.1"))
-        site = read_settings(self._place.settings)
-        program = self._place.current / "runtime" / "bin" / "edge-asl-device"
+        site = read_settings(self._installation.settings)
+        program = self._installation.current / "environment" / "bin" / "edge-asl-device"
         with self._log_file.open("ab") as log:
             self._log_start = log.tell()
             process = subprocess.Popen(
-                [program, "run", self._place.current / "bundle", *site.options],
+                [program, "run", self._installation.current / "bundle", *site.options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

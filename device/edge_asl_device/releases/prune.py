@@ -7,11 +7,11 @@ from pathlib import Path
 
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.releases.compiled import MARKER
-from edge_asl_device.releases.place import DIGEST, Place
+from edge_asl_device.releases.installation import DIGEST, Installation
 from edge_asl_device.releases.release import read_release
 
 
-def prune(place: Place, keep: int, begun_s: float) -> str:
+def prune(installation: Installation, keep: int, begun_s: float) -> str:
     """Keep the newest releases, the current and the previous one among them in any case; a word on what went.
 
     What was uploaded and belongs to no release goes, too: an activation follows a whole upload.
@@ -22,24 +22,26 @@ def prune(place: Place, keep: int, begun_s: float) -> str:
         begun_s: when that activation began, by the clock that files are dated with. What came later is another
             deployment's and stays.
     """
-    held = {digest for link in (place.current, place.previous) if (digest := place.linked(link))}
-    staged = place.staged()
+    held = {digest for link in (installation.current, installation.previous) if (digest := installation.linked(link))}
+    staged = installation.staged()
     newest = [digest for digest in reversed(staged) if digest not in held][: max(keep - len(held), 0)]
     kept = held | set(newest)
     for digest in staged:
-        if digest not in kept and _older(place.releases / digest, begun_s):
-            shutil.rmtree(place.releases / digest)
-    runtimes = {runtime for digest in place.staged() if (runtime := _runtime(place, digest))}
-    for folder in _digests(place.runtimes):
-        if folder.name not in runtimes and _older(folder, begun_s):
-            place.runtimes.joinpath(f"{MARKER}-{folder.name}").unlink(missing_ok=True)
+        if digest not in kept and _older(installation.releases / digest, begun_s):
+            shutil.rmtree(installation.releases / digest)
+    environments = {
+        environment for digest in installation.staged() if (environment := _environment(installation, digest))
+    }
+    for folder in _digests(installation.environments):
+        if folder.name not in environments and _older(folder, begun_s):
+            installation.environments.joinpath(f"{MARKER}-{folder.name}").unlink(missing_ok=True)
             shutil.rmtree(folder)
     freed = 0
-    for path in [*place.objects.glob(".partial-*"), *_digests(place.objects)]:
+    for path in [*installation.objects.glob(".partial-*"), *_digests(installation.objects)]:
         if path.stat().st_nlink == 1 and _older(path, begun_s):
             freed += path.stat().st_size
             path.unlink()
-    return f"{len(place.staged())} of {len(staged)} releases stay, {freed / 1e6:.1f} MB freed"
+    return f"{len(installation.staged())} of {len(staged)} releases stay, {freed / 1e6:.1f} MB freed"
 
 
 def _older(path: Path, begun_s: float) -> bool:
@@ -50,8 +52,8 @@ def _digests(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if DIGEST.fullmatch(path.name)] if folder.is_dir() else []
 
 
-def _runtime(place: Place, digest: str) -> str | None:
+def _environment(installation: Installation, digest: str) -> str | None:
     try:
-        return read_release(place, digest).runtime
+        return read_release(installation, digest).environment
     except EdgeAslError:
         return None

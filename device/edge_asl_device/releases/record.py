@@ -1,6 +1,6 @@
 """How far an activation came: ROOT/activation.json, written anew at every step, synced.
 
-After a power cut or a lost connection it tells what happened, and what is still to be settled.
+After a power cut or a lost connection it tells what happened, and what is still to be recovered.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from edge_asl_device.errors import ReleaseError
 from edge_asl_device.files import write_atomically
-from edge_asl_device.releases.place import Place
+from edge_asl_device.releases.installation import Installation
 
 
 class Outcome(StrEnum):
@@ -53,17 +53,17 @@ class Record(Struct, frozen=True):
     """The program's last lines where it failed."""
 
 
-def read_record(place: Place) -> Record | None:
+def read_record(installation: Installation) -> Record | None:
     """The last activation; None before the first, or where the file is no record."""
     try:
-        return msgspec.json.decode((place.root / "activation.json").read_bytes(), type=Record)
+        return msgspec.json.decode((installation.root / "activation.json").read_bytes(), type=Record)
     except (OSError, msgspec.DecodeError):
         return None
 
 
-def write_record(place: Place, record: Record) -> None:
+def write_record(installation: Installation, record: Record) -> None:
     """Replace the record, synced."""
-    write_atomically(place.root / "activation.json", msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+    write_atomically(installation.root / "activation.json", msgspec.json.format(msgspec.json.encode(record)) + b"\n")
 
 
 def begun(release: str, fallback: str | None, previous: str | None) -> Record:
@@ -72,17 +72,17 @@ def begun(release: str, fallback: str | None, previous: str | None) -> Record:
 
 
 @contextlib.contextmanager
-def only_one(place: Place) -> Iterator[None]:
+def only_one(installation: Installation) -> Iterator[None]:
     """Keep a second activation out; the kernel lets go of it when the process ends, however it ends.
 
     Raises:
         ReleaseError: another one is at work.
     """
-    with (place.root / "activation.lock").open("a") as file:
+    with (installation.root / "activation.lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            record = read_record(place)
+            record = read_record(installation)
             found = f"one of {record.release[:12]} in step {record.step}" if record else "another"
             raise ReleaseError(
                 f"activation: expected none at work, found {found}; wait, and see edge-asl-device status"
@@ -90,10 +90,10 @@ def only_one(place: Place) -> Iterator[None]:
         yield
 
 
-def at_work(place: Place) -> bool:
+def at_work(installation: Installation) -> bool:
     """Whether an activation is at work now."""
     try:
-        descriptor = os.open(place.root / "activation.lock", os.O_RDONLY)
+        descriptor = os.open(installation.root / "activation.lock", os.O_RDONLY)
     except OSError:
         return False
     try:

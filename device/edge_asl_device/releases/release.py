@@ -1,4 +1,4 @@
-"""A release: a bundle and the runtime that runs it, verified byte by byte."""
+"""A release: a bundle and the environment that runs it, verified byte by byte."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from edge_asl_device.contract.manifest import Bundle, Sha256, read_bundle
 from edge_asl_device.contract.untrusted import read_bounded
 from edge_asl_device.errors import ReleaseError
 from edge_asl_device.files import sha256_of
-from edge_asl_device.releases.place import Place
-from edge_asl_device.releases.runtime import RUNTIME, RuntimeManifest, parse_runtime
+from edge_asl_device.releases.environment import ENVIRONMENT, EnvironmentManifest, parse_environment
+from edge_asl_device.releases.installation import Installation
 
 RELEASE = "release.json"
 FORMAT = 1
 MAX_BYTES = 8_000_000
-"""Of a list of files; a runtime of 1,500 files has one of 200 KB."""
+"""Of a list of files; an environment of 1,500 files has one of 200 KB."""
 
 
 class Release(Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,8 +30,8 @@ class Release(Struct, frozen=True, forbid_unknown_fields=True):
     format: Annotated[int, Meta(ge=FORMAT, le=FORMAT)]
     bundle: Sha256
     """Of ``manifest.json``."""
-    runtime: Sha256
-    """Of ``runtime.json``."""
+    environment: Sha256
+    """Of ``environment.json``."""
 
     def encoded(self) -> bytes:
         """The bytes whose hash is the digest."""
@@ -49,33 +49,33 @@ class Staged(NamedTuple):
     digest: str
     release: Release
     bundle: Bundle
-    runtime: RuntimeManifest
+    environment: EnvironmentManifest
     folder: Path
 
     @property
-    def runtime_folder(self) -> Path:
-        """The runtime's own folder, not the link to it."""
-        return self.folder.parent.parent / "runtimes" / self.release.runtime
+    def environment_folder(self) -> Path:
+        """The environment's own folder, not the link to it."""
+        return self.folder.parent.parent / "environments" / self.release.environment
 
     @property
     def python(self) -> Path:
-        """The runtime's interpreter."""
-        return self.runtime_folder / "bin" / "python"
+        """The environment's interpreter."""
+        return self.environment_folder / "bin" / "python"
 
     @property
     def units(self) -> Path:
-        """Folder of the runtime's own units for systemd."""
-        packages = self.runtime_folder / "lib" / f"python{self.runtime.python}" / "site-packages"
+        """Folder of the environment's own units for systemd."""
+        packages = self.environment_folder / "lib" / f"python{self.environment.python}" / "site-packages"
         return packages / "edge_asl_device" / "systemd"
 
 
-def read_release(place: Place, digest: str) -> Release:
+def read_release(installation: Installation, digest: str) -> Release:
     """``release.json`` of a staged release.
 
     Raises:
         ReleaseError: it is not there, or its bytes are not those that the digest names.
     """
-    path = place.releases / digest / RELEASE
+    path = installation.releases / digest / RELEASE
     data = read_bounded(path, MAX_BYTES)
     if hashlib.sha256(data).hexdigest() != digest:
         raise ReleaseError(f"{path}: expected sha256 {digest[:12]}…, found others; deploy it again")
@@ -85,46 +85,48 @@ def read_release(place: Place, digest: str) -> Release:
         raise ReleaseError(f"{path}: {error}; deploy it again") from error
 
 
-def verify(place: Place, digest: str) -> Staged:
-    """Read a staged release and check every file of bundle and runtime against its hash.
+def verify(installation: Installation, digest: str) -> Staged:
+    """Read a staged release and check every file of bundle and environment against its hash.
 
     Raises:
         EdgeAslError: anything missing, extra, linked, changed or not understood.
     """
-    release = read_release(place, digest)
-    folder = place.releases / digest
-    _only(folder, {RELEASE, "bundle", "runtime"})
+    release = read_release(installation, digest)
+    folder = installation.releases / digest
+    _only(folder, {RELEASE, "bundle", "environment"})
     if (folder / "bundle").is_symlink():
         raise ReleaseError(f"{folder / 'bundle'}: expected a folder, found a link; deploy it again")
-    expected = f"../../runtimes/{release.runtime}"
-    if not (folder / "runtime").is_symlink() or str((folder / "runtime").readlink()) != expected:
-        raise ReleaseError(f"{folder / 'runtime'}: expected a link to {expected}, found otherwise; deploy it again")
+    expected = f"../../environments/{release.environment}"
+    if not (folder / "environment").is_symlink() or str((folder / "environment").readlink()) != expected:
+        raise ReleaseError(f"{folder / 'environment'}: expected a link to {expected}, found otherwise; deploy it again")
     bundle = read_bundle(folder / "bundle")
     if bundle.digest != release.bundle:
         raise ReleaseError(
             f"{bundle.folder}: expected the bundle {release.bundle[:12]}…, found {bundle.digest[:12]}…; deploy it again"
         )
-    return Staged(digest, release, bundle, verify_runtime(place.runtimes / release.runtime), folder)
+    return Staged(digest, release, bundle, verify_environment(installation.environments / release.environment), folder)
 
 
-def verify_runtime(folder: Path) -> RuntimeManifest:
-    """Check that a runtime's files are exactly those that its list names; the folder's name is the list's hash.
+def verify_environment(folder: Path) -> EnvironmentManifest:
+    """Check that an environment's files are exactly those that its list names; the folder's name is the list's hash.
 
     Compiled modules are the device's own: Python wrote them from these files.
 
     Raises:
         ReleaseError: anything missing, extra, linked or changed.
     """
-    path = folder / RUNTIME
+    path = folder / ENVIRONMENT
     data = read_bounded(path, MAX_BYTES)
     if folder.is_symlink() or hashlib.sha256(data).hexdigest() != folder.name:
         raise ReleaseError(f"{path}: expected sha256 {folder.name[:12]}…, found others; deploy it again")
-    manifest = parse_runtime(data, str(path))
-    wanted = {*manifest.files, *manifest.links, RUNTIME}
+    manifest = parse_environment(data, str(path))
+    wanted = {*manifest.files, *manifest.links, ENVIRONMENT}
     for found in _files(folder):
         relative = found.relative_to(folder)
         if str(relative) not in wanted and not _compiled(relative):
-            raise ReleaseError(f"{found}: expected only files that {RUNTIME} lists, found this one; deploy it again")
+            raise ReleaseError(
+                f"{found}: expected only files that {ENVIRONMENT} lists, found this one; deploy it again"
+            )
     for name, target in manifest.links.items():
         link = folder / name
         if not link.is_symlink() or str(link.readlink()) != target:

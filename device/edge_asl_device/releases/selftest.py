@@ -67,15 +67,15 @@ def examine(folder: Path, runtime: str, threads: int) -> str:
 
     import numpy as np
 
-    from edge_asl_device.classifier import Classifier
-    from edge_asl_device.contract.check import picture_of, read_check
+    from edge_asl_device.contract.known_answer import picture_of, read_known_answer
     from edge_asl_device.contract.manifest import read_bundle
-    from edge_asl_device.coral import choose
+    from edge_asl_device.inference.classifier import Classifier
+    from edge_asl_device.inference.edgetpu import choose
 
     for name in MODULES:
         importlib.import_module(f"edge_asl_device.{name}")
     bundle = read_bundle(folder)
-    check, spec = read_check(bundle), bundle.manifest.input
+    check, spec = read_known_answer(bundle), bundle.manifest.input
     picture = picture_of(check) if check else np.zeros((spec.height, spec.width, 3), np.uint8)
     with Classifier(bundle, runtime, threads, choose(bundle, runtime).accelerator) as classifier:
         classifier.classify(picture)

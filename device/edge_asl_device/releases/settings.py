@@ -134,7 +134,7 @@ def parse_options(options: tuple[str, ...]) -> argparse.Namespace:
     Raises:
         ReleaseError: it would refuse them.
     """
-    from edge_asl_device.main import parser
+    from edge_asl_device.cli.parser import parser
 
     said = io.StringIO()  # argparse ends the program for some of what it refuses, and says why on standard error
     try:

@@ -11,32 +11,32 @@ import msgspec
 from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, parse_manifest
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import sha256_of
+from edge_asl_device.releases.environment import ENVIRONMENT, parse_environment
 from edge_asl_device.releases.health import ask
-from edge_asl_device.releases.place import Place
+from edge_asl_device.releases.installation import Installation
 from edge_asl_device.releases.record import at_work, read_record
 from edge_asl_device.releases.release import read_release
-from edge_asl_device.releases.runtime import RUNTIME, parse_runtime
+from edge_asl_device.releases.service_manager import service_manager_of
 from edge_asl_device.releases.settings import page_of, read_settings
-from edge_asl_device.releases.supervisor import supervisor_of
 from edge_asl_device.releases.trust import read_signers
 
 
-def status(place: Place) -> dict[str, Any]:
+def status(installation: Installation) -> dict[str, Any]:
     """Everything ``edge-asl-device status`` shows, JSON-able. What cannot be read is told in the place of it."""
-    current, previous = place.linked(place.current), place.linked(place.previous)
-    record = read_record(place)
+    current, previous = installation.linked(installation.current), installation.linked(installation.previous)
+    record = read_record(installation)
     found: dict[str, Any] = {
-        "root": str(place.root),
-        "mode": str(place.mode),
-        "current": _release(place, current),
-        "previous": _release(place, previous),
-        "releases": [_release(place, digest) for digest in place.staged()],
-        "activation": None if record is None else msgspec.to_builtins(record) | {"at_work": at_work(place)},
-        "signers": _told(lambda: [signer.principal for signer in read_signers(place.signers)]),
-        "running": _told(lambda: supervisor_of(place).running()) if current else False,
-        "free_mb": round(shutil.disk_usage(place.root).free / 1e6) if place.root.is_dir() else None,
+        "root": str(installation.root),
+        "mode": str(installation.mode),
+        "current": _release(installation, current),
+        "previous": _release(installation, previous),
+        "releases": [_release(installation, digest) for digest in installation.staged()],
+        "activation": None if record is None else msgspec.to_builtins(record) | {"at_work": at_work(installation)},
+        "signers": _told(lambda: [signer.principal for signer in read_signers(installation.signers)]),
+        "running": _told(lambda: service_manager_of(installation).running()) if current else False,
+        "free_mb": round(shutil.disk_usage(installation.root).free / 1e6) if installation.root.is_dir() else None,
     }
-    health = _told(lambda: _asked(place)) if current else None
+    health = _told(lambda: _asked(installation)) if current else None
     found["health"] = health
     found["ok"] = bool(
         current
@@ -52,8 +52,8 @@ def _served(health: dict[str, Any]) -> str | None:
     return bundle.get("digest") if isinstance(bundle, dict) else None
 
 
-def _asked(place: Place) -> dict[str, object] | None:
-    health = ask(page_of(read_settings(place.settings)))
+def _asked(installation: Installation) -> dict[str, object] | None:
+    health = ask(page_of(read_settings(installation.settings)))
     return health.facts if health else None
 
 
@@ -64,15 +64,15 @@ def _told(look: Any) -> Any:
         return {"problem": str(error)}
 
 
-def _release(place: Place, digest: str | None) -> dict[str, Any] | None:
+def _release(installation: Installation, digest: str | None) -> dict[str, Any] | None:
     if digest is None:
         return None
-    folder = place.releases / digest
+    folder = installation.releases / digest
     try:
-        release = read_release(place, digest)
+        release = read_release(installation, digest)
         manifest = parse_manifest((folder / "bundle" / MANIFEST).read_bytes(), str(folder / "bundle" / MANIFEST))
-        runtime_file = place.runtimes / release.runtime / RUNTIME
-        runtime = parse_runtime(runtime_file.read_bytes(), str(runtime_file))
+        environment_file = installation.environments / release.environment / ENVIRONMENT
+        environment = parse_environment(environment_file.read_bytes(), str(environment_file))
     except (EdgeAslError, OSError) as error:
         return {"digest": digest, "problem": str(error)}
     return {
@@ -81,9 +81,9 @@ def _release(place: Place, digest: str | None) -> dict[str, Any] | None:
         "version": manifest.version,
         "bundle": release.bundle,
         "signature": _sha256(folder / "bundle" / SIGNATURE),
-        "runtime": release.runtime,
-        "kind": runtime.kind,
-        "program": runtime.packages.get("edge-asl-device"),
+        "environment": release.environment,
+        "kind": environment.kind,
+        "program": environment.packages.get("edge-asl-device"),
     }
 
 
@@ -99,7 +99,7 @@ def format_status(found: dict[str, Any]) -> str:
     if activation := found["activation"]:
         words = f"{activation['outcome']} {activation['release'][:12]}: {activation['message'] or activation['step']}"
         if activation["outcome"] == "running" and not activation["at_work"]:
-            words = f"interrupted in step {activation['step']}; edge-asl-device settle ends it"
+            words = f"interrupted in step {activation['step']}; edge-asl-device recover ends it"
         lines += [f"{'last switch':<12}{words}", *(f"{'':<12}{line}" for line in activation["log"])]
     signers = found["signers"]
     lines.append(f"{'signers':<12}{', '.join(signers) if isinstance(signers, list) and signers else 'none'}")

@@ -7,9 +7,9 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 UNIT = "edge-asl.service"
 SCREEN = "edge-asl-kiosk.service"
-SETTLE = "edge-asl-settle.service"
+RECOVER = "edge-asl-recover.service"
 USER_UNIT = "edge-asl-user.service"
-UNITS = (UNIT, SCREEN, SETTLE, USER_UNIT)
+UNITS = (UNIT, SCREEN, RECOVER, USER_UNIT)
 """The program; cage with Chromium before a screen; what ends an update that a power cut interrupted; the program as a
 service of an ordinary user."""
 

@@ -21,7 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
-from edge_asl_device.hub import Hub
+from edge_asl_device.web.broadcast import Hub
 from edge_asl_device.web.guard import Guard
 
 log = logging.getLogger(__name__)

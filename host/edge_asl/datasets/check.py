@@ -15,7 +15,7 @@ from edge_asl.datasets.digest import THREADS
 from edge_asl.datasets.findings import Finding
 from edge_asl.datasets.labels import order_labels
 from edge_asl.datasets.listing import Listing
-from edge_asl.datasets.probe import Probe, probe_file, probe_grey
+from edge_asl.datasets.picture_facts import Probe, probe_file, probe_grey
 from edge_asl.datasets.readers import list_dataset, to_dataset
 from edge_asl.datasets.splits import make_split
 from edge_asl.datasets.types import Split

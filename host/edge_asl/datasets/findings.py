@@ -11,7 +11,7 @@ import numpy as np
 from edge_asl.datasets.duplicates import alike
 from edge_asl.datasets.labels import is_known, label_in_name, normalise_label
 from edge_asl.datasets.listing import Listing, Oddity, Severity, stem_of
-from edge_asl.datasets.probe import LARGE_PIXELS, SMALL_SIDE, Probe
+from edge_asl.datasets.picture_facts import LARGE_PIXELS, SMALL_SIDE, Probe
 from edge_asl.datasets.types import Picture, Split
 
 SHOWN = 5

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_asl.datasets.types import Picture
 from edge_asl.errors import DataError
-from edge_asl_device.pictures import SUFFIXES
+from edge_asl_device.contract.pictures import SUFFIXES
 
 Severity = Literal["error", "warning", "note"]
 

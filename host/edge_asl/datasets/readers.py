@@ -18,7 +18,7 @@ from edge_asl.datasets.signers import name_signers
 from edge_asl.datasets.types import Dataset, Frame, Picture
 from edge_asl.datasets.yolo import list_yolo, yolo_parts
 from edge_asl.errors import DataError
-from edge_asl_device.pictures import read_picture
+from edge_asl_device.contract.pictures import read_picture
 
 _LISTERS = {"folders": list_folders, "flat": list_flat, "csv": list_pixels, "yolo": list_yolo}
 LAYOUTS = ("auto", *_LISTERS)

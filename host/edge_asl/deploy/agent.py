@@ -211,7 +211,7 @@ def json_of(path: str) -> Any:
 
 
 def status(root: str) -> Any:
-    program = os.path.join(root, "current", "runtime", "bin", "edge-asl-device")
+    program = os.path.join(root, "current", "environment", "bin", "edge-asl-device")
     if not os.path.lexists(os.path.join(root, "current")):
         return None
     if not os.path.exists(program):
@@ -252,7 +252,7 @@ def begin(root: str, mode: str, owner: str, break_lock: bool, repair: bool) -> N
 
 
 def open_root(root: str, mode: str, owner: str, break_lock: bool) -> None:
-    for name in ("", "objects", "runtimes", "releases"):
+    for name in ("", "objects", "environments", "releases"):
         os.makedirs(os.path.join(root, name), exist_ok=True)
     take_lock(root, owner, break_lock)
     write(os.path.join(root, "mode"), mode + "\n")
@@ -383,9 +383,9 @@ def receive(root: str, owner: str, source: IO[bytes] | gzip.GzipFile = sys.stdin
                 say(received=received)
     finally:
         keep(root, whole)
-    if header["runtime"]:
-        lay_out_runtime(root, header["runtime"], header["repair"])
-    lay_out_release(root, header["release"], header["runtime_digest"], header["bundle"])
+    if header["environment"]:
+        lay_out_environment(root, header["environment"], header["repair"])
+    lay_out_release(root, header["release"], header["environment_digest"], header["bundle"])
     if header["repair"] and os.path.exists(doubt_path(root)):
         os.unlink(doubt_path(root))
     say(received=received, staged=digest(header["release"]))
@@ -454,9 +454,9 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def lay_out_runtime(root: str, text: str, repair: bool) -> None:
+def lay_out_environment(root: str, text: str, repair: bool) -> None:
     """Links to objects beside, then one rename. ``activate`` checks everything again before it runs any of it."""
-    target = os.path.join(root, "runtimes", digest(text))
+    target = os.path.join(root, "environments", digest(text))
     if os.path.exists(target) and not repair:
         return
     manifest = json.loads(text)
@@ -467,17 +467,17 @@ def lay_out_runtime(root: str, text: str, repair: bool) -> None:
     for name, goal in manifest["links"].items():
         os.makedirs(os.path.dirname(inside(beside, name)), exist_ok=True)
         os.symlink(goal, inside(beside, name))
-    write(os.path.join(beside, "runtime.json"), text)
+    write(os.path.join(beside, "environment.json"), text)
     swap(beside, target)
 
 
-def lay_out_release(root: str, text: str, runtime: str, bundle: dict[str, str]) -> None:
+def lay_out_release(root: str, text: str, environment: str, bundle: dict[str, str]) -> None:
     target = os.path.join(root, "releases", digest(text))
     beside = target + ".new"
     shutil.rmtree(beside, ignore_errors=True)
     for name, sha in bundle.items():
         place(root, sha, inside(os.path.join(beside, "bundle"), name), 0o644)
-    os.symlink("../../runtimes/" + checked(runtime), os.path.join(beside, "runtime"))
+    os.symlink("../../environments/" + checked(environment), os.path.join(beside, "environment"))
     write(os.path.join(beside, "release.json"), text)
     if os.path.realpath(os.path.join(root, "current")) == os.path.realpath(target):
         mend(beside, target)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from edge_asl.deploy import words
+from edge_asl.deploy import device_commands as words
 from edge_asl.deploy.facts import Facts
 from edge_asl.deploy.plan import (
     Activate,
@@ -29,15 +29,15 @@ from edge_asl.deploy.plan import (
     needs_repair,
     stage,
 )
-from edge_asl.deploy.release import Packed
 from edge_asl.deploy.remote import Session
+from edge_asl.deploy.staging import Packed
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError, Unreachable
 from edge_asl.progress import Progress
 
 CHUNK = 1 << 18
 ACTIVATION_STALL_S = 300.0
-"""Hashing a whole runtime on a slow card is the longest step without a word, a health check the next."""
+"""Hashing a whole environment on a slow card is the longest step without a word, a health check the next."""
 AFTERWARDS_S = 900.0
 """How long a lost device is asked what became of the activation; it ends within that by its own limits."""
 PAUSE_S = 2.0
@@ -67,7 +67,7 @@ class Application:
         self._session, self._target, self._facts, self._packed = session, target, facts, packed
         self._progress = progress
         self._missing: dict[str, int] = {}
-        self._program = words.staged(facts.root, packed.wanted.runtime)
+        self._program = words.staged(facts.root, packed.wanted.environment)
         self.log: list[tuple[str, str]] = []
         """What the device said while it switched: (step, text)."""
         self._stray: list[str] = []
@@ -143,7 +143,7 @@ class Application:
                 "receive",
                 self._held,
                 self._bytes(step, advance),
-                stall_s=300.0,  # while the device writes a whole runtime to its card
+                stall_s=300.0,  # while the device writes a whole environment to its card
             )
 
     def _bytes(self, step: Send, advance: Callable[[int], None]) -> Iterator[bytes]:

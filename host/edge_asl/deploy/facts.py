@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from edge_asl.deploy.platforms import Platform
+from edge_asl.deploy.environment.platforms import Platform
 from edge_asl.deploy.remote import Session
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
@@ -72,13 +72,13 @@ class Facts(Struct, frozen=True):
     """The device's clock minus this one's."""
 
     def platform_of(self) -> Platform:
-        """What chooses the runtime."""
+        """What chooses the environment."""
         return Platform(
             self.distribution, self.codename, self.machine, self.bits, self.python, self.glibc, self.interpreter
         )
 
     def current(self, key: str) -> str | None:
-        """A value of the release that is installed: ``digest``, ``runtime``, ``version``, …"""
+        """A value of the release that is installed: ``digest``, ``environment``, ``version``, …"""
         release = (self.status or {}).get("current") or {}
         return release.get(key) if isinstance(release, dict) else None
 

@@ -11,18 +11,18 @@ from typing import Any
 
 import msgspec
 
-from edge_asl.deploy import words
+from edge_asl.deploy import device_commands as words
 from edge_asl.deploy.apply import ACTIVATION_STALL_S, REFUSAL, Application, redacted, step_of
 from edge_asl.deploy.facts import Facts, read_facts
 from edge_asl.deploy.plan import Choices
-from edge_asl.deploy.release import pack
 from edge_asl.deploy.remote import Session
+from edge_asl.deploy.staging import pack
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
-from edge_asl_device.releases.place import Mode, Place
+from edge_asl_device.releases.installation import Installation, Mode
+from edge_asl_device.releases.service_manager import service_manager_of
 from edge_asl_device.releases.status import format_status
-from edge_asl_device.releases.supervisor import supervisor_of
 
 Result = tuple[int, str]
 
@@ -79,7 +79,7 @@ def logs(target: Target, lines: int, *, follow: bool) -> Result:
         facts = read_facts(session, target)
         if facts.activation is None:  # what failed has left lines, too
             _installed(facts, target)
-        supervisor = supervisor_of(Place(Path(facts.root), target.mode))
+        supervisor = service_manager_of(Installation(Path(facts.root), target.mode))
         command = session.remote.command(session.argv(supervisor.log_command(lines, follow=follow)))
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace"
@@ -116,7 +116,7 @@ def bench_there(bundle: Path, target: Target, runs: int, runtime: str, progress:
         packed = pack(bundle, facts.platform_of(), runtime, None, progress)
         application = Application(session, target, facts, packed, progress)
         application.stage(Choices(mode=target.mode))
-        program = words.staged(facts.root, packed.wanted.runtime)
+        program = words.staged(facts.root, packed.wanted.environment)
         folder = f"{facts.root}/releases/{packed.wanted.release}/bundle"
         answer = session.run([program, *_bench(folder, runs, runtime, json=json)], stall_s=600.0)
     if answer.status:
@@ -162,7 +162,7 @@ def _installed(facts: Facts, target: Target) -> dict[str, Any]:
 
 
 def _doctor_lines(facts: Facts, report: dict[str, Any] | None) -> list[str]:
-    from edge_asl_device.doctor import format_report
+    from edge_asl_device.cli.doctor import format_report
 
     debian = ", ".join(f"{name} {version or 'missing'}" for name, version in facts.debian.items())
     pairs = {

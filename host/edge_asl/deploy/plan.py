@@ -14,14 +14,14 @@ from msgspec import Struct
 from edge_asl.deploy.facts import Facts
 from edge_asl.errors import DeviceError
 from edge_asl_device.errors import ReleaseError
-from edge_asl_device.releases.place import Mode
+from edge_asl_device.releases.installation import Mode
 from edge_asl_device.releases.settings import parse_options
 from edge_asl_device.releases.trust import version_key
 
 SPARE_MB = 50
 """Left free in any case: logs, a second activation's record."""
 COMPILED_SHARE = 0.15
-"""Compiled modules and folders on top of a new runtime's files; 0.1 measured."""
+"""Compiled modules and folders on top of a new environment's files; 0.1 measured."""
 CLOCK_OFF_S = 86400.0
 SCREEN_PACKAGES = ("cage", "seatd", "chromium")
 
@@ -35,14 +35,14 @@ class Wanted(Struct, frozen=True):
     version: str
     signature: str | None
     """SHA-256 of the bundle's signature."""
-    runtime: str
+    environment: str
     kind: str
     program: str
     objects: dict[str, int]
     """SHA-256 → bytes of every file."""
     bundle_objects: list[str] = []
     """Those of them that the bundle brings."""
-    runtime_mb: float = 0.0
+    environment_mb: float = 0.0
     notes: list[str] = []
 
 
@@ -74,8 +74,8 @@ class Send(Step, frozen=True):
 
     files: int
     bytes: int
-    runtime: bool
-    """Whether the list of the runtime's files goes along."""
+    environment: bool
+    """Whether the list of the environment's files goes along."""
     repair: bool = False
 
 
@@ -126,7 +126,7 @@ def make_plan(facts: Facts, wanted: Wanted, missing: dict[str, int] | None, choi
         facts: of the device.
         wanted: what shall run.
         missing: SHA-256 → bytes that are there already, of files that are not whole there; None where nobody asked:
-            then the bundle's, and the runtime's unless a release there has it.
+            then the bundle's, and the environment's unless a release there has it.
         choices: of whoever deploys.
 
     Raises:
@@ -277,16 +277,16 @@ def stage(facts: Facts, wanted: Wanted, missing: dict[str, int], choices: Choice
 
 
 def _send(facts: Facts, wanted: Wanted, missing: dict[str, int] | None) -> Send:
-    runtimes = {release.get("runtime") for release in facts.releases}
-    new_runtime = wanted.runtime not in runtimes
+    environments = {release.get("environment") for release in facts.releases}
+    new_environment = wanted.environment not in environments
     if missing is None:
-        missing = dict.fromkeys(wanted.objects if new_runtime else wanted.bundle_objects, 0)
+        missing = dict.fromkeys(wanted.objects if new_environment else wanted.bundle_objects, 0)
     to_send = sum(wanted.objects[sha] - there for sha, there in missing.items())
-    needed_mb = to_send / 1e6 + (wanted.runtime_mb * COMPILED_SHARE if new_runtime else 0) + SPARE_MB
+    needed_mb = to_send / 1e6 + (wanted.environment_mb * COMPILED_SHARE if new_environment else 0) + SPARE_MB
     if needed_mb > facts.free_mb:
         raise DeviceError(
             f"{facts.host}: {facts.root}: expected {needed_mb:.0f} MB of free space, found {facts.free_mb}; "
             "free some, or deploy with --keep 2"
         )
     repair = needs_repair(facts)
-    return Send(len(missing), to_send, new_runtime or repair, repair)
+    return Send(len(missing), to_send, new_environment or repair, repair)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import IO, Any, NamedTuple, Protocol, Self
 
-from edge_asl.deploy import words
+from edge_asl.deploy import device_commands as words
 from edge_asl.errors import DeviceError, Unreachable
 
 STALL_S = 60.0

@@ -10,7 +10,7 @@ from edge_asl.deploy.local import Local
 from edge_asl.deploy.remote import Remote
 from edge_asl.deploy.ssh import Ssh
 from edge_asl.errors import DeviceError
-from edge_asl_device.releases.place import ROOTS, SETTINGS, Mode
+from edge_asl_device.releases.installation import ROOTS, SETTINGS, Mode
 
 LOCAL = "local:"
 

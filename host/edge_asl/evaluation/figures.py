@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from edge_asl.evaluation.calibration import CalibrationBin
     from edge_asl.evaluation.metrics import ClassScore, Evaluation, PersonScore
+    from edge_asl.evaluation.reliability import CalibrationBin
 
 # Drawn in colours that nothing else uses, then replaced by the page's variables.
 _INK, _FAINT, _ACCENT, _BAD, _PAPER = "#010203", "#010204", "#010205", "#010206", "#010207"

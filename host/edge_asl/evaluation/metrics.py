@@ -12,14 +12,14 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edge_asl.errors import DataError
-from edge_asl.evaluation.calibration import (
+from edge_asl.evaluation.intervals import Interval, bootstrap_people, wilson
+from edge_asl.evaluation.reliability import (
     CalibrationBin,
     ThresholdPoint,
     calibration_bins,
     calibration_error,
     threshold_points,
 )
-from edge_asl.evaluation.intervals import Interval, bootstrap_people, wilson
 from edge_asl_device.contract.manifest import Metrics
 
 CONFUSIONS = 10

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from edge_asl.evaluation import figures
 from edge_asl.evaluation.metrics import Evaluation
+from edge_asl_device.contract.pictures import encode_jpeg
 from edge_asl_device.files import write_atomically
-from edge_asl_device.pictures import encode_jpeg
 
 MOST_MISTAKES = 24
 _THUMBNAIL = 160  # pixels, the longer side

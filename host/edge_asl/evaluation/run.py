@@ -10,18 +10,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl.bundle import work_folder
-from edge_asl.config import Data
-from edge_asl.datasets.packed import Sample
+from edge_asl.datasets.pixel_store import Sample
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.splits import read_split
 from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.errors import DataError
 from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions
 from edge_asl.evaluation.report import MOST_MISTAKES, Mistake, write_report
+from edge_asl.pipeline.bundle import work_folder
 from edge_asl.progress import Progress
-from edge_asl_device.classifier import Classifier
+from edge_asl.recipes.recipe import Data
 from edge_asl_device.contract.manifest import Bundle, read_bundle
+from edge_asl_device.inference.classifier import Classifier
 
 MARGIN = Data().margin
 

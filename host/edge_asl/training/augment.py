@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl.config import Augmentation
+from edge_asl.recipes.recipe import Augmentation
 
 
 def augment(picture: NDArray[np.uint8], how: Augmentation, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -8,8 +8,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from edge_asl.config import Model
 from edge_asl.errors import TrainingError
+from edge_asl.recipes.recipe import Model
 from edge_asl.training.quiet import keras
 
 IMAGENET = "imagenet"

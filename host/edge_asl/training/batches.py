@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl.config import Augmentation
-from edge_asl.datasets.packed import PackedPictures
+from edge_asl.datasets.pixel_store import PackedPictures
+from edge_asl.recipes.recipe import Augmentation
 from edge_asl.training.augment import augment
 from edge_asl.training.quiet import tf
 

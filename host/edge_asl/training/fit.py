@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl.config import Recipe, Training
-from edge_asl.datasets.packed import PackedPictures
+from edge_asl.datasets.pixel_store import PackedPictures
 from edge_asl.errors import TrainingError
 from edge_asl.progress import Progress
+from edge_asl.recipes.recipe import Recipe, Training
 from edge_asl.training import checkpoint as checkpoints
 from edge_asl.training.backbone import NO_WEIGHTS, backbone_of, build_network
 from edge_asl.training.batches import Pictures, Source, plain_batches, training_batches

@@ -5,7 +5,7 @@ What matters arrives as an exception. Everything here that needs them takes them
 
 import os
 
-from edge_asl_device.silence import native_output_silenced
+from edge_asl_device.inference.silence import native_output_silenced
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow uses it by itself only on processors with AVX-512 VNNI; with AVX2, an epoch of the demo takes 20 s

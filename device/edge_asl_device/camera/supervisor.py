@@ -1,0 +1,285 @@
+"""Keeps a camera running: starts the capture process, watches it, gives it up, starts another."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import time
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import msgspec
+
+from edge_asl_device.camera import CameraError, CameraState, Frame
+from edge_asl_device.camera.frame_buffer import LatestFrameBuffer
+from edge_asl_device.camera.quality import Health, QualityMonitor
+from edge_asl_device.camera.source import Source
+from edge_asl_device.camera.worker import Said
+
+OPEN_LIMIT_S = 20.0
+"""For the first time: picamera2 alone takes five seconds to import on a Pi 3."""
+
+OPEN_FACTOR = 3.0
+"""Once it was open, it is given so many times what that took, and ``SILENCE_LIMIT_S`` at least."""
+
+SILENCE_LIMIT_S = 2.5
+"""A little more than the two seconds after which cameras themselves report silence."""
+
+BACKOFF_S = (0.2, 0.5, 1.0, 1.5)
+"""Pauses before opening again; the last one for ever. A camera that is back is seen within five seconds."""
+
+STEADY_S = 5.0
+"""A camera that lived that long has got over its last fault."""
+
+FROZEN_RETRY_S = 5.0
+END_LIMIT_S = 0.5
+MAX_WEDGED = 4
+"""Processes that hang in a driver and cannot be killed; more would hang, too."""
+
+_WORKER = (sys.executable, "-m", "edge_asl_device.camera.worker")
+_STANDARD_ERROR = 2
+
+log = logging.getLogger(__name__)
+
+
+class CameraStatus(NamedTuple):
+    """What the camera is doing."""
+
+    state: CameraState
+    reason: str | None
+    """One line, for the log and for who mends it."""
+    since_s: float
+    """Monotonic seconds."""
+
+
+class CameraSupervisor:
+    """The newest frame of a camera that may come, go, hang and come back; a context manager.
+
+    Nothing here waits longer than it is told to, whatever the driver does.
+
+    Args:
+        source: what to open.
+        loop: a film or folder starts again at its end.
+    """
+
+    def __init__(self, source: Source, *, loop: bool = False) -> None:
+        self._source, self._showing = source, "loop" if loop else "once"
+        self._capture: _Capture | None = None
+        self._watch = QualityMonitor(source.live)
+        self._health: Health | None = None
+        self._wedged: list[_Capture] = []
+        self._failures = 0
+        self._try_at_s = 0.0
+        self._open_limit_s = OPEN_LIMIT_S
+        self._started = 0
+        self.status = CameraStatus(CameraState.STARTING, None, time.monotonic())
+
+    @property
+    def brightness(self) -> float | None:
+        """Mean of the frame that ``next`` gave last, 0 to 255."""
+        return self._health.brightness if self._health else None
+
+    @property
+    def reopened(self) -> int:
+        """How often the camera was opened again."""
+        return max(0, self._started - 1)
+
+    def next(self, timeout_s: float) -> Frame | None:
+        """The newest frame that was not given out before, or None when there is none after ``timeout_s``.
+
+        The frame's memory stays as it is until the next call. A frame is given in ``LIVE`` only: what comes from a
+        covered lens or a stuck buffer is for nobody to read.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            now_s = time.monotonic()
+            if self._capture is None:
+                self._start_when_due(now_s)
+            if self._capture is not None and (frame := self._look(self._capture, now_s)):
+                return frame
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return None
+            if self._capture is not None:
+                self._capture.wait(min(left_s, 0.1))
+            else:
+                time.sleep(min(left_s, 0.05))
+
+    def __enter__(self) -> Self:
+        self._start_when_due(time.monotonic())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._capture is not None:
+            self._drop(self._capture)
+
+    def _start_when_due(self, now_s: float) -> None:
+        if now_s < self._try_at_s or self.status.state is CameraState.ENDED:
+            return
+        self._wedged = [capture for capture in self._wedged if not capture.gone()]
+        if len(self._wedged) >= MAX_WEDGED:
+            self._set(
+                CameraState.FAILED, f"{len(self._wedged)} capture processes hang in the driver; switch off and on"
+            )
+            self._later(now_s)
+            return
+        try:
+            self._capture = _Capture(self._source, self._showing)
+        except OSError as error:  # no process, no memory, no descriptor: another time
+            self._set(CameraState.FAILED, f"capture process: expected to start, found: {error.strerror}")
+            self._later(now_s)
+            return
+        self._started += 1
+
+    def _look(self, capture: _Capture, now_s: float) -> Frame | None:
+        try:
+            frame = capture.box.newest()
+        except CameraError as error:
+            self._give_up(capture, error.state, str(error), now_s)
+            return None
+        if frame is None:
+            self._judge_silence(capture, now_s)
+            return None
+        if capture.heard_s is None:
+            self._open_limit_s = max(SILENCE_LIMIT_S, OPEN_FACTOR * (now_s - capture.started_s))
+        capture.heard_s = now_s
+        self._health = self._watch.judge(now_s, frame.picture)
+        state = self._health.state
+        if state is CameraState.FROZEN:
+            reason = "the same picture again and again"
+            if now_s - capture.started_s > FROZEN_RETRY_S:
+                self._give_up(capture, state, reason, now_s)
+            self._set(state, reason)
+            return None
+        if now_s - capture.started_s > STEADY_S:
+            self._failures = 0
+        self._set(state, "all pictures are black" if state is CameraState.BLACK else capture.opened())
+        return frame if state is CameraState.LIVE else None
+
+    def _judge_silence(self, capture: _Capture, now_s: float) -> None:
+        # In this order: whoever has ended has said before what there was to say.
+        gone, verdict = capture.gone(), capture.verdict()
+        if verdict and verdict.state is CameraState.ENDED:
+            self._drop(capture)
+            self._set(verdict.state, verdict.reason)
+        elif verdict:
+            self._give_up(capture, verdict.state, verdict.reason, now_s)
+        elif gone:
+            self._give_up(capture, CameraState.LOST, f"the capture process ended ({capture.status_words()})", now_s)
+        else:
+            begun_s, limit_s = capture.started_s, self._open_limit_s
+            if capture.heard_s is not None:
+                begun_s, limit_s = capture.heard_s, SILENCE_LIMIT_S
+            if now_s - begun_s > limit_s:
+                # Whoever is silent for so long does not hear a polite request either.
+                self._give_up(capture, CameraState.FROZEN, f"no picture for {limit_s:.1f} s", now_s, politely=False)
+
+    def _give_up(
+        self, capture: _Capture, state: CameraState, reason: str, now_s: float, *, politely: bool = True
+    ) -> None:
+        self._drop(capture, politely=politely)
+        self._set(state, reason)
+        self._later(now_s)
+        if not politely:
+            # It has been waited for long enough; a driver that hangs again takes its time by itself.
+            self._try_at_s = now_s + BACKOFF_S[0]
+
+    def _drop(self, capture: _Capture, *, politely: bool = True) -> None:
+        self._capture = self._health = None
+        if not capture.end(politely=politely):
+            log.error("capture process hangs in the driver", extra={"pid": capture.pid})
+            self._wedged.append(capture)
+
+    def _later(self, now_s: float) -> None:
+        self._try_at_s = now_s + BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
+        self._failures += 1
+
+    def _set(self, state: CameraState, reason: str | None) -> None:
+        if (state, reason) == self.status[:2]:
+            return
+        since_s = self.status.since_s if state is self.status.state else time.monotonic()
+        level = logging.INFO if state in (CameraState.LIVE, CameraState.ENDED) else logging.WARNING
+        log.log(level, "camera", extra={"state": str(state), "reason": reason})
+        self.status = CameraStatus(state, reason, since_s)
+
+
+class _Capture:
+    """One capture process and its mailbox."""
+
+    def __init__(self, source: Source, showing: str) -> None:
+        self.box = LatestFrameBuffer.create()
+        # A pipe of its own: native libraries print to standard output as they please.
+        self._words, words = os.pipe()
+        os.set_blocking(self._words, False)
+        try:
+            self._process = subprocess.Popen(
+                [*_WORKER, *map(str, (self.box.memory, self.box.bell, words)), source.kind, source.what, showing],
+                stdin=subprocess.PIPE,
+                stdout=_STANDARD_ERROR,
+                pass_fds=(self.box.memory, self.box.bell, words),
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._words)
+            self.box.__exit__(None, None, None)
+            raise
+        finally:
+            os.close(words)
+        self._heard = b""
+        self._opened: str | None = None
+        self._verdict: Said | None = None
+        self.pid = self._process.pid
+        self.started_s = time.monotonic()
+        self.heard_s: float | None = None
+
+    def wait(self, timeout_s: float) -> None:
+        """Until there may be something new."""
+        self.box.wait(timeout_s, self._words)
+
+    def verdict(self) -> Said | None:
+        """Why it ends or has ended, once it has said so."""
+        self._listen()
+        return self._verdict
+
+    def opened(self) -> str | None:
+        """What it opened."""
+        if self._opened is None:
+            self._listen()
+        return self._opened
+
+    def _listen(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._heard += os.read(self._words, 65536)
+        *lines, self._heard = self._heard.split(b"\n")
+        for said in (msgspec.json.decode(line, type=Said) for line in lines):
+            if said.state is CameraState.LIVE:
+                self._opened = said.reason
+            else:
+                self._verdict = said
+
+    def gone(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
+
+    def status_words(self) -> str:
+        """How it ended: ``signal 9``, ``exit status 1``."""
+        code = self._process.returncode
+        return f"signal {-code}" if code < 0 else f"exit status {code}"
+
+    def end(self, *, politely: bool) -> bool:
+        """Politely, so that it gives the camera back, then not; False if not even that ended it."""
+        for ask in (self._process.terminate, self._process.kill) if politely else (self._process.kill,):
+            ask()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(END_LIMIT_S)
+                break
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()  # type: ignore[union-attr]
+        os.close(self._words)
+        self.box.__exit__(None, None, None)
+        return self.gone()

@@ -1,0 +1,47 @@
+"""``edge-asl-device``: the program on the device. Parses, calls one function, prints."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from edge_asl_device.cli.parser import parser
+from edge_asl_device.errors import EdgeAslError
+
+COMMANDS = {
+    "classify": "models:classify",
+    "bench": "models:bench",
+    "doctor": "doctor:doctor",
+    "run": "run:run",
+    "capture": "run:capture",
+    "activate": "releases:activate",
+    "rollback": "releases:rollback",
+    "recover": "releases:recover",
+    "trust": "releases:trust",
+    "status": "releases:show_status",
+}
+"""Where a command's function lies, imported when it is called: ``--help`` and the others start without it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status: 0, or 1 after one line on stderr that says what was wrong."""
+    options = parser().parse_args(arguments)
+    module, _, name = COMMANDS[options.command].partition(":")
+    try:
+        status: int = getattr(importlib.import_module(f"edge_asl_device.cli.{module}"), name)(options)
+    except EdgeAslError as error:
+        sys.stderr.write(f"edge-asl-device: {error}\n")
+        return 1
+    except BrokenPipeError:
+        # The reader of a pipe has left; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

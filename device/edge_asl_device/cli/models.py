@@ -1,0 +1,63 @@
+"""``classify`` and ``bench``: a bundle on pictures, and how fast it is here."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+from edge_asl_device.contract.pictures import list_pictures, read_picture
+from edge_asl_device.errors import PictureError
+from edge_asl_device.inference.benchmark import measure
+from edge_asl_device.inference.classifier import Classifier
+
+
+def classify(options: argparse.Namespace) -> int:
+    """``edge-asl-device classify``."""
+    paths = [found for path in options.pictures for found in list_pictures(path)]
+    failed = 0
+    with Classifier.open(options.bundle, options.runtime, options.threads) as classifier:
+        for path in paths:
+            try:
+                picture = read_picture(path)
+            except PictureError as error:
+                # One bad picture of a thousand ends nothing, but the exit status tells.
+                sys.stderr.write(f"edge-asl-device: {error}\n")
+                failed += 1
+                continue
+            started = time.perf_counter()
+            best = classifier.classify(picture, options.top)
+            milliseconds = (time.perf_counter() - started) * 1000
+            if options.json:
+                predictions = [prediction._asdict() for prediction in best]
+                _print_json({"file": str(path), "predictions": predictions, "milliseconds": round(milliseconds, 3)})
+            else:
+                named = "  ".join(f"{label} {probability:.3f}" for label, probability in best)
+                _print(f"{path}  {named}  {milliseconds:.1f} ms")
+    return 1 if failed else 0
+
+
+def bench(options: argparse.Namespace) -> int:
+    """``edge-asl-device bench``."""
+    with Classifier.open(options.bundle, options.runtime, options.threads) as classifier:
+        result = measure(classifier, options.runs)
+    if options.json:
+        _print_json(result)
+        return 0
+    _print(f"{result['runtime']}, frame {result['frame']}, input {result['input']}, {result['runs']} runs, ms")
+    _print(f"{'':<14}{'median':>9}{'p95':>9}")
+    for name, key in (("raw invoke", "raw_invoke_ms"), ("whole path", "whole_path_ms")):
+        numbers = result[key]
+        assert isinstance(numbers, dict)  # noqa: S101 - for the type checker
+        _print(f"{name:<14}{numbers['median']:>9.3f}{numbers['p95']:>9.3f}")
+    _print(f"{'ratio':<14}{result['ratio']:>9.3f}")
+    return 0
+
+
+def _print_json(value: object) -> None:
+    _print(json.dumps(value))
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")

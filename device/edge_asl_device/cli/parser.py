@@ -1,0 +1,208 @@
+"""``edge-asl-device``'s command line: names, options, help. What a command does is found by its name in ``main``."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edge_asl_device import __version__
+
+
+def parser(*, exit_on_error: bool = True) -> argparse.ArgumentParser:
+    """The command line; also what docs/cli.md is made from, and what reads a site's options."""
+    top = argparse.ArgumentParser(
+        prog="edge-asl-device",
+        description="Read hand signs with a quantized model, without internet.",
+        exit_on_error=exit_on_error,
+    )
+    top.add_argument("--version", action="version", version=f"edge-asl-device {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    classify = _add(commands, "classify", "name the sign in each picture")
+    classify.add_argument("bundle", type=Path, help="folder that edge-asl build wrote")
+    classify.add_argument("pictures", type=Path, nargs="+", help="picture files or folders of them")
+    classify.add_argument("--top", type=_positive, default=1, metavar="N", help="show the N best labels (default: 1)")
+    _add_runtime(classify)
+    classify.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    bench = _add(commands, "bench", "time the bare inference and the whole path side by side")
+    bench.add_argument("bundle", type=Path, help="folder that edge-asl build wrote")
+    bench.add_argument("--runs", type=_positive, default=300, metavar="N", help="how often each (default: 300)")
+    _add_runtime(bench)
+    bench.add_argument("--json", action="store_true", help="one JSON object")
+
+    doctor = _add(commands, "doctor", "say what this machine is and whether a bundle runs on it")
+    doctor.add_argument("bundle", type=Path, nargs="?", help="a bundle to run once with every runtime found")
+    doctor.add_argument("--json", action="store_true", help="one JSON object")
+
+    run = _add(commands, "run", "read signs from a camera, show them on a page and say them")
+    run.add_argument("bundle", type=Path, nargs="?", help="folder that edge-asl build wrote")
+    _add_camera(run)
+    run.add_argument("--fast", action="store_true", help="with --headless: every frame, as fast as it can be decoded")
+    run.add_argument("--headless", action="store_true", help="no page: letters and text on standard output")
+    run.add_argument("--demo", type=Path, metavar="FOLDER", help="what edge-asl demo made: its bundle, its film")
+    _add_page(run)
+    run.add_argument("--mute", action="store_true", help="say nothing until the page's button is pressed")
+    run.add_argument(
+        "--clear-after",
+        type=_number,
+        default=60.0,
+        metavar="S",
+        help="seconds without a sign before the text makes room for the next visitor; 0: never (default: 60)",
+    )
+    run.add_argument(
+        "--decoder",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="override when a letter is taken: hold_s=0.5, accept_probability=0.8, ...",
+    )
+    _add_runtime(run)
+    run.add_argument("--json", action="store_true", help="JSON: log lines; with --headless each letter and the text")
+
+    capture = _add(commands, "capture", "store pictures of signs for training, with a banner on the page")
+    capture.add_argument("bundle", type=Path, help="the bundle whose square and page are used")
+    capture.add_argument("folder", type=Path, help="where the pictures go, a folder per sign, with signers.csv")
+    capture.add_argument("--person", required=True, help="who shows the signs: a name or a number")
+    capture.add_argument("--session", help="room, day or lamp (default: now)")
+    capture.add_argument("--labels", metavar="A,B,C", help="which signs, in this order (default: the bundle's)")
+    capture.add_argument("--count", type=_positive, default=40, metavar="N", help="pictures of each (default: 40)")
+    capture.add_argument("--every", type=_number, default=0.3, metavar="S", help="seconds between two (default: 0.3)")
+    capture.add_argument("--ready", type=_number, default=3.0, metavar="S", help="seconds to form a sign (default: 3)")
+    _add_camera(capture)
+    _add_page(capture)
+    _add_runtime(capture)
+    capture.add_argument("--json", action="store_true", help="JSON log lines, one JSON object at the end")
+
+    _add_releases(commands)
+    return top
+
+
+def _add_releases(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    activate = _add(commands, "activate", "switch to a release that was staged here, and back if it fails")
+    activate.add_argument("release", help="its digest, or the first characters of it; status lists them")
+    rollback = _add(commands, "rollback", "switch back to the release before")
+    recover = _add(commands, "recover", "end a switch that a power cut interrupted (at boot)")
+    for command in (activate, rollback, recover):
+        _add_installation(command)
+        command.add_argument(
+            "--health-limit",
+            type=_number,
+            default=60.0,
+            metavar="S",
+            help="seconds until the release must serve and read (default: 60)",
+        )
+        command.add_argument(
+            "--keep", type=_positive, metavar="N", help="releases that stay on the device (default: all)"
+        )
+        command.add_argument("--json", action="store_true", help="one JSON object a step")
+        command.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+        command.add_argument(
+            "--restart",
+            action="store_true",
+            help="end the program and start it, with its new options if there are some, also where it could go on"
+            if command is activate
+            else argparse.SUPPRESS,
+        )
+        command.add_argument(
+            "--allow-downgrade",
+            action="store_true",
+            help="take a bundle of a lower version than was served here before"
+            if command is activate
+            else argparse.SUPPRESS,
+        )
+
+    trust = _add(commands, "trust", "show whose bundles are taken here, or add a signer")
+    trust.add_argument("key", nargs="?", help="a public key as in a .pub file; from then on nothing unsigned is taken")
+    trust.add_argument("--first", action="store_true", help="only where nobody is trusted yet")
+    _add_installation(trust)
+
+    status = _add(commands, "status", "show what runs here, what ran before, and the last switch")
+    _add_installation(status)
+    status.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _add_installation(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--root",
+        metavar="FOLDER",
+        help="where the releases lie (default: /var/lib/edge-asl, as a user ~/.local/share/edge-asl)",
+    )
+    command.add_argument(
+        "--mode",
+        choices=("system", "user", "plain"),
+        default="system",
+        help="a service of the machine, of a user, or none (default: system)",
+    )
+
+
+def _add_camera(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--source",
+        default="auto",
+        metavar="SOURCE",
+        help="auto, picamera2[:N], v4l2[:/dev/videoN], a video file, a folder of pictures, or rehearsal:FOLDER "
+        "(default: auto)",
+    )
+    command.add_argument("--loop", action="store_true", help="a video file or a folder starts again at its end")
+    command.add_argument("--max-fps", type=_rate, metavar="N", help="look at no more frames a second than N, from 1")
+
+
+def _add_page(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--host", default="127.0.0.1", help="address to serve the page on (default: 127.0.0.1); others need a token"
+    )
+    command.add_argument("--port", type=_port, default=8080, help="port of the page; 0: any free one (default: 8080)")
+    command.add_argument("--token-file", type=Path, metavar="FILE", help="file with the token that browsers must bring")
+    command.add_argument("--language", choices=("en", "de"), default="en", help="of the page (default: en)")
+    command.add_argument("--no-mirror", action="store_true", help="show the picture as the camera sees it")
+
+
+def _ranged(convert: Callable[[str], float], low: float, high: float, name: str) -> Callable[[str], Any]:
+    """A type for argparse, which names it in its message: "invalid number from 1 value: '0'"."""
+
+    def parse(text: str) -> float:
+        number = convert(text)
+        if not low <= number <= high:  # nor "nan"
+            raise ValueError
+        return number
+
+    parse.__name__ = name
+    return parse
+
+
+_positive = _ranged(int, 1, math.inf, "number from 1")
+_number = _ranged(float, 0, 1e6, "number from 0")
+# Slower than that, buttons and systemd's watchdog would wait for the next frame.
+_rate = _ranged(float, 1, 1e6, "number from 1")
+_port = _ranged(int, 0, 65535, "port number")
+
+
+def _setting(text: str) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError
+    return name, float(value)
+
+
+_setting.__name__ = "NAME=VALUE"
+
+
+def _add(commands: argparse._SubParsersAction, name: str, does: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    added: argparse.ArgumentParser = commands.add_parser(name, help=does, description=does[0].upper() + does[1:] + ".")
+    added.set_defaults(command=name)
+    return added
+
+
+def _add_runtime(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--runtime",
+        choices=("auto", "litert", "tflite"),
+        default="auto",
+        help="ai-edge-litert, tflite-runtime, or the first of them that is installed (default: auto)",
+    )
+    command.add_argument("--threads", type=_positive, default=1, metavar="N", help="processor threads (default: 1)")

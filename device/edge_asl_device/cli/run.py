@@ -1,0 +1,166 @@
+"""``run`` and ``capture``: from the command line's words to the settings of a service."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_asl_device.camera.source import check_source, parse_source
+from edge_asl_device.contract.manifest import read_bundle
+from edge_asl_device.errors import EdgeAslError
+from edge_asl_device.telemetry.logs import start_logging
+
+if TYPE_CHECKING:
+    from edge_asl_device.kiosk.service import Settings
+
+TOKEN_PATTERN = "[A-Za-z0-9._~-]{16,}"  # noqa: S105 - a pattern
+"""What needs no quoting in an address; shorter ones can be tried out."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """``edge-asl-device run``: with a page, or without."""
+    if options.demo is not None:
+        if options.bundle is not None:
+            raise EdgeAslError(f"--demo: expected no bundle beside it, found {options.bundle}; leave one of them out")
+        options.bundle, options.source = _demo_of(options.demo)
+        options.loop, options.clear_after = not options.headless, min(options.clear_after, 3.0)
+    if options.bundle is None:
+        raise EdgeAslError("bundle: expected the folder that edge-asl build wrote, found none; name it")
+    if options.headless:
+        if options.max_fps is not None:
+            raise EdgeAslError("--max-fps: expected a page, found --headless beside it; leave one of them out")
+        return _run_headless(options)
+    if options.fast:
+        raise EdgeAslError("--fast: expected --headless beside it, found none; a page shows a film in its own time")
+    return _serve_reading(options)
+
+
+def _run_headless(options: argparse.Namespace) -> int:
+    from edge_asl_device.kiosk.headless import read_source
+
+    start_logging(as_json=options.json)
+    text, begun_s = "", None
+    source = parse_source(options.source)
+    for time_s, state in read_source(
+        options.bundle,
+        source,
+        fast=options.fast,
+        loop=options.loop,
+        decoder=dict(options.decoder),
+        runtime=options.runtime,
+        threads=options.threads,
+    ):
+        begun_s = time_s if begun_s is None else begun_s
+        text = state.text.strip()
+        if state.accepted is None:
+            continue
+        if options.json:
+            letter = {"time_s": round(time_s - begun_s, 3), "label": state.accepted, "probability": state.probability}
+            _print(json.dumps({**letter, "text": state.text}))
+        else:
+            _print(f"{time_s - begun_s:7.2f} s  {state.accepted:<8} {state.probability:.2f}  {state.text}")
+    _print(json.dumps({"text": text}) if options.json else f"text: {text}")
+    return 0
+
+
+def _serve_reading(options: argparse.Namespace) -> int:
+    from edge_asl_device.kiosk.service import Service
+
+    clear_after_s = options.clear_after or None
+    settings = _settings(options, muted=options.mute, decoder=dict(options.decoder), clear_after_s=clear_after_s)
+    return Service(settings).run(_announce)
+
+
+def capture(options: argparse.Namespace) -> int:
+    """``edge-asl-device capture``."""
+    from edge_asl_device.kiosk.collecting import Collection
+    from edge_asl_device.kiosk.service import Service
+
+    labels = options.labels.split(",") if options.labels else read_bundle(options.bundle).labels
+    collection = Collection(
+        folder=options.folder,
+        person=options.person,
+        session=options.session or time.strftime("%Y%m%dT%H%M%S", time.gmtime()),
+        labels=tuple(label.strip() for label in labels if label.strip()),
+        count=options.count,
+        every_s=options.every,
+        ready_s=options.ready,
+    )
+    service = Service(_settings(options, collection=collection))
+    status = service.run(_announce)
+    stored, wanted = service.stored, len(collection.labels) * collection.count
+    if options.json:
+        _print(json.dumps({"folder": str(options.folder), "stored": stored, "wanted": wanted}))
+    else:
+        _print(f"{stored} of {wanted} pictures in {options.folder}; edge-asl data check {options.folder}")
+    return status if stored == wanted else 1
+
+
+def _announce(address: str) -> None:
+    """For whoever sits before a terminal; a service manager reads the log, in which no token belongs."""
+    if sys.stdout.isatty():
+        _print(f"\n    {address}    open this in a browser; Ctrl-C ends\n")
+
+
+def _settings(options: argparse.Namespace, **more: Any) -> Settings:
+    from edge_asl_device.kiosk.service import Settings
+
+    start_logging(as_json=options.json)
+    source = parse_source(options.source)
+    check_source(source)
+    return Settings(
+        bundle=options.bundle,
+        source=source,
+        loop_film=options.loop,
+        runtime=options.runtime,
+        threads=options.threads,
+        max_fps=options.max_fps,
+        host=options.host,
+        port=options.port,
+        token=_token(options.token_file, options.host),
+        language=options.language,
+        mirror=not options.no_mirror,
+        **more,
+    )
+
+
+def _token(file: Path | None, host: str) -> str | None:
+    """The token from a file or from EDGE_ASL_TOKEN; whoever serves to others needs one."""
+    token, where = os.environ.get("EDGE_ASL_TOKEN", "").strip(), "EDGE_ASL_TOKEN"
+    if file is not None:
+        try:
+            token, where = file.read_text(encoding="ascii").strip(), str(file)
+        except (OSError, UnicodeDecodeError) as error:
+            found = error.strerror if isinstance(error, OSError) else "other characters"
+            raise EdgeAslError(f"{file}: expected a file with a token in ASCII, found: {found}") from error
+    if (token or file) and not re.fullmatch(TOKEN_PATTERN, token):
+        raise EdgeAslError(
+            f"{where}: expected a token of 16 or more letters, digits, - . _ or ~, found {len(token)} characters; "
+            "choose another"
+        )
+    if not token and host not in ("127.0.0.1", "localhost", "::1"):
+        raise EdgeAslError(
+            f"--host {host}: expected a token, since others can reach the page there, found none; "
+            "write one to a file and name it: --token-file FILE"
+        )
+    return token or None
+
+
+def _demo_of(folder: Path) -> tuple[Path, str]:
+    """The bundle and the newest film in a folder of edge-asl demo's."""
+    films = sorted(folder.glob("*.mp4"), key=lambda path: path.stat().st_mtime)
+    bundle = folder / "models" / "demo"
+    if not films or not bundle.is_dir():
+        raise EdgeAslError(f"{folder}: expected a film and models/demo, found none; run edge-asl demo --out {folder}")
+    return bundle, str(films[-1])
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,49 @@
+"""How long a sign takes here: the bare inference and the whole path, side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl_device.contract.preprocess import preprocess
+from edge_asl_device.inference.classifier import Classifier
+
+
+def measure(classifier: Classifier, runs: int = 300, frame_size: tuple[int, int] = (640, 480)) -> dict[str, object]:
+    """Milliseconds of raw invoke and of frame → preprocess → invoke → decode, taken in turns.
+
+    Taken in turns, both see the same caches, clock and neighbours; ``ratio`` is that of the medians.
+    """
+    width, height = frame_size
+    frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    tensor = preprocess(frame, classifier.bundle.manifest.input)
+    classifier.engine.invoke(tensor)
+    raw, whole = np.empty(runs), np.empty(runs)
+    for i in range(-runs // 10, runs):  # the first tenth warms caches and is overwritten
+        raw[i] = _milliseconds(classifier.engine.interpreter.invoke)
+        whole[i] = _milliseconds(lambda: classifier.classify(frame))
+    return {
+        "runtime": classifier.engine.runtime,
+        "frame": f"{width}x{height}",
+        "input": f"{classifier.bundle.manifest.input.width}x{classifier.bundle.manifest.input.height}",
+        "runs": runs,
+        "raw_invoke_ms": _summary(raw),
+        "whole_path_ms": _summary(whole),
+        "ratio": round(float(np.median(whole) / np.median(raw)), 3),
+    }
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return (time.perf_counter() - started) * 1000
+
+
+def _summary(samples: NDArray[np.float64]) -> dict[str, float]:
+    return {
+        "median": round(float(np.median(samples)), 4),
+        "p95": round(float(np.percentile(samples, 95)), 4),
+    }

@@ -1,0 +1,75 @@
+"""Load a bundle and run it once, in a process of its own.
+
+    python -m edge_asl_device.inference.probe RUNTIME [BUNDLE [ACCELERATOR]]
+
+A native library that does not fit the processor or another library dies with a signal, not with an exception; in a
+child process that becomes a line in a report.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+TIMEOUT_S = 60.0
+
+
+def probe(
+    bundle: Path | None, runtime: str, timeout_s: float = TIMEOUT_S, accelerator: str = "processor"
+) -> dict[str, object]:
+    """What became of importing ``runtime`` and, with a bundle, of running it once, in a child process.
+
+    Returns:
+        ``{"ok": True, "version": …, "milliseconds": …}`` or ``{"ok": False, "reason": …}``.
+    """
+    command = [sys.executable, "-m", "edge_asl_device.inference.probe", runtime]
+    if bundle is not None:
+        command += [str(bundle), accelerator]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    except subprocess.TimeoutExpired:
+        return {"ok": False, "reason": f"no answer within {timeout_s:g} s"}
+    if run.returncode < 0:
+        return {"ok": False, "reason": f"crashed with signal {-run.returncode}"}
+    try:
+        answer: dict[str, object] = json.loads(run.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        last = (run.stderr.strip().splitlines() or ["no output"])[-1]
+        return {"ok": False, "reason": f"exit status {run.returncode}: {last}"}
+    return answer
+
+
+def _answer(runtime: str, bundle: Path | None, accelerator: str) -> dict[str, object]:
+    import importlib.metadata
+
+    import numpy as np
+
+    from edge_asl_device.errors import EdgeAslError
+    from edge_asl_device.inference.classifier import Classifier
+    from edge_asl_device.inference.engine import RUNTIMES, load_runtime
+
+    try:
+        runtime, _ = load_runtime(runtime)
+        answer: dict[str, object] = {
+            "ok": True,
+            "version": importlib.metadata.version(RUNTIMES[runtime].distribution),
+        }
+        if bundle is not None:
+            with Classifier.open(bundle, runtime, accelerator=accelerator) as classifier:
+                spec = classifier.bundle.manifest.input
+                picture = np.zeros((spec.height, spec.width, 3), np.uint8)
+                classifier.classify(picture)
+                started = time.perf_counter()
+                classifier.classify(picture)
+                answer["milliseconds"] = round((time.perf_counter() - started) * 1000, 3)
+    except EdgeAslError as error:
+        return {"ok": False, "reason": str(error)}
+    return answer
+
+
+if __name__ == "__main__":
+    runtime, bundle, accelerator = [*sys.argv[1:], "", "processor"][:3]
+    sys.stdout.write(json.dumps(_answer(runtime, Path(bundle) if bundle else None, accelerator)) + "\n")

@@ -1,0 +1,1 @@
+"""The program that a visitor stands in front of."""

@@ -1,0 +1,223 @@
+"""``edge-asl-device capture``: pictures of signs for training, stored because somebody asked for it by name.
+
+    FOLDER/A/anna-20261124T120000-0001.jpg      the square that the model would have seen
+    FOLDER/signers.csv                          file,label,signer,session
+
+``edge-asl data check FOLDER`` reads it; one person is never on two sides of a split.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import time
+from collections.abc import Callable
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from edge_asl_device.camera import CameraState, Frame
+from edge_asl_device.contract.pictures import encode_jpeg
+from edge_asl_device.contract.preprocess import centre_square, crop
+from edge_asl_device.errors import EdgeAslError
+from edge_asl_device.files import write_atomically
+from edge_asl_device.kiosk.loop import Feed
+from edge_asl_device.kiosk.tasks import LoopTasks
+from edge_asl_device.web.messages import CameraView, Capturing, PageState
+
+TABLE = "signers.csv"
+HEADER = "file,label,signer,session"
+JPEG_QUALITY = 95
+RETRY_S = 2.0
+DONE_SHOWN_S = 2.0
+"""How long the page says that all is done before the program ends."""
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+log = logging.getLogger(__name__)
+
+
+class Collection(Struct, frozen=True, kw_only=True):
+    """What is to be stored, and where."""
+
+    folder: Path
+    person: str
+    session: str
+    labels: tuple[str, ...]
+    count: int = 40
+    """Pictures of each label."""
+    every_s: float = 0.3
+    ready_s: float = 3.0
+    """To form the next sign in."""
+
+
+class Collector(LoopTasks):
+    """Stores the square of a frame every so often, sign after sign; a ``Consumer`` of the loop.
+
+    Args:
+        collection: what and where; the folder is made.
+        publish: shows the banner and what is being stored.
+
+    Raises:
+        EdgeAslError: a name that cannot be a file's, or a folder with another table.
+    """
+
+    def __init__(self, collection: Collection, publish: Callable[[PageState, Frame | None], None]) -> None:
+        super().__init__()
+        self._collection, self._publish = collection, publish
+        _check(collection)
+        try:
+            collection.folder.mkdir(parents=True, exist_ok=True)
+            _mend_table(collection.folder / TABLE)
+        except OSError as error:
+            raise EdgeAslError(
+                f"{collection.folder}: expected a folder to write to, found: {error.strerror}; choose another"
+            ) from error
+        self._left = list(collection.labels)
+        self._stored = 0
+        self.stored_in_all = 0
+        self._due_s: float | None = None
+        self._full = self._ended = False
+        self._end_s = 0.0
+        self._before = self._already_there()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every picture is stored and the page has said so, or no further one can come."""
+        return self._ended or (not self._left and time.monotonic() >= self._end_s)
+
+    def command(self, name: str, _wanted: dict[str, Any]) -> None:
+        """There is no text to change.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(f"expected a kiosk that reads, found one that stores pictures; {name} does nothing")
+
+    def frame(self, frame: Frame, feed: Feed) -> None:
+        """Store the frame's square if one is due."""
+        if self._due_s is None:
+            self._due_s = frame.time_s + self._collection.ready_s
+        if self._left and frame.time_s >= self._due_s:
+            self._store(frame)
+        self._show(feed, frame)
+
+    def no_frame(self, feed: Feed) -> None:
+        """Show why nothing is stored."""
+        self._ended = feed.status.state is CameraState.ENDED
+        self._show(feed, None)
+
+    def _store(self, frame: Frame) -> None:
+        wanted, label = self._collection, self._left[0]
+        name = f"{label}/{wanted.person}-{wanted.session}-{self._before + self._stored + 1:04}.jpg"
+        try:
+            _write(wanted.folder, name, frame, f"{name},{label},{wanted.person},{wanted.session}\n")
+        except OSError as error:
+            if not self._full:
+                log.warning("picture not stored", extra={"reason": error.strerror, "folder": str(wanted.folder)})
+            self._full, self._due_s = True, frame.time_s + RETRY_S
+            return
+        self._full = False
+        self._stored += 1
+        self.stored_in_all += 1
+        self._due_s = frame.time_s + wanted.every_s
+        if self._stored == wanted.count:
+            self._left.pop(0)
+            self._stored, self._due_s = 0, None
+            self._before = self._already_there()
+            self._end_s = time.monotonic() + DONE_SHOWN_S
+
+    def _already_there(self) -> int:
+        """The highest number of this person's pictures of the next sign in this session, from an earlier run."""
+        if not self._left:
+            return 0
+        wanted = self._collection
+        names = (wanted.folder / self._left[0]).glob(f"{wanted.person}-{wanted.session}-*.jpg")
+        return max((int(n) for path in names if (n := path.stem.rpartition("-")[2]).isdecimal()), default=0)
+
+    def _show(self, feed: Feed, frame: Frame | None) -> None:
+        camera = CameraView(str(feed.status.state), feed.status.reason)
+        self._publish(PageState(camera, capture=self._capturing(frame)), frame)
+
+    def _capturing(self, frame: Frame | None) -> Capturing:
+        wanted = self._collection
+        label = self._left[0] if self._left else wanted.labels[-1]
+        stored = self._stored if self._left else wanted.count
+        wait_s = max(0.0, (self._due_s or 0.0) - frame.time_s) if frame else 0.0
+        if not self._left:
+            phase = "done"
+        elif self._full:
+            phase = "disk-full"
+        else:
+            phase = "storing" if self._stored or (frame and self._due_s and not wait_s) else "get-ready"
+        signs = len(wanted.labels)
+        sign = min(signs - len(self._left) + 1, signs)
+        return Capturing(
+            wanted.person,
+            label,
+            stored,
+            wanted.count,
+            sign,
+            signs,
+            phase,  # type: ignore[arg-type]
+            round(wait_s, 1),
+        )
+
+
+def _check(collection: Collection) -> None:
+    names = {"--person": [collection.person], "--session": [collection.session], "--labels": collection.labels}
+    for option, given in names.items():
+        for name in given:
+            if not _NAME.fullmatch(name):
+                raise EdgeAslError(f"{option}: expected letters, digits, - and _, found {name!r}")
+    if not collection.labels:
+        raise EdgeAslError("--labels: expected signs joined by commas, found none")
+
+
+def _write(folder: Path, name: str, frame: Frame, line: str) -> None:
+    """One picture and its line, both on the disk before the next.
+
+    Raises:
+        OSError: no space, say; neither is there then.
+    """
+    square = crop(frame.picture, centre_square(*frame.picture.shape[:2]))
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, encode_jpeg(square, JPEG_QUALITY))
+    try:
+        _append(folder / TABLE, line)
+    except OSError:
+        path.unlink()
+        raise
+
+
+def _append(table: Path, line: str) -> None:
+    with table.open("ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            _write_all(file, line.encode())
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(before)
+            raise
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    if file.write(data) != len(data):  # a disk that had room for half a line
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _mend_table(table: Path) -> None:
+    """Begin the table, or drop a last line that a power cut left unfinished."""
+    if not table.exists():
+        write_atomically(table, HEADER + "\n")
+        return
+    text = table.read_text("utf-8-sig")
+    if text.partition("\n")[0].strip() != HEADER:
+        found = text.partition("\n")[0].strip()
+        raise EdgeAslError(f"{table}: expected the header {HEADER}, found {found!r}; choose another folder")
+    if not text.endswith("\n"):
+        write_atomically(table, text[: text.rfind("\n") + 1])

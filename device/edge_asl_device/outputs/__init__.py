@@ -1,0 +1,1 @@
+"""What is done with letters, words and text besides the page."""

@@ -1,0 +1,164 @@
+"""Who starts and ends the program: systemd, or nobody but this."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Protocol
+
+from edge_asl_device.errors import ReleaseError
+from edge_asl_device.files import write_atomically
+from edge_asl_device.releases.installation import ROOTS, Installation, Mode
+from edge_asl_device.systemd import RECOVER, SCREEN, UNIT, USER_UNIT, unit
+
+COMMAND_S = 100.0
+"""Longer than the unit's TimeoutStartSec: systemctl says then why."""
+UNIT_FOLDERS = {Mode.SYSTEM: "/etc/systemd/system", Mode.USER: "~/.config/systemd/user"}
+
+
+class ServiceManager(Protocol):
+    """Keeps the program of ``current`` running."""
+
+    def install(self, units: Path) -> None:
+        """Make it start with the machine, where that is possible, with the units in this folder."""
+        ...
+
+    def running(self) -> bool:
+        """Whether it runs, or is about to."""
+        ...
+
+    def reload(self) -> None:
+        """Have the running program look at its bundle anew."""
+        ...
+
+    def restart(self) -> None:
+        """End it if it runs, and start it."""
+        ...
+
+    def stop(self) -> None:
+        """End it."""
+        ...
+
+    def log(self, lines: int) -> list[str]:
+        """The last lines that it said; after a ``reload`` or ``restart`` only those that came since."""
+        ...
+
+    def log_command(self, lines: int, *, follow: bool) -> list[str]:
+        """A command that prints them, and with ``follow`` goes on."""
+        ...
+
+
+def service_manager_of(installation: Installation) -> ServiceManager:
+    """The one of the place's mode."""
+    from edge_asl_device.releases.plain import Plain
+
+    return Plain(installation) if installation.mode is Mode.PLAIN else Systemd(installation)
+
+
+class Systemd:
+    """systemd of the machine or of a user."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._user = installation.mode is Mode.USER
+        self._folder = Path(UNIT_FOLDERS[installation.mode]).expanduser()
+        self._environment = dict(os.environ)
+        if self._user:
+            # Over SSH without a login session nothing else names the user's systemd.
+            self._environment.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
+        self._since: list[str] = []
+
+    def install(self, units: Path) -> None:
+        """Write and enable a release's units; the second time nothing changes.
+
+        Raises:
+            ReleaseError: systemd refuses.
+        """
+        texts = {UNIT: unit(USER_UNIT if self._user else UNIT, units), RECOVER: unit(RECOVER, units)}
+        if self._installation.screen.exists():
+            texts[SCREEN] = unit(SCREEN, units)
+        changed = [name for name, text in texts.items() if _replace(self._folder / name, self._placed(text))]
+        if changed:
+            self._systemctl("daemon-reload")
+        self._systemctl("enable", "--quiet", *texts)
+
+    def _placed(self, text: str) -> str:
+        """A unit with this place's paths."""
+        changes = {ROOTS[Mode.SYSTEM]: str(self._installation.root)}
+        if self._user:
+            changes |= {"--mode system": "--mode user", "multi-user.target": "default.target"}
+        for old, new in changes.items():
+            text = text.replace(old, new)
+        return text
+
+    def running(self) -> bool:
+        """Whether systemd runs it, or is about to."""
+        state = self._systemctl("show", UNIT, "--property=ActiveState", "--value", check=False)
+        return state in ("active", "activating", "reloading")
+
+    def reload(self) -> None:
+        """SIGHUP to the running program."""
+        self._log_from_now()
+        self._systemctl("reload", UNIT)
+
+    def restart(self) -> None:
+        """Ask for it and do not wait: the health check waits, with a limit of its own."""
+        self._log_from_now()
+        self._systemctl("reset-failed", UNIT, check=False)
+        self._systemctl("restart", "--no-block", UNIT)
+        if self._installation.screen.exists():
+            self._systemctl("start", "--no-block", SCREEN)
+
+    def stop(self) -> None:
+        """Stop it and keep it from starting with the machine."""
+        self._systemctl("disable", "--now", "--quiet", UNIT, check=False)
+
+    def log(self, lines: int) -> list[str]:
+        """From the journal."""
+        command = [*self.log_command(lines, follow=False), "--output=short-iso", "--quiet", *self._since]
+        try:
+            run = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False, errors="replace")
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return [f"no log: {error}"]
+        return run.stdout.splitlines()
+
+    def _log_from_now(self) -> None:
+        self._since = [f"--since=@{int(time.time())}"]
+
+    def log_command(self, lines: int, *, follow: bool) -> list[str]:
+        """journalctl."""
+        which = "--user-unit" if self._user else "--unit"
+        return [
+            "journalctl",
+            which,
+            UNIT,
+            "--no-pager",
+            f"--lines={lines}",
+            *(["--follow"] * follow),
+        ]
+
+    def _systemctl(self, *arguments: str, check: bool = True) -> str:
+        command = ["systemctl", *(["--user"] * self._user), *arguments]
+        try:
+            run = subprocess.run(
+                command, capture_output=True, text=True, timeout=COMMAND_S, check=False, env=self._environment
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ReleaseError(f"{' '.join(command)}: expected an answer, found: {error}") from error
+        if check and run.returncode != 0:
+            reason = " ".join(run.stderr.split()) or f"exit status {run.returncode}"
+            raise ReleaseError(f"{' '.join(command)}: expected success, found: {reason}")
+        return run.stdout.strip()
+
+
+def _replace(path: Path, text: str) -> bool:
+    """Write a unit; whether it was another."""
+    try:
+        if path.read_text(encoding="utf-8") == text:
+            return False
+    except OSError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text)
+    return True

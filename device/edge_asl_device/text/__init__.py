@@ -1,0 +1,1 @@
+"""From predictions to text: pure, no clock."""

@@ -1,0 +1,69 @@
+"""The text that signs are written into: one character after the other, and what a visitor may do to it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+NOTHING = "nothing"
+SPACE = "space"
+DELETE = "del"
+
+# A screen shows a few hundred characters; a program that runs for weeks must not collect more without end.
+LONGEST = 2000
+# As far back as undo goes: 50 texts of at most 2000 characters are 100 kB.
+STEPS_BACK = 50
+
+
+class TextBuffer:
+    """A text with the operations of a page: write, undo, clear, replace the unfinished word."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._before: deque[str] = deque(maxlen=STEPS_BACK)
+
+    @property
+    def word(self) -> str:
+        """The unfinished word: everything after the last space."""
+        return self.text.rpartition(" ")[2]
+
+    def write(self, label: str) -> None:
+        """Write a sign: see ``written``."""
+        self._become(written(self.text, label))
+
+    def end_word(self) -> None:
+        """The space of a pause. It is no step of its own: undo takes back the sign before it, too."""
+        self.text = written(self.text, SPACE)
+
+    def replace_word(self, word: str) -> None:
+        """Put ``word`` and a space in the place of the unfinished word."""
+        self._become(f"{self.text[: len(self.text) - len(self.word)]}{word} ")
+
+    def clear(self) -> None:
+        """Empty the text; undo brings it back."""
+        self._become("")
+
+    def forget(self) -> None:
+        """Empty the text for the next visitor: nothing brings it back."""
+        self.text = ""
+        self._before.clear()
+
+    def undo(self) -> None:
+        """Take back the last sign, replacement or clearing; nothing when there is none."""
+        if self._before:
+            self.text = self._before.pop()
+
+    def _become(self, text: str) -> None:
+        if text != self.text:
+            self._before.append(self.text)
+            self.text = text[-LONGEST:]
+
+
+def written(text: str, label: str) -> str:
+    """The text after a sign: ``space`` ends a word once, ``del`` takes the last character, others append."""
+    special: Mapping[str, str] = {
+        SPACE: text + " " if text and not text.endswith(" ") else text,
+        DELETE: text[:-1],
+        NOTHING: text,
+    }
+    return special.get(label, text + label)

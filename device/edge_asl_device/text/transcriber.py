@@ -1,0 +1,200 @@
+"""From a stream of predictions to text. Pure: time comes in with every prediction, no clock is read."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl_device.contract.manifest import Decoder
+from edge_asl_device.text.buffer import DELETE, NOTHING, SPACE, TextBuffer, written
+from edge_asl_device.text.double_letters import DoubleLetter
+
+__all__ = ["DELETE", "NOTHING", "SPACE", "State", "Transcriber", "written"]
+
+# How fast the running mean of probabilities forgets: at 30 frames a second a frame counts half, the one before a
+# quarter.
+SMOOTHING_PER_S = 20.0
+# Frames further apart than this are no stream: what was held before a stall does not count as held during it.
+GAP_S = 1.0
+# A model that is unsure sees a hand that forms a letter as often as an empty room it does not know: such time counts
+# half towards the pause that ends a word.
+UNSURE_PAUSE = 0.5
+
+
+class State(NamedTuple):
+    """What a screen shows after one prediction."""
+
+    leading: str | None
+    """The label in front, if it is a sign and probable enough."""
+    probability: float
+    """Its smoothed probability, 0 to 1."""
+    held: float
+    """How much of the holding time has passed, 0 to 1."""
+    accepted: str | None
+    """The label that this very prediction turned into text."""
+    text: str
+    """All text so far."""
+    word: str = ""
+    """The unfinished word at its end."""
+    taken: str | None = None
+    """The label that is written and must be let go, or slide aside, before it counts again."""
+    hand: bool = True
+    """False while the model sees nothing that signs."""
+
+
+class Transcriber:
+    """Letters that are held become text, each once; the same letter again needs a release in between.
+
+    A release is: its probability drops for ``release_s`` (another shape, an open hand, the hand gone), or the hand
+    slides aside by a good part of its width and stops, as a doubled letter is signed.
+
+    Args:
+        labels: in the order of the probabilities; ``space``, ``del`` and ``nothing`` have their meaning.
+        decoder: thresholds and times, from the bundle's manifest.
+        before: whose text to go on with, when another model takes over.
+    """
+
+    def __init__(self, labels: tuple[str, ...], decoder: Decoder, before: Transcriber | None = None) -> None:
+        self._labels = labels
+        self._decoder = decoder
+        self.writing: TextBuffer = before.writing if before else TextBuffer()
+        self._slide: DoubleLetter = before._slide if before else DoubleLetter()
+        self._taken: str | None = None
+        self.reset()
+        # A hand that is held while the model changes has been read: it must let go like any other.
+        if before is not None and before._taken in labels:
+            self._taken = before._taken
+
+    def reset(self) -> None:
+        """Forget what was seen (the camera was away, another model reads now); the text stays."""
+        self._time_s: float | None = None
+        self._smoothed = np.zeros(len(self._labels), np.float32)
+        self._leading: str | None = None
+        self._held_s = 0.0
+        self._taken = None
+        self._released_s = 0.0
+        self._low = False
+        self._pause_s = 0.0
+        self._word_ended = False
+
+    @property
+    def text(self) -> str:
+        """All text so far, raw: exactly the signs that were taken."""
+        return self.writing.text
+
+    @property
+    def word(self) -> str:
+        """The unfinished word at the end of the text."""
+        return self.writing.word
+
+    def undo(self) -> None:
+        """Take back the last sign, replacement or clearing; nothing when there is none."""
+        self.writing.undo()
+
+    def clear(self) -> None:
+        """Empty the text; ``undo`` brings it back."""
+        self.writing.clear()
+
+    def replace_word(self, word: str) -> None:
+        """Put ``word`` and a space in the place of the unfinished word."""
+        self.writing.replace_word(word)
+
+    def feed(self, time_s: float, probabilities: NDArray[np.float32], sideways: float = 0.0) -> State:
+        """Take in one prediction.
+
+        Args:
+            time_s: monotonic seconds. After more than ``GAP_S`` without a frame, holding starts anew.
+            probabilities: float32 (classes,), 0 to 1.
+            sideways: how far the hand has travelled sideways since any fixed moment, in shares of the square's side
+                (``motion.Sideways``); 0 where nobody measures it.
+        """
+        elapsed_s = self._elapsed(time_s)
+        self._smooth(elapsed_s, probabilities)
+        self._lead(elapsed_s, self._labels[int(probabilities.argmax())], float(probabilities.max()))
+        self._release(elapsed_s, sideways)
+        self._end_word(elapsed_s)
+        accepted = self._accept(sideways)
+        best = int(self._smoothed.argmax())
+        sign = self._leading if self._leading != NOTHING else None
+        hold_s = self._decoder.hold_s
+        held = min(1.0, self._held_s / hold_s) if hold_s > 0 else 1.0
+        probability = float(self._smoothed[self._labels.index(sign) if sign else best])
+        return State(
+            sign,
+            probability,
+            held if sign else 0.0,
+            accepted,
+            self.text,
+            self.word,
+            self._taken,
+            self._labels[best] != NOTHING,
+        )
+
+    def _elapsed(self, time_s: float) -> float:
+        """Seconds since the last prediction; 0 for the first, after a gap and when the clock goes back."""
+        elapsed_s = 0.0 if self._time_s is None else time_s - self._time_s
+        if elapsed_s > GAP_S:
+            taken = self._taken
+            self.reset()
+            # Nobody saw whether the hand let go: a letter held through a stall is not written twice.
+            self._taken = taken
+            elapsed_s = 0.0
+        self._time_s = time_s
+        return max(0.0, elapsed_s)
+
+    def _smooth(self, elapsed_s: float, probabilities: NDArray[np.float32]) -> None:
+        """Exponential mean by time, not by frame, so that 10 and 30 frames a second read alike."""
+        past = math.exp(-elapsed_s * SMOOTHING_PER_S) if self._smoothed.any() else 0.0
+        self._smoothed = np.float32(past) * self._smoothed + np.float32(1 - past) * probabilities
+
+    def _lead(self, elapsed_s: float, seen: str, probability: float) -> None:
+        """A label comes to the front by the accepting threshold and stays there down to the releasing one, but not
+        past a moment that surely showed another.
+        """
+        best = int(self._smoothed.argmax())
+        front = self._labels[best]
+        needed = self._decoder.release_probability if front == self._leading else self._decoder.accept_probability
+        broken = seen != front and probability >= self._decoder.accept_probability
+        leading = front if self._smoothed[best] >= needed and not broken else None
+        self._held_s = self._held_s + elapsed_s if leading == self._leading else 0.0
+        self._leading = leading
+
+    def _release(self, elapsed_s: float, sideways: float) -> None:
+        """A taken letter is let go when it stays below the release threshold long enough, or slides aside."""
+        if self._taken is None:
+            return
+        low = self._smoothed[self._labels.index(self._taken)] < self._decoder.release_probability
+        # Time counts from the first low moment on: at 10 frames a second a single misread one is no release.
+        self._released_s = self._released_s + elapsed_s if low and self._low else 0.0
+        self._low = bool(low)
+        if low and self._released_s >= self._decoder.release_s:
+            self._taken = None
+        elif self._slide.ended(elapsed_s, sideways) and self._leading == self._taken:
+            self._taken = None
+            self._held_s = 0.0
+
+    def _end_word(self, elapsed_s: float) -> None:
+        """A pause without any sign ends the word with one space."""
+        if self._leading not in (None, NOTHING):
+            self._pause_s = 0.0
+            self._word_ended = False
+            return
+        empty = self._leading == NOTHING or NOTHING not in self._labels
+        self._pause_s += elapsed_s if empty else elapsed_s * UNSURE_PAUSE
+        if not self._word_ended and self._pause_s >= self._decoder.word_pause_s:
+            self._word_ended = True
+            self.writing.end_word()
+
+    def _accept(self, sideways: float) -> str | None:
+        """Write the leading sign if it was held long enough and is not written already."""
+        sign = self._leading
+        if sign in (None, NOTHING, self._taken) or self._held_s < self._decoder.hold_s:
+            return None
+        self._taken = sign
+        self._low = False
+        self._slide.start(sideways)
+        self.writing.write(sign)
+        return sign

@@ -1,0 +1,132 @@
+"""The newest of everything that pages show: one writer, many readers, and no reader can slow the writer."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from edge_asl_device.web.messages import Hello, PageState
+
+T = TypeVar("T")
+PICTURE_PERIOD_S = 1 / 15
+"""Pages get fewer pictures than the model: encoding one costs as much as reading it."""
+
+
+class Numbered(NamedTuple, Generic[T]):
+    """A value and how many came before it."""
+
+    number: int
+    value: T
+
+
+class Newest(Generic[T]):
+    """The newest value of a stream. ``put`` from any thread, ``after`` in the event loop; nothing queues."""
+
+    def __init__(self, first: T) -> None:
+        self._current = Numbered(0, first)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = asyncio.Event()
+        self._ringing = False
+
+    def serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Say in which event loop the readers live."""
+        self._loop = loop
+
+    def put(self, value: T) -> None:
+        """Replace the value and wake whoever waits."""
+        self._current = Numbered(self._current.number + 1, value)
+        if self._loop is not None and not self._ringing:
+            self._ringing = True
+            try:
+                self._loop.call_soon_threadsafe(self._wake)
+            except RuntimeError:  # the event loop has ended: nobody reads any more
+                self._loop = None
+
+    def _wake(self) -> None:
+        self._ringing = False
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    @property
+    def current(self) -> Numbered[T]:
+        """The value now."""
+        return self._current
+
+    async def after(self, number: int, timeout_s: float) -> Numbered[T] | None:
+        """The newest value once its number is above ``number``; None when time is up."""
+        deadline = time.monotonic() + timeout_s
+        while self._current.number <= number:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return None
+            try:
+                await asyncio.wait_for(self._changed.wait(), left_s)
+            except TimeoutError:
+                return None
+        return self._current
+
+
+class Hub:
+    """What the loop publishes and the pages read."""
+
+    def __init__(self, hello: Hello, state: PageState) -> None:
+        self.hello = Newest(msgspec.json.encode(hello))
+        self.state = Newest(msgspec.json.encode(state))
+        self.picture: Newest[bytes] = Newest(b"")
+        self.closing = threading.Event()
+        self._published = state
+        self._viewers = 0
+        self.pages = 0
+        self._picture_due_s = 0.0
+
+    def serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Say in which event loop the pages are served."""
+        for newest in (self.hello, self.state, self.picture):
+            newest.serve(loop)
+
+    def say_hello(self, hello: Hello) -> None:
+        """What hardly ever changes has changed."""
+        encoded = msgspec.json.encode(hello)
+        if encoded != self.hello.current.value:
+            self.hello.put(encoded)
+
+    def publish(self, state: PageState) -> None:
+        """Show a state, unless it is what is shown already but for the frame's own times."""
+        timeless = msgspec.structs.replace(state, latency_ms=None, captured_s=None)
+        if timeless != self._published:
+            self._published = timeless
+            self.state.put(msgspec.json.encode(state))
+
+    def close(self) -> None:
+        """Let every page's stream end."""
+        self.closing.set()
+        for newest in (self.hello, self.state, self.picture):
+            newest.put(newest.current.value)
+
+    def watch_events(self, change: int) -> None:
+        """One more page listens, or one less."""
+        self.pages += change
+
+    def watch_pictures(self, change: int) -> None:
+        """One more page looks at pictures, or one less."""
+        self._viewers += change
+        if self._viewers == 0:
+            self.forget_picture()
+
+    def forget_picture(self) -> None:
+        """Nobody shall see an old one: the camera has none now, or nobody looks."""
+        if self.picture.current.value:
+            self.picture.put(b"")
+
+    def wants_picture(self, now_s: float) -> bool:
+        """Whether anybody would see a picture now."""
+        return self._viewers > 0 and now_s >= self._picture_due_s
+
+    def show(self, jpeg: bytes, now_s: float) -> None:
+        """Show a picture."""
+        self._picture_due_s = now_s + PICTURE_PERIOD_S
+        self.picture.put(jpeg)

@@ -1,0 +1,1 @@
+"""A device's packages, laid out on the workstation."""

@@ -1,0 +1,256 @@
+"""A device's environment, laid out on the workstation: the same inputs give the same bytes on every machine.
+
+    environment.json                        every file with its hash; its own hash is the environment's name
+    pyvenv.cfg  bin/python  bin/edge-asl-device
+    lib/python3.11/site-packages/       the pinned packages and edge_asl_device itself
+
+Made once and kept under ``${XDG_CACHE_HOME:-~/.cache}/edge-asl``, named by everything that went in. The packages have a
+folder of their own, so that another version of the program costs neither network nor disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+import edge_asl_device
+from edge_asl.deploy.environment.download import fill_wheelhouse
+from edge_asl.deploy.environment.platforms import Choice
+from edge_asl.deploy.environment.wheels import UNUSED, members, pick, read_pins, verified
+from edge_asl.errors import PlatformError
+from edge_asl.progress import Progress, Quiet
+from edge_asl_device.errors import ReleaseError
+from edge_asl_device.releases.environment import (
+    ENVIRONMENT,
+    EXECUTABLE,
+    FORMAT,
+    PYTHON_LINK,
+    READABLE,
+    EnvironmentFile,
+    EnvironmentManifest,
+    digest_of,
+    parse_environment,
+)
+
+PACKAGES = "packages.json"
+LAYOUT = 1
+"""Raised when the same inputs shall give other files."""
+
+UNUSED_DAYS = 30
+
+# The variable keeps the folder from which somebody types the command from adding modules, to the program's children as
+# well; `-P` would end with the first process. `readlink`: the launcher is reached through links.
+LAUNCHER = b"""#!/bin/sh
+export PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1
+exec "$(dirname "$(readlink -f "$0")")/python" -m edge_asl_device "$@"
+"""
+
+T = TypeVar("T")
+
+
+class LaidOut(NamedTuple):
+    """An environment in a folder of this workstation."""
+
+    folder: Path
+    manifest: EnvironmentManifest
+    digest: str
+
+
+class Packages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``packages.json``: the part of an environment that is not ours."""
+
+    versions: dict[str, str]
+    files: dict[str, EnvironmentFile]
+
+
+def environment_for(
+    choice: Choice, wheelhouse: Path | None = None, progress: Progress | None = None, cache: Path | None = None
+) -> LaidOut:
+    """The environment for ``choice``, from the cache where it was made before; 0.1 s and no network then.
+
+    Args:
+        choice: what ``platforms.choose`` says.
+        wheelhouse: a folder of wheels instead of the network.
+        progress: told about what takes seconds.
+        cache: another place than the user's cache.
+
+    Raises:
+        PlatformError: a package is missing, damaged or cannot be fetched; no room in the cache.
+    """
+    cache = cache or cache_folder()
+    progress = progress or Quiet()
+    pinned = _key(LAYOUT, UNUSED.pattern, choice.python, choice.machine, choice.pins_text())
+    ours = _our_files(choice)
+    whole = _key(pinned, choice.kind, choice.interpreter, {path: digest_of(data) for path, data in ours.items()})
+
+    def make(folder: Path) -> None:
+        packages = _kept(
+            cache / "packages" / pinned,
+            _read_packages,
+            lambda beside: _lay_out_packages(choice, wheelhouse, beside, progress),
+        )
+        _lay_out_environment(choice, ours, cache / "packages" / pinned, packages, folder)
+
+    try:
+        return _kept(cache / "environments" / whole, _read_environment, make)
+    except OSError as error:
+        raise PlatformError(
+            f"{cache}: expected room for an environment, found {error.strerror or error}; make some or set XDG_CACHE_HOME"
+        ) from error
+
+
+def device_files() -> dict[str, bytes]:
+    """The device's program as this workstation has it, installed or as a checkout: path below site-packages → bytes."""
+    package = Path(edge_asl_device.__file__).parent
+    files = {path.relative_to(package.parent).as_posix(): path for path in package.rglob("*") if _is_source(path)}
+    version = edge_asl_device.__version__
+    # importlib.metadata finds the version here, whether the workstation's copy was installed or is being edited.
+    metadata = f"Metadata-Version: 2.1\nName: edge-asl-device\nVersion: {version}\nLicense-Expression: Apache-2.0\n"
+    return {name: path.read_bytes() for name, path in sorted(files.items())} | {
+        f"edge_asl_device-{version}.dist-info/METADATA": metadata.encode()
+    }
+
+
+def _is_source(path: Path) -> bool:
+    return path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+
+
+def _our_files(choice: Choice) -> dict[str, bytes]:
+    home = PurePosixPath(choice.interpreter).parent
+    # The system's packages are seen for the sake of picamera2, which only Debian builds; these here come first.
+    settings = f"home = {home}\ninclude-system-site-packages = true\nversion = {choice.python}\n"
+    return {f"{_site(choice)}/{path}": data for path, data in device_files().items()} | {
+        "pyvenv.cfg": settings.encode(),
+        "bin/edge-asl-device": LAUNCHER,
+    }
+
+
+def _lay_out_packages(choice: Choice, wheelhouse: Path | None, folder: Path, progress: Progress) -> None:
+    pins = read_pins(choice.pins_text())
+    files: dict[str, EnvironmentFile] = {}
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".wheels-") as scratch:
+        if wheelhouse is None:
+            fill_wheelhouse(choice, Path(scratch), progress)
+        wheels = pick(choice, pins, wheelhouse or Path(scratch))
+        with progress.task(f"environment for {choice.platform}", len(pins)) as advance:
+            for done, (path, pin) in enumerate(zip(wheels, pins, strict=True), 1):
+                for member in members(verified(path, pin)):
+                    name = f"{_site(choice)}/{member.path}"
+                    files[name] = _write(folder / name, member.content, EXECUTABLE if member.executable else READABLE)
+                advance(done, str(pin))
+    packages = Packages({pin.name: pin.version for pin in pins}, files)
+    _write(folder / PACKAGES, msgspec.json.encode(packages), READABLE)
+
+
+def _lay_out_environment(
+    choice: Choice, ours: dict[str, bytes], source: Path, packages: Packages, folder: Path
+) -> None:
+    for name in packages.files:
+        _link(source / name, folder / name)
+    files = dict(packages.files)
+    for name, data in ours.items():
+        files[name] = _write(folder / name, data, EXECUTABLE if name.startswith("bin/") else READABLE)
+    (folder / PYTHON_LINK).symlink_to(choice.interpreter)
+    manifest = EnvironmentManifest(
+        format=FORMAT,
+        python=choice.python,
+        platform=choice.platform,
+        kind=choice.kind,
+        packages=packages.versions | {"edge-asl-device": edge_asl_device.__version__},
+        files=files,
+        links={PYTHON_LINK: choice.interpreter},
+    )
+    _write(folder / ENVIRONMENT, manifest.encoded(), READABLE)
+
+
+def _read_packages(folder: Path) -> Packages | None:
+    try:
+        packages = msgspec.json.decode((folder / PACKAGES).read_bytes(), type=Packages)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return packages if _whole(folder, packages.files) else None
+
+
+def _read_environment(folder: Path) -> LaidOut | None:
+    try:
+        data = (folder / ENVIRONMENT).read_bytes()
+        manifest = parse_environment(data)
+    except (OSError, ReleaseError):
+        return None
+    return LaidOut(folder, manifest, digest_of(data)) if _whole(folder, manifest.files) else None
+
+
+def _whole(folder: Path, files: dict[str, EnvironmentFile]) -> bool:
+    """Whether all files are there with their sizes: what a full disk or a tidy user may have spoilt."""
+    try:
+        return all(os.stat(f"{folder}/{name}").st_size == file.size for name, file in files.items())  # noqa: PTH116
+    except OSError:
+        return False
+
+
+def _kept(folder: Path, read: Callable[[Path], T | None], make: Callable[[Path], None]) -> T:
+    """What ``read`` finds in ``folder``; where it finds nothing whole, ``make`` makes it first, beside."""
+    found = read(folder)
+    if found is None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _forget_unused(folder.parent)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as scratch:
+            beside = Path(scratch, folder.name)
+            beside.mkdir()
+            make(beside)
+            # Another deploy may have made it meanwhile, and may be reading it.
+            if read(folder) is None:
+                if folder.exists():
+                    folder.rename(Path(scratch, "damaged"))
+                beside.rename(folder)
+        found = read(folder)
+    if found is None:
+        raise PlatformError(f"{folder}: expected an environment that was just laid out, found it incomplete; try again")
+    os.utime(folder)
+    return found
+
+
+def _forget_unused(folder: Path) -> None:
+    oldest = time.time() - UNUSED_DAYS * 86_400
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < oldest:
+                shutil.rmtree(path)
+
+
+def _write(path: Path, content: bytes, mode: int) -> EnvironmentFile:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    path.chmod(mode)  # whatever the umask
+    return EnvironmentFile(digest_of(content), len(content), mode)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copy(source, target)
+
+
+def _site(choice: Choice) -> str:
+    return f"lib/python{choice.python}/site-packages"
+
+
+def _key(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def cache_folder() -> Path:
+    """Where this user's environments and packs are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-asl"

@@ -1,0 +1,87 @@
+"""A release on the workstation: a bundle, the environment for one kind of device, and where their bytes are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from edge_asl.deploy.environment.layout import LaidOut, environment_for
+from edge_asl.deploy.environment.platforms import AUTO, Platform, choose
+from edge_asl.deploy.plan import Send, Wanted
+from edge_asl.progress import Progress
+from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, Bundle, read_bundle
+from edge_asl_device.files import sha256_of
+from edge_asl_device.releases.environment import ENVIRONMENT
+from edge_asl_device.releases.release import FORMAT, Release
+
+
+class Packed(NamedTuple):
+    """Everything that a device of one kind needs."""
+
+    release: Release
+    wanted: Wanted
+    environment_text: str
+    bundle_files: dict[str, str]
+    """Name → SHA-256."""
+    sources: dict[str, Path]
+    """SHA-256 → a file with these bytes."""
+
+    def header(self, send: Send, objects: Mapping[str, int]) -> bytes:
+        """The line before the bytes, for ``agent.receive``.
+
+        Args:
+            send: the plan's step.
+            objects: SHA-256 → bytes that are there already, in the order in which the rest of them follows.
+        """
+        line = {
+            "release": self.release.encoded().decode(),
+            "environment": self.environment_text if send.environment else None,
+            "environment_digest": self.wanted.environment,
+            "bundle": self.bundle_files,
+            "repair": send.repair,
+            "objects": [[sha, self.wanted.objects[sha], there] for sha, there in objects.items()],
+        }
+        return json.dumps(line, sort_keys=True).encode() + b"\n"
+
+
+def pack(
+    bundle: Path, platform: Platform, kind: str = AUTO, wheelhouse: Path | None = None, progress: Progress | None = None
+) -> Packed:
+    """The release of a bundle for a platform.
+
+    Raises:
+        EdgeAslError: the bundle is damaged, or there is no environment for the platform.
+    """
+    read = read_bundle(bundle)
+    choice = choose(platform, kind)
+    laid_out = environment_for(choice, wheelhouse, progress)
+    return _packed(read, laid_out, list(choice.notes))
+
+
+def _packed(bundle: Bundle, environment: LaidOut, notes: list[str]) -> Packed:
+    names = [*bundle.manifest.files, MANIFEST]
+    signed = (bundle.folder / SIGNATURE).is_file()
+    files = {name: sha256_of(bundle.folder / name) for name in [*names, *([SIGNATURE] * signed)]}
+    sources = {sha: bundle.folder / name for name, sha in files.items()}
+    sizes = {sha: path.stat().st_size for sha, path in sources.items()}
+    for name, file in environment.manifest.files.items():
+        sources[file.sha256], sizes[file.sha256] = environment.folder / name, file.size
+    release = Release(FORMAT, bundle.digest, environment.digest)
+    wanted = Wanted(
+        release=release.digest,
+        bundle=bundle.digest,
+        name=bundle.manifest.name,
+        version=bundle.manifest.version,
+        signature=files.get(SIGNATURE),
+        environment=environment.digest,
+        kind=environment.manifest.kind,
+        program=environment.manifest.packages["edge-asl-device"],
+        objects=sizes,
+        bundle_objects=list(files.values()),
+        environment_mb=round(environment.manifest.size / 1e6, 1),
+        notes=notes,
+    )
+    text = (environment.folder / ENVIRONMENT).read_text(encoding="utf-8")
+    return Packed(release, wanted, text, files, sources)

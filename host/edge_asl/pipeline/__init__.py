@@ -1,0 +1,1 @@
+"""What ``edge-asl build`` does, from pictures to bundle."""

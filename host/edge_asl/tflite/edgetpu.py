@@ -1,0 +1,156 @@
+"""The Coral Edge TPU: which operators would run on it, and compiling a bundle for it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from edge_asl.errors import QuantizationError
+from edge_asl.tflite.edgetpu_compiler import (
+    COMPILER,
+    MAPPED,
+    ONE_SUBGRAPH,
+    EdgeTpuReport,
+    OperatorStatus,
+    last_line,
+    parse_report,
+    run_compiler,
+)
+from edge_asl.tflite.edgetpu_limits import SOURCE, obstacle
+from edge_asl.tflite.graph import damage_as_error, load_model, read_file, read_graphs
+from edge_asl_device.contract.manifest import EDGETPU_MODEL, MANIFEST, File, read_bundle
+from edge_asl_device.files import replacing_folder
+
+_AFTER_CPU = f"{ONE_SUBGRAPH}; an operator before it runs on the CPU"
+
+
+class OperatorMapping(Struct, frozen=True):
+    """Where one operator would run."""
+
+    index: int
+    """In execution order."""
+    operator: str
+    output: str
+    """Name of its first output tensor."""
+    maps: bool
+    reason: str
+    """Why not; the compiler's own words first where it has some. ``Mapped to Edge TPU`` where it maps."""
+
+
+def edgetpu_mapping(model: Path) -> list[OperatorMapping]:
+    """Predict, operator by operator, what the compiler would map; its own report, where there is one, goes first.
+
+    The compiler makes one piece for the Edge TPU: from the first operator that can run there up to the next one
+    that cannot; everything after that runs on the CPU. So does what comes before (a QUANTIZE from float, say).
+
+    Raises:
+        BundleError: there is no such file.
+        QuantizationError: it is not a whole TensorFlow Lite model.
+    """
+    graph = read_graphs(load_model(read_file(model), str(model)), str(model))[0]
+    with damage_as_error(str(model)):
+        obstacles = [obstacle(node) for node in graph.nodes]
+    found, started, ended = [], False, False
+    for node, own in zip(graph.nodes, obstacles, strict=True):
+        ended = ended or (started and own is not None)
+        started = started or own is None
+        reason = own or (_AFTER_CPU if ended else MAPPED)
+        output = node.outputs[0].name if node.outputs else ""
+        found.append(OperatorMapping(node.number, node.operator, output, reason == MAPPED, reason))
+    return found
+
+
+def format_mapping(mapping: list[OperatorMapping]) -> str:
+    """A mapping as lines for a terminal, equal operators together; where each of them is: ``--json``."""
+    counts = Counter((o.operator, o.reason) for o in mapping)
+    statuses = [OperatorStatus(operator, count, reason) for (operator, reason), count in counts.items()]
+    on_tpu = sum(o.maps for o in mapping)
+    return "\n".join(
+        [
+            f"Edge TPU: {on_tpu} of {len(mapping)} operators would run on it, {len(mapping) - on_tpu} on the CPU",
+            *_status_lines(statuses),
+            f"predicted from Coral's table for compiler 16.0: {SOURCE}",
+        ]
+    )
+
+
+def format_compilation(report: EdgeTpuReport) -> str:
+    """A report as lines for a terminal."""
+    version = f" {report.compiler_version}" if report.compiler_version else ""
+    lines = [
+        f"{EDGETPU_MODEL} added to the bundle; if the bundle was signed, sign it again",
+        f"{COMPILER}{version}: {report.on_tpu} operators run on the Edge TPU, {report.on_cpu} on the CPU",
+        *_status_lines(report.operators),
+    ]
+    if report.on_chip_used is not None:
+        left = "" if report.on_chip_remaining is None else f", {_bytes(report.on_chip_remaining)} left"
+        lines.append(f"parameters on the chip: {_bytes(report.on_chip_used)}{left}")
+    if report.off_chip:
+        lines.append(f"parameters fetched at every inference: {_bytes(report.off_chip)}, which makes it slow")
+    return "\n".join(lines)
+
+
+def compile_edgetpu(bundle_folder: Path, *, timeout_s: float = 600) -> EdgeTpuReport:
+    """Compile a bundle's model for the Edge TPU and add ``model_edgetpu.tflite`` to the bundle and its manifest.
+
+    The folder is replaced as a whole. A signature is left out, because it was the old manifest's: sign again.
+
+    Raises:
+        BundleError: the bundle is missing or damaged.
+        ToolMissing: ``edgetpu_compiler`` is not installed or does not start.
+        QuantizationError: it refuses the model, maps nothing, or takes longer than ``timeout_s``.
+    """
+    bundle = read_bundle(bundle_folder)
+    with tempfile.TemporaryDirectory(prefix="edge-asl-edgetpu-") as folder:
+        out = Path(folder)
+        text = run_compiler(bundle.model, out, timeout_s)
+        logs = [log.read_text(errors="replace") for log in sorted(out.glob("*.log"))]
+        report = parse_report("\n".join([text, *logs]))
+        compiled = out / f"{bundle.model.stem}_edgetpu.tflite"
+        if not compiled.is_file():
+            raise QuantizationError(
+                f"{bundle.model}: expected {COMPILER} to write {compiled.name}, found none; it said: {last_line(text)}"
+            )
+        if report.on_tpu == 0:
+            reasons = "; ".join(dict.fromkeys(f"{o.operator}: {o.status}" for o in report.operators))
+            raise QuantizationError(
+                f"{bundle.model}: expected operators on the Edge TPU, found {report.on_cpu} on the CPU: {reasons}"
+            )
+        content = compiled.read_bytes()
+        load_model(content, compiled.name)
+    _add_file(bundle_folder.resolve(), EDGETPU_MODEL, content)
+    return report
+
+
+def _status_lines(statuses: Iterable[OperatorStatus]) -> list[str]:
+    """One line per status, the operators that map last."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for status in statuses:
+        kinds[status.status].append(f"{status.count} × {status.operator}")
+    mapped = kinds.pop(MAPPED, [])
+    lines = [f"  CPU       {', '.join(operators)}: {reason}" for reason, operators in kinds.items()]
+    return [*lines, f"  Edge TPU  {', '.join(mapped)}"] if mapped else lines
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 2**20:.2f} MiB" if count >= 2**20 else f"{count / 2**10:.1f} KiB"
+
+
+def _add_file(folder: Path, name: str, content: bytes) -> None:
+    """Replace a bundle by one that also holds ``name``."""
+    bundle = read_bundle(folder)
+    files = bundle.manifest.files | {name: File(hashlib.sha256(content).hexdigest(), len(content))}
+    manifest = msgspec.structs.replace(bundle.manifest, files=files)
+    with replacing_folder(folder) as new:
+        for kept in bundle.manifest.files:
+            shutil.copyfile(folder / kept, new / kept)
+        (new / name).write_bytes(content)
+        (new / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+        read_bundle(new)

@@ -1,0 +1,137 @@
+"""What a ``.tflite`` file holds: operators, tensors, arithmetic, the runtime it needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from edge_asl.tflite.cost import FLOATS, multiply_accumulates, parameters
+from edge_asl.tflite.graph import Graph, GraphTensor, Node, as_text, damage_as_error, load_model, read_graphs
+from edge_asl.tflite.operator_versions import minimum_runtime, version_key
+
+_MIN_RUNTIME = b"min_runtime_version"
+
+
+class Tensor(Struct, frozen=True):
+    """One tensor at the model's boundary."""
+
+    name: str
+    shape: tuple[int, ...]
+    dynamic: bool
+    """Some dimension is only known at run time; ``shape`` then holds 1 there."""
+    dtype: str
+    """As in the TensorFlow Lite schema: ``INT8``, ``FLOAT32``."""
+    scale: float | None
+    zero_point: int | None
+    operator: str
+    """Which operator makes it (an output) or reads it first (an input): ``CONV_2D (operator 0)``."""
+
+
+class Operator(Struct, frozen=True):
+    """One kind of operator."""
+
+    name: str
+    version: int
+    count: int
+
+
+class FloatTensor(Struct, frozen=True):
+    """A floating-point tensor: a step that an integer-only device cannot take."""
+
+    name: str
+    dtype: str
+    made_by: str
+    """``DEQUANTIZE (operator 12)``, ``model input`` or ``constant of CONV_2D (operator 0)``."""
+
+
+class ModelFacts(Struct, frozen=True):
+    """What a ``.tflite`` file holds."""
+
+    path: str
+    size: int
+    """Bytes, an appended ZIP included."""
+    operators: tuple[Operator, ...]
+    """Sorted by name and version."""
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    float_tensors: tuple[FloatTensor, ...]
+    multiply_accumulates: int
+    """Per picture, counted as ``tflite_cost`` does."""
+    parameters: int
+    """Weights and biases."""
+    declared_runtime: str | None
+    """What the converter wrote into the file."""
+    minimum_runtime: str | None
+    """The smallest TensorFlow Lite that has every operator: the greater of the file's claim and the table's."""
+    beyond_table: tuple[str, ...]
+    """Operators newer than the table, or not in it: ``minimum_runtime`` may be too small for them."""
+    metadata: tuple[str, ...]
+    """Names of the metadata entries."""
+
+    @property
+    def operator_versions(self) -> dict[str, int]:
+        """Each operator's highest version: the manifest's ``operators``."""
+        return {o.name: o.version for o in self.operators}  # sorted by version: the highest comes last
+
+
+def model_facts(data: bytes, path: str) -> ModelFacts:
+    """The facts of a file's bytes; ``path`` stands in them and in the errors.
+
+    Raises:
+        QuantizationError: not a whole TensorFlow Lite model.
+    """
+    model = load_model(data, path)
+    graphs = read_graphs(model, path)
+    with damage_as_error(path):
+        return _facts_of(path, len(data), model, graphs)
+
+
+def _facts_of(path: str, size: int, model: Any, graphs: tuple[Graph, ...]) -> ModelFacts:
+    nodes = [node for graph in graphs for node in graph.nodes]
+    counted = Counter((n.operator, n.version) for n in nodes)
+    declared = _declared_runtime(model)
+    known = [runtime for name, version in counted if (runtime := minimum_runtime(name, version))]
+    return ModelFacts(
+        path=path,
+        size=size,
+        operators=tuple(Operator(name, version, count) for (name, version), count in sorted(counted.items())),
+        inputs=tuple(_boundary(t, graphs[0].nodes, making=False) for t in graphs[0].inputs),
+        outputs=tuple(_boundary(t, graphs[0].nodes, making=True) for t in graphs[0].outputs),
+        float_tensors=tuple(f for graph in graphs for f in _float_tensors(graph)),
+        multiply_accumulates=sum(multiply_accumulates(n) for n in nodes),
+        parameters=sum(parameters(graph) for graph in graphs),
+        declared_runtime=declared,
+        minimum_runtime=max([*known, *([declared] if declared else [])], key=version_key, default=None),
+        beyond_table=tuple(f"{name} v{v}" for name, v in sorted(counted) if minimum_runtime(name, v) is None),
+        metadata=tuple(as_text(entry.name) for entry in model.metadata or ()),
+    )
+
+
+def _boundary(tensor: GraphTensor, nodes: Iterable[Node], *, making: bool) -> Tensor:
+    touching = [n.title for n in nodes if any(t is tensor for t in (n.outputs if making else n.inputs))]
+    return Tensor(
+        name=tensor.name,
+        shape=tensor.shape,
+        dynamic=tensor.dynamic,
+        dtype=tensor.dtype,
+        scale=tensor.scales[0] if len(tensor.scales) == 1 else None,
+        zero_point=tensor.zero_points[0] if len(tensor.zero_points) == 1 else None,
+        operator=touching[0] if touching else "no operator",
+    )
+
+
+def _float_tensors(graph: Graph) -> list[FloatTensor]:
+    made_by = {t.number: f"constant of {n.title}" for n in reversed(graph.nodes) for t in n.inputs if t is not None}
+    made_by |= {t.number: "model input" for t in graph.inputs}
+    made_by |= {t.number: n.title for n in graph.nodes for t in n.outputs}
+    return [FloatTensor(t.name, t.dtype, made_by.get(t.number, "nothing")) for t in graph.tensors if t.dtype in FLOATS]
+
+
+def _declared_runtime(model: Any) -> str | None:
+    for entry in model.metadata or ():
+        if entry.name == _MIN_RUNTIME:
+            return bytes(model.buffers[entry.buffer].data).rstrip(b"\0").decode("ascii", "replace") or None
+    return None

@@ -1,0 +1,179 @@
+"""What a bundle or a ``.tflite`` file holds, found without TensorFlow and without running it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from edge_asl.tflite.facts import ModelFacts, Tensor, model_facts
+from edge_asl.tflite.graph import read_file
+from edge_asl_device.contract.manifest import (
+    INPUT_SCALE,
+    INPUT_ZERO_POINT,
+    MODEL,
+    OUTPUT_SCALE,
+    OUTPUT_ZERO_POINT,
+    Manifest,
+    Metrics,
+    read_bundle,
+)
+from edge_asl_device.errors import BundleError
+
+SHOWN = 10
+"""Floating-point tensors named on a terminal."""
+
+
+class BundleFacts(Struct, frozen=True):
+    """What a bundle holds."""
+
+    folder: str
+    digest: str
+    manifest: Manifest
+    model: ModelFacts
+
+
+def inspect_path(path: Path) -> ModelFacts | BundleFacts:
+    """Inspect a bundle's folder or a ``.tflite`` file, whichever ``path`` is.
+
+    Raises:
+        BundleError, QuantizationError: as ``inspect_bundle`` and ``inspect_model``.
+    """
+    return inspect_bundle(path) if path.is_dir() else inspect_model(path)
+
+
+def model_of(path: Path) -> Path:
+    """The ``.tflite`` file that ``path`` is, or that the bundle in the folder ``path`` holds.
+
+    Raises:
+        BundleError: there is none.
+    """
+    model = path / MODEL if path.is_dir() else path
+    if not model.is_file():
+        found = f"a folder without {MODEL}" if path.is_dir() else "neither"
+        raise BundleError(
+            f"{path}: expected a bundle folder or a .tflite file, found {found}; name one that edge-asl build wrote"
+        )
+    return model
+
+
+def inspect_bundle(folder: Path) -> BundleFacts:
+    """Check a bundle and inspect its model.
+
+    Raises:
+        BundleError: the bundle is missing, damaged or for another contract.
+        QuantizationError: its model is not a TensorFlow Lite file.
+    """
+    bundle = read_bundle(folder)
+    return BundleFacts(str(folder), bundle.digest, bundle.manifest, inspect_model(bundle.folder / MODEL))
+
+
+def inspect_model(path: Path) -> ModelFacts:
+    """Read a ``.tflite`` file; bytes after the flatbuffer, such as an appended ZIP of labels, do not matter.
+
+    Raises:
+        BundleError: there is no such file.
+        QuantizationError: the file is not a whole TensorFlow Lite model.
+    """
+    return model_facts(read_file(path), str(path))
+
+
+def contract_violations(facts: ModelFacts, classes: int | None) -> list[str]:
+    """What departs from the bundle's contract (docs/bundle.md), each naming tensor and operator; empty: nothing.
+
+    Input int8 (1, H, W, 3), scale exactly 1/128, zero point 0; output int8 (1, ``classes``), scale 1/256, zero
+    point −128; no floating-point tensor. ``classes`` None: any number from 2.
+    """
+    found = []
+    for what, tensors in (("input", facts.inputs), ("output", facts.outputs)):
+        if len(tensors) != 1:
+            found.append(f"{what}: expected one tensor, found {len(tensors)}")
+    for tensor in facts.inputs:
+        fits = len(tensor.shape) == 4 and tensor.shape[0] == 1 and tensor.shape[3] == 3
+        found += _tensor_violations("input", tensor, fits, "(1, H, W, 3)", INPUT_SCALE, INPUT_ZERO_POINT)
+    for tensor in facts.outputs:
+        fits = len(tensor.shape) == 2 and tensor.shape[0] == 1
+        fits = fits and (tensor.shape[1] >= 2 if classes is None else tensor.shape[1] == classes)
+        shape = f"(1, {'classes' if classes is None else classes})"
+        found += _tensor_violations("output", tensor, fits, shape, OUTPUT_SCALE, OUTPUT_ZERO_POINT)
+    found += [f"tensor {t.name}: expected integers only, found {t.dtype}, {t.made_by}" for t in facts.float_tensors]
+    return found
+
+
+def format_facts(facts: ModelFacts | BundleFacts) -> str:
+    """Facts as lines for a terminal, no newline at the end. For machines: ``msgspec.json.encode(facts)``."""
+    if isinstance(facts, BundleFacts):
+        return "\n".join([*_bundle_lines(facts), "", format_facts(facts.model)])
+    runtime = facts.minimum_runtime or "unknown"
+    lines = [
+        f"{facts.path}: {facts.size / 1e6:.2f} MB, {facts.parameters:,} parameters, "
+        f"{facts.multiply_accumulates / 1e6:,.1f} million multiply-accumulates a picture",
+        f"TensorFlow Lite {runtime} or later" + _beyond(facts.beyond_table),
+        "",
+        *(f"input   {_tensor_line(t)}" for t in facts.inputs),
+        *(f"output  {_tensor_line(t)}" for t in facts.outputs),
+        "",
+        *(f"{o.count:4} × {o.name} v{o.version}" for o in facts.operators),
+        "",
+    ]
+    if facts.float_tensors:
+        lines += [f"float   {_short(t.name)} {t.dtype}, {t.made_by}" for t in facts.float_tensors[:SHOWN]]
+        if more := len(facts.float_tensors[SHOWN:]):
+            lines.append(f"float   {more} more tensors; --json lists them")
+    else:
+        lines.append("no floating-point tensor")
+    if facts.metadata:
+        lines.append(f"metadata: {', '.join(facts.metadata)}")
+    return "\n".join(lines)
+
+
+def _tensor_violations(what: str, tensor: Tensor, fits: bool, shape: str, scale: float, zero_point: int) -> list[str]:
+    verb = "made" if what == "output" else "first read"
+    where = f"{what} {tensor.name}, {verb} by {tensor.operator}"
+    found = []
+    if tensor.dtype != "INT8":
+        found.append(f"{where}: expected INT8, found {tensor.dtype}")
+    if not fits or tensor.dynamic:
+        dynamic = ", some of it only known at run time" if tensor.dynamic else ""
+        found.append(f"{where}: expected shape {shape}, found {tensor.shape}{dynamic}")
+    if tensor.scale != scale:
+        found.append(f"{where}: expected scale 1/{1 / scale:g}, found {tensor.scale}")
+    if tensor.zero_point != zero_point:
+        found.append(f"{where}: expected zero point {zero_point}, found {tensor.zero_point}")
+    return found
+
+
+def _bundle_lines(facts: BundleFacts) -> list[str]:
+    manifest = facts.manifest
+    return [
+        f"{facts.folder}: {manifest.name} {manifest.version}, {manifest.created}, digest {facts.digest[:12]}…",
+        f"{len(manifest.labels)} labels: {' '.join(manifest.labels)}",
+        _accuracy_line(manifest.metrics),
+        f"recipe {manifest.provenance.recipe}, seed {manifest.provenance.seed}, "
+        f"commit {manifest.provenance.git_commit or 'unknown'}",
+        *(f"{name}: {file.size:,} bytes, sha256 {file.sha256[:12]}…" for name, file in manifest.files.items()),
+    ]
+
+
+def _accuracy_line(metrics: Metrics | None) -> str:
+    if metrics is None:
+        return "accuracy not measured"
+    people = "people unknown" if metrics.people is None else f"{metrics.people} people"
+    return (
+        f"accuracy {metrics.accuracy_int8:.1%} "
+        f"(95 % interval {metrics.accuracy_low:.1%} to {metrics.accuracy_high:.1%}) "
+        f"on {metrics.split}: {metrics.pictures} pictures, {people}"
+    )
+
+
+def _tensor_line(tensor: Tensor) -> str:
+    return f"{_short(tensor.name)} {tensor.dtype} {tensor.shape}, scale {tensor.scale}, zero point {tensor.zero_point}"
+
+
+def _short(name: str) -> str:
+    # A fused operator's tensor carries the names of all that went into it.
+    return name.partition(";")[0]
+
+
+def _beyond(operators: tuple[str, ...]) -> str:
+    return f"; newer than the table of releases: {', '.join(operators)}" if operators else ""

@@ -1,0 +1,172 @@
+"""The newest picture between two processes: never a queue, never half a picture."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_asl_device.camera import CameraError, CameraState
+from edge_asl_device.camera.frame_buffer import MAX_PICTURE_BYTES, LatestFrameBuffer
+from edge_asl_device.camera.quality import BLACK_S, SAME_PICTURE_S, QualityMonitor
+
+WRITER = """
+import sys, time
+import numpy as np
+from edge_asl_device.camera.frame_buffer import LatestFrameBuffer
+with LatestFrameBuffer(int(sys.argv[1]), int(sys.argv[2])) as box:
+    print("ready", flush=True)
+    number = 0
+    while True:
+        picture = box.place(480, 640)
+        picture[:] = number % 251
+        box.publish(time.monotonic())
+        number += 1
+"""
+
+
+@pytest.fixture
+def box() -> Iterator[LatestFrameBuffer]:
+    with LatestFrameBuffer.create() as made:
+        yield made
+
+
+def write(box: LatestFrameBuffer, value: int, size: tuple[int, int] = (4, 6)) -> None:
+    box.place(*size)[:] = value
+    box.publish(float(value))
+
+
+def test_empty_at_first(box: LatestFrameBuffer):
+    assert box.newest() is None
+
+
+def test_only_the_newest_and_only_once(box: LatestFrameBuffer):
+    for value in (1, 2, 3):
+        write(box, value)
+    frame = box.newest()
+    assert frame is not None
+    assert (frame.time_s, frame.picture.shape, int(frame.picture[0, 0, 0])) == (3.0, (4, 6, 3), 3)
+    assert box.number == 3
+    assert box.newest() is None
+
+
+def test_what_is_looked_at_stays_as_it_is(box: LatestFrameBuffer):
+    """However many pictures come meanwhile; and it is no copy."""
+    write(box, 1)
+    frame = box.newest()
+    assert frame is not None
+    assert not frame.picture.flags.owndata
+    for value in range(2, 50):
+        write(box, value)
+        assert (frame.picture == 1).all()
+    assert int(box.newest().picture[0, 0, 0]) == 49  # type: ignore[union-attr]
+
+
+def test_sizes_may_change(box: LatestFrameBuffer):
+    write(box, 1, (4, 6))
+    write(box, 2, (10, 8))
+    assert box.newest().picture.shape == (10, 8, 3)  # type: ignore[union-attr]
+
+
+def test_a_picture_that_is_too_large(box: LatestFrameBuffer):
+    with pytest.raises(CameraError, match="expected pictures of at most 12 megapixels, found 9000×9000"):
+        box.place(9000, 9000)
+    assert MAX_PICTURE_BYTES < 9000 * 9000 * 3
+
+
+@pytest.fixture
+def writer(box: LatestFrameBuffer) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", WRITER, str(box.memory), str(box.bell)]
+    with subprocess.Popen(command, pass_fds=(box.memory, box.bell), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
+
+
+@pytest.mark.usefixtures("writer")
+def test_another_process_writes_as_fast_as_it_can(box: LatestFrameBuffer):
+    """No picture is ever torn, none comes twice, none out of order."""
+    last, seen, deadline = 0.0, 0, time.monotonic() + 3
+    while time.monotonic() < deadline:
+        box.wait(1.0)
+        frame = box.newest()
+        if frame is None:
+            continue
+        assert (frame.picture == frame.picture[0, 0, 0]).all()
+        assert frame.time_s > last
+        last = frame.time_s
+        seen += 1
+    assert seen > 50
+
+
+def test_a_writer_that_is_killed_locks_nothing(box: LatestFrameBuffer, writer: subprocess.Popen[str]):
+    """At any moment, also between taking the lock and giving it back."""
+    box.wait(1.0)
+    writer.send_signal(signal.SIGKILL)
+    writer.wait(5)
+    started = time.monotonic()
+    box.newest()
+    assert time.monotonic() - started < 0.4
+
+
+def test_waiting_ends_when_something_else_has_something_to_say(box: LatestFrameBuffer):
+    reading, writing = os.pipe()
+    os.write(writing, b"x")
+    started = time.monotonic()
+    box.wait(5.0, reading)
+    assert time.monotonic() - started < 1
+    os.close(reading)
+    os.close(writing)
+
+
+def test_nothing_is_left_open(tmp_path: Path):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        with LatestFrameBuffer.create() as box:
+            write(box, 1)
+            box.newest()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+# is what comes worth looking at?
+
+
+def noise(seed: int, level: int = 120) -> np.ndarray:
+    return np.random.default_rng(seed).integers(level, level + 20, (96, 128, 3), np.uint8)
+
+
+def test_a_living_picture():
+    watch = QualityMonitor(live=True)
+    healths = [watch.judge(i / 30, noise(i)) for i in range(300)]
+    assert {health.state for health in healths} == {CameraState.LIVE}
+    assert healths[0].brightness == pytest.approx(129.5, abs=1)
+
+
+def test_the_same_picture_again_and_again():
+    watch = QualityMonitor(live=True)
+    states = [watch.judge(i / 30, noise(1)).state for i in range(120)]
+    assert states[: int(SAME_PICTURE_S * 30)] == [CameraState.LIVE] * int(SAME_PICTURE_S * 30)
+    assert states[-1] is CameraState.FROZEN
+    assert watch.judge(4.1, noise(2)).state is CameraState.LIVE
+
+
+def test_a_film_may_stand_still():
+    watch = QualityMonitor(live=False)
+    assert {watch.judge(i / 30, noise(1)).state for i in range(300)} == {CameraState.LIVE}
+
+
+def test_a_covered_lens_is_black_not_frozen():
+    watch = QualityMonitor(live=True)
+    black = np.full((96, 128, 3), 3, np.uint8)
+    states = [watch.judge(i / 30, black).state for i in range(300)]
+    assert states[0] is CameraState.LIVE, "one dark picture is none"
+    assert set(states[int(BLACK_S * 30) + 1 :]) == {CameraState.BLACK}
+    assert watch.judge(10.1, noise(1)).state is CameraState.LIVE

@@ -1,0 +1,124 @@
+"""What a visitor gets: letters, words, a voice, and a page that is empty for the next one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from program import Listener, Program, rehearsal, wait_for
+
+pytestmark = pytest.mark.whole_program
+
+FILM = Path(__file__).parents[2] / "data" / "BALLY.mp4"
+PICTURES = FILM.parent / "pictures"
+
+
+@pytest.fixture
+def spoken(tmp_path: Path) -> Path:
+    """A program of espeak-ng's name that writes down what it is to say; the file."""
+    voice = tmp_path / "bin" / "espeak-ng"
+    voice.parent.mkdir()
+    voice.write_text(f'#!/bin/sh\nread -r text; echo "$text" >> {tmp_path}/spoken\n')
+    voice.chmod(0o755)
+    return tmp_path / "spoken"
+
+
+@pytest.fixture
+def kiosk(golden_bundle: Path, spoken: Path) -> Iterator[tuple[Program, Listener]]:
+    path = os.pathsep.join([str(spoken.parent / "bin"), os.environ["PATH"]])
+    arguments = ("run", golden_bundle, "--source", FILM, "--loop", "--clear-after", "2")
+    with Program(*arguments, environment={"PATH": path}) as program:
+        yield program, program.wait_until_ready().listen()
+
+
+def test_a_visit(kiosk: tuple[Program, Listener], spoken: Path):
+    """Letters come one by one, the word is said, suggestions are offered, and then the page is empty again."""
+    program, page = kiosk
+    wait_for(lambda: page.states and page.state["text"].startswith("BALLY "), 25)
+    texts = list(dict.fromkeys(state["text"] for state in page.states))
+    assert texts == ["", "B", "BA", "BAL", "BALL", "BALLY", "BALLY "]
+    accepted = {state["accepted"]["number"]: state["accepted"]["label"] for state in page.states if state["accepted"]}
+    assert accepted == dict(enumerate("BALLY", start=1))
+    held = [state["letter"]["held"] for state in page.states if state["letter"] and state["letter"]["label"] == "Y"]
+    assert held[0] < 0.2
+    assert held[-1] == 1.0
+    assert all(0 <= state["letter"]["probability"] <= 1 for state in page.states if state["letter"])
+    offered = [state["suggestions"] for state in page.states if state["word"] == "BAL"]
+    assert any("BALANCE" in words for words in offered), offered[-1]
+    wait_for(lambda: spoken.exists() and spoken.read_text() == "bally\n")
+    assert "BALLY" not in "".join(program.raw), "what is spelled is not logged"
+
+    wait_for(lambda: page.state["text"] == "", 10, "empty for the next visitor")
+    assert program.press("undo") == 204
+    seen = len(page.states)
+    wait_for(lambda: len(page.states) > seen + 10)
+    assert all(len(state["text"]) <= 2 for state in page.states[seen:]), "nobody brings back what another spelled"
+
+
+def test_the_next_visitor_finds_nothing_although_the_camera_is_gone(golden_bundle: Path, tmp_path: Path):
+    """Neither text nor letter nor picture."""
+    with rehearsal(tmp_path / "camera", FILM) as tell:
+        source = f"rehearsal:{tmp_path / 'camera'}"
+        with Program("run", golden_bundle, "--source", source, "--mute", "--clear-after", "1") as program:
+            page = program.wait_until_ready().listen()
+            looking = Listener(program.port, "/camera.mjpeg")
+            wait_for(lambda: page.state.get("text", "").startswith("BA"), 15)
+            tell("lost")
+            tell("missing")
+            wait_for(lambda: page.state["camera"]["state"] in ("lost", "missing"))
+            wait_for(lambda: page.state["text"] == "" and page.state["accepted"] is None, 10)
+            looking.close()
+            with socket.create_connection(("127.0.0.1", program.port), 5) as next_one:
+                next_one.sendall(b"GET /camera.mjpeg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                next_one.settimeout(1)
+                received = b""
+                with contextlib.suppress(TimeoutError):
+                    while True:
+                        received += next_one.recv(65536)
+            assert b"multipart" in received
+            assert b"image/jpeg" not in received
+
+
+def test_scenes(kiosk: tuple[Program, Listener]):
+    _, page = kiosk
+    wait_for(lambda: any(state["letter"] for state in page.states), 15)
+    scenes = list(dict.fromkeys(state["scene"] for state in page.states if state["scene"]))
+    assert scenes[:2] == ["no-hand", "hand"]
+
+
+def test_too_dark(golden_bundle: Path, tmp_path: Path):
+    import cv2
+
+    for picture in PICTURES.glob("*.jpg"):
+        cv2.imwrite(str(tmp_path / picture.name), cv2.imread(str(picture)) // 8)
+    with Program("run", golden_bundle, "--source", tmp_path, "--loop", "--mute") as program:
+        page = program.wait_until_ready().listen()
+        wait_for(lambda: page.state.get("scene") == "too-dark")
+        assert page.state["camera"]["state"] == "live"
+
+
+def test_a_film_that_ends_is_a_state(golden_bundle: Path):
+    with Program("run", golden_bundle, "--source", PICTURES / ".." / "BALLY.mp4", "--mute") as program:
+        page = program.wait_until_ready().listen()
+        wait_for(lambda: page.state.get("camera", {}).get("state") == "ended", 25)
+        assert page.state["text"].strip() == "BALLY"
+        assert program.health()["ready"] is True
+
+
+def test_at_most_so_many_frames(golden_bundle: Path):
+    with Program("run", golden_bundle, "--source", FILM, "--loop", "--mute", "--max-fps", "5") as program:
+        page = program.wait_until_ready().listen()
+        wait_for(lambda: page.states and page.state["fps"] > 0)
+        wait_for(lambda: program.health()["frames_10s"] >= 15, 15)
+        assert page.state["fps"] <= 6
+
+
+def test_a_folder_of_pictures_as_camera(golden_bundle: Path):
+    with Program("run", golden_bundle, "--source", PICTURES, "--mute") as program:
+        page = program.wait_until_ready().listen()
+        wait_for(lambda: page.state.get("text", "").startswith("ABLY"), 20)

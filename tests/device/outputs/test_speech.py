@@ -1,0 +1,125 @@
+"""The voice: real espeak-ng where it is installed, and programs of that name that do what it should not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_asl_device.outputs.speech import Espeak
+from program import wait_for
+
+REAL = shutil.which("espeak-ng")
+
+
+@pytest.fixture
+def results() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def named_espeak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a shell script of espeak-ng's name before everything else."""
+
+    def put(script: str) -> None:
+        program = tmp_path / "espeak-ng"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    return put
+
+
+@pytest.fixture
+def to_file(tmp_path: Path, named_espeak: Callable[[str], None]) -> Path:
+    """Real espeak-ng, speaking to a file: there is no loudspeaker here."""
+    if REAL is None:
+        pytest.skip("espeak-ng is not installed")
+    wave = tmp_path / "said.wav"
+    named_espeak(f'tee -a {tmp_path}/text | {REAL} -w {wave} "$@"')
+    return wave
+
+
+def test_it_speaks(to_file: Path, results: list[str]):
+    with Espeak(observe=results.append) as voice:
+        assert voice.state == "ready"
+        voice.say("  HELLO  WORLD ")
+        wait_for(lambda: results == ["spoken"])
+        assert voice.state == "ready"
+    assert to_file.stat().st_size > 10_000, "half a second of sound"
+    assert to_file.with_name("text").read_text() == "hello world"
+
+
+def test_a_text_is_never_an_option(to_file: Path, results: list[str]):
+    with Espeak(observe=results.append) as voice:
+        voice.say("--help")
+        wait_for(lambda: results == ["spoken"])
+    assert to_file.with_name("text").read_text() == "--help"
+
+
+def test_absent_is_a_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with Espeak() as voice:
+        assert voice.state == "absent"
+        voice.say("HELLO")
+        voice.mute(True)
+
+
+def test_a_voice_that_fails_or_is_killed(named_espeak: Callable[[str], None], results: list[str]):
+    named_espeak("echo 'cannot open audio device' >&2; exit 3")
+    with Espeak(observe=results.append) as voice:
+        voice.say("A")
+        wait_for(lambda: results == ["failed"])
+        assert voice.state == "ready"
+
+
+def test_a_voice_that_is_killed_speaks_the_next_word(
+    named_espeak: Callable[[str], None], tmp_path: Path, results: list[str]
+):
+    named_espeak(f"echo $$ > {tmp_path}/pid; read line; case $line in hang) exec sleep 60;; esac")
+    with Espeak(observe=results.append) as voice:
+        voice.say("HANG")
+        wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
+        assert voice.state == "speaking"
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+        wait_for(lambda: results == ["failed"])
+        voice.say("GO ON")
+        wait_for(lambda: results == ["failed", "spoken"])
+
+
+def test_muting_ends_what_is_being_said(named_espeak: Callable[[str], None], results: list[str]):
+    named_espeak("exec sleep 60")
+    with Espeak(observe=results.append) as voice:
+        voice.say("A")
+        wait_for(lambda: voice.state == "speaking")
+        voice.mute(True)
+        wait_for(lambda: results == ["failed"])
+        assert voice.state == "muted"
+        voice.say("B")
+        time.sleep(0.3)
+    assert results == ["failed"]
+
+
+def test_words_that_would_come_too_late_are_dropped(named_espeak: Callable[[str], None], results: list[str]):
+    named_espeak("exec sleep 60")
+    with Espeak(observe=results.append) as voice:
+        started = time.monotonic()
+        for word in "ABCDEFGH":
+            voice.say(word)
+        assert time.monotonic() - started < 0.5, "saying returns at once"
+        assert results.count("dropped") >= 4
+
+
+def test_leaving_ends_it_soon(named_espeak: Callable[[str], None]):
+    named_espeak("exec sleep 60")
+    with Espeak() as voice:
+        voice.say("A")
+        voice.say("B")
+        wait_for(lambda: voice.state == "speaking")
+        started = time.monotonic()
+    assert time.monotonic() - started < 1.5

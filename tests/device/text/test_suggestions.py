@@ -1,0 +1,103 @@
+"""Words: completions and corrections from the list that is installed."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from edge_asl_device.text.suggestions import CONFUSIONS, LIST, Words
+
+
+@pytest.fixture(scope="module")
+def words() -> Words:
+    return Words.load()
+
+
+def test_the_list_is_upper_case_letters_each_word_once() -> None:
+    listed = LIST.read_text(encoding="ascii").split("\n")[:-1]
+    assert len(listed) == len(set(listed)) == 30_000
+    assert all(word.isalpha() and word.isupper() for word in listed)
+
+
+@pytest.mark.parametrize(
+    ("read", "wanted"),
+    [
+        ("HEL", "HELLO"),
+        ("HELO", "HELLO"),
+        ("THANV", "THANK"),
+        ("VITCHEN", "KITCHEN"),
+        ("VITC", "KITCHEN"),
+        ("COMHUTER", "COMPUTER"),
+        ("WORLO", "WORLD"),
+        ("GODD", "GOOD"),
+        ("GOOD", "GOODBYE"),
+        ("FREIND", "FRIEND"),
+        ("hel", "HELLO"),
+    ],
+)
+def test_suggests(words: Words, read: str, wanted: str) -> None:
+    found = words.suggest(read)
+    assert wanted in found
+    assert len(found) <= 4
+    assert read.upper() not in found
+
+
+def test_completions_come_first_and_the_most_frequent_of_them_at_the_very_front() -> None:
+    words = Words(["THE", "TOE", "THEN", "THEM", "OTHER", "TREE"])
+    assert words.suggest("THE") == ("THEN", "THEM", "TOE")
+    assert words.suggest("THE", 1) == ("THEN",)
+
+
+@pytest.mark.parametrize(("signed", "read"), CONFUSIONS)
+def test_every_known_confusion_is_undone(signed: str, read: str) -> None:
+    words = Words([f"B{signed}CE", "BULL"])
+    assert words.suggest(f"B{read}CE") == (f"B{signed}CE",)
+    assert words.corrected(f"B{read}CE ") == f"B{signed}CE "
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("VITCHEN ", "KITCHEN "),
+        ("THE VITCHEN IS WORLO ", "THE KITCHEN IS WORLD "),
+        ("VITCHEN", None),
+        ("KITCHEN ", None),
+        ("HELLO  VITCHEN X", "HELLO  KITCHEN X"),
+        ("", None),
+        (" ", None),
+        ("XQXQXQ ", None),
+        ("V1TCHEN 42 ", None),
+        ("THEO ", None),
+        ("KOT ", None),
+    ],
+)
+def test_corrects_only_finished_words_that_are_clearly_misread(words: Words, text: str, right: str | None) -> None:
+    assert words.corrected(text) == right
+
+
+@pytest.mark.parametrize(
+    "read", ["", " ", "1", "A1", "hello\n", "É", "İ", "A" * 21, "A" * 100_000, "🙂", "A B", "-", "[", "\x00"]
+)
+def test_what_is_no_word_gets_no_suggestion_and_stays(words: Words, read: str) -> None:
+    assert words.suggest(read) == ()
+    assert words.corrected(read + " ") is None
+
+
+def test_none_is_suggested_when_none_is_asked_for(words: Words) -> None:
+    assert words.suggest("HEL", 0) == words.suggest("HEL", -1) == ()
+
+
+@pytest.mark.parametrize("read", ["A", "MO" * 10, "ABCDEFGHIKLMNOPQRSTU", "A" * 20, "VOHQM" * 4])
+def test_a_query_takes_bounded_work(words: Words, read: str) -> None:
+    """Processor time, not wall time: other programs do not count. Ten times the time that this takes here."""
+    started = time.process_time()
+    for _ in range(5):
+        words.suggest(read)
+    assert time.process_time() - started < 5 * 0.05
+
+
+def test_no_suggestion_is_one_that_a_hall_full_of_children_should_not_see(words: Words) -> None:
+    assert not {"".join(chr(ord(c) - 1) for c in shifted) for shifted in ("GVDL", "TIJU", "DVOU", "XIPSF")} & {
+        word for start in ("FU", "SHI", "CU", "CUN", "FUC", "WHO", "WHOR") for word in words.suggest(start, 200)
+    }

@@ -1,0 +1,247 @@
+"""The whole way from a folder of pictures to a bundle, through the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tiny_build import QUIET, SIGNS, Built, build_arguments, device, edge_asl
+
+from edge_asl.datasets.pixel_store import Sample
+from edge_asl.datasets.readers import read_dataset
+from edge_asl.datasets.splits import read_split
+from edge_asl.errors import DataError
+from edge_asl.evaluation.run import classify_all
+from edge_asl.pipeline.calibration_set import LIST, keep_calibration_pictures
+from edge_asl.progress import Quiet
+from edge_asl.recipes.recipe import Data
+from edge_asl_device.contract.known_answer import KNOWN_ANSWER, read_known_answer
+from edge_asl_device.contract.manifest import MODEL, read_bundle
+from edge_asl_device.files import sha256_of
+
+STEPS = ("split", "pictures", "training", "quantization", "evaluation", "bundle")
+
+
+@pytest.fixture
+def copied(built: Built, tmp_path: Path) -> Built:
+    """The tiny build with all it left behind, for changing."""
+    shutil.copytree(built.bundle.parent, tmp_path / "models")
+    shutil.copytree(built.calibration.parent, tmp_path / "calibration")
+    arguments = build_arguments(built.data, tmp_path)
+    return Built(built.data, tmp_path / "models" / "tiny", tmp_path / "calibration" / "tiny", arguments, built.run)
+
+
+def steps_of(run: subprocess.CompletedProcess[str]) -> dict[str, bool]:
+    """Which steps a build did (True) and which it found done (False)."""
+    said = re.findall(rf"^({'|'.join(STEPS)}):( unchanged)?$", run.stderr, flags=re.MULTILINE)
+    return {name: not unchanged for name, unchanged in said}
+
+
+def metrics(built: Built) -> dict[str, object]:
+    return json.loads((built.bundle / "metrics.json").read_text())
+
+
+def test_the_device_reads_the_bundle(built: Built):
+    bundle = read_bundle(built.bundle)
+
+    manifest = bundle.manifest
+    assert bundle.labels == SIGNS
+    assert (manifest.name, manifest.input.height, manifest.input.width) == ("tiny", 32, 32)
+    assert set(manifest.files) == {MODEL, KNOWN_ANSWER, "labels.txt", "metrics.json", "report.html"}
+    check = read_known_answer(bundle)
+    assert check is not None
+    assert check.label in SIGNS
+    assert manifest.provenance.recipe == "demo"
+    assert manifest.provenance.data_digest == read_dataset(built.data).digest
+    assert manifest.minimum_runtime == "1.14.0"
+    assert manifest.metrics is not None
+    assert manifest.metrics.accuracy_int8 == metrics(built)["accuracy"]
+    assert (manifest.metrics.split, manifest.metrics.pictures, manifest.metrics.people) == ("test by signer", 12, 1)
+
+
+def test_every_step_was_done_once(built: Built):
+    assert steps_of(built.run) == dict.fromkeys(STEPS, True)
+
+
+def test_json_is_one_object_on_standard_output_alone(built: Built):
+    lines = built.run.stdout.splitlines()
+
+    assert len(lines) == 1
+    assert json.loads(lines[0]) == metrics(built)
+
+
+def test_a_second_build_does_nothing_and_starts_no_tensorflow(built: Built):
+    before = {path: path.stat().st_mtime_ns for path in built.bundle.iterdir()}
+    command = [sys.executable, "-X", "importtime", "-m", "edge_asl", *built.arguments]
+
+    run = subprocess.run(command, env=os.environ | QUIET, capture_output=True, text=True, timeout=60, check=True)
+
+    assert steps_of(run) == dict.fromkeys(STEPS, False)
+    imported = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines() if line.startswith("import time:")}
+    assert "edge_asl.pipeline.build" in imported  # the list is really one of imports
+    assert not {name for name in imported if name.partition(".")[0] in {"tensorflow", "keras", "ai_edge_litert"}}
+    assert {path: path.stat().st_mtime_ns for path in built.bundle.iterdir()} == before
+    assert f"accuracy     {metrics(built)['accuracy']:.2%}" in run.stdout
+    assert f"bundle: {built.bundle}" in run.stdout
+
+
+def test_a_setting_of_the_device_changes_the_manifest_alone(copied: Built):
+    model = sha256_of(copied.bundle / MODEL)
+
+    run = edge_asl(*copied.arguments, "--set", "decoder.hold_s=0.5")
+
+    assert run.returncode == 0, run.stderr
+    assert steps_of(run) == dict.fromkeys(STEPS, False) | {"bundle": True}
+    bundle = read_bundle(copied.bundle)
+    assert bundle.manifest.decoder.hold_s == 0.5
+    assert sha256_of(bundle.model) == model
+
+
+@pytest.mark.parametrize("name", [MODEL, "labels.txt", "report.html"])
+def test_a_damaged_bundle_is_written_again(copied: Built, name: str):
+    (copied.bundle / name).unlink()
+
+    run = edge_asl(*copied.arguments)
+
+    assert run.returncode == 0, run.stderr
+    assert steps_of(run) == dict.fromkeys(STEPS, False) | {"bundle": True}
+    read_bundle(copied.bundle)
+
+
+def test_a_model_that_is_not_good_enough_leaves_the_earlier_bundle(copied: Built):
+    before = {path.name: path.read_bytes() for path in copied.bundle.iterdir()}
+
+    run = edge_asl(*copied.arguments, "--version", "9.9", "--min-accuracy", "1", "--json")
+
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert run.stderr.splitlines()[-1].startswith(f"edge-asl: {copied.data}: expected accuracy 100.0% or more on test")
+    assert {path.name: path.read_bytes() for path in copied.bundle.iterdir()} == before
+    good_enough = edge_asl(*copied.arguments, "--version", "9.9", "--min-accuracy", "0")
+    assert good_enough.returncode == 0, good_enough.stderr
+    assert read_bundle(copied.bundle).manifest.version == "9.9"
+
+
+def test_calibration_pictures_are_kept_with_their_sums(built: Built):
+    check = subprocess.run(
+        ["sha256sum", "--check", "--strict", LIST], cwd=built.calibration, capture_output=True, text=True, check=False
+    )
+
+    assert check.returncode == 0, check.stderr
+    kept = list(built.calibration.rglob("*.jpg"))
+    assert len(kept) == len(check.stdout.splitlines()) == 12
+    assert {label: len(list((built.calibration / label).iterdir())) for label in SIGNS} == dict.fromkeys(SIGNS, 3)
+    dataset = read_dataset(built.data)
+    training = read_split(built.work / "split.json", dataset).parts["train"]
+    known = {sha256_of(built.data / path) for path in training}
+    assert {sha256_of(path) for path in kept} <= known
+
+
+def test_pictures_of_like_names_do_not_spoil_each_other(tmp_path: Path):
+    """Calibration pictures are hard links: writing over one would write over the user's own picture."""
+    data = tmp_path / "data"
+    for number, name in enumerate(["A/p_1/x.png", "A/p/1_x.png", "A/p/1/x.png", "B/y.png"]):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(data / name), np.full((20, 20, 3), 50 * number, np.uint8))
+    before = {path: path.read_bytes() for path in data.rglob("*.png")}
+    dataset = read_dataset(data)
+    assert len(dataset.pictures) == 4
+
+    keep_calibration_pictures(tmp_path / "kept", dataset, dataset.pictures)
+
+    assert {path: path.read_bytes() for path in data.rglob("*.png")} == before
+    assert {path.read_bytes() for path in (tmp_path / "kept").rglob("*.png")} == set(before.values())
+    subprocess.run(["sha256sum", "--check", "--quiet", LIST], cwd=tmp_path / "kept", check=True)
+
+
+def test_a_folder_of_the_users_is_not_replaced_by_calibration_pictures(tmp_path: Path):
+    data = tmp_path / "data"
+    for label in "AB":
+        (data / label).mkdir(parents=True)
+        cv2.imwrite(str(data / label / "1.png"), np.full((20, 20, 3), ord(label), np.uint8))
+    dataset = read_dataset(data)
+
+    with pytest.raises(DataError, match="choose another --calibration"):
+        keep_calibration_pictures(data / "A", dataset, dataset.pictures)
+
+    assert (data / "A" / "1.png").is_file()
+    keep_calibration_pictures(tmp_path / "kept", dataset, dataset.pictures)
+    keep_calibration_pictures(tmp_path / "kept", dataset, dataset.pictures[:1])
+    assert len(list((tmp_path / "kept").rglob("*.png"))) == 1
+
+
+def test_evaluating_the_bundle_again_finds_the_same(built: Built, tmp_path: Path):
+    run = edge_asl("evaluate", built.bundle, "--data", built.data, "--json", "--report", tmp_path / "again.html")
+
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    for key in ("accuracy", "pictures", "people", "top3", "confusion"):
+        assert found[key] == metrics(built)[key]
+    assert found["split"] == "hands, test by signer"
+    assert "tiny on hands" in (tmp_path / "again.html").read_text()
+
+
+def test_other_parts_are_evaluated_on_demand(built: Built):
+    counted = {}
+    for part in ("all", "train", "validation"):
+        run = edge_asl("evaluate", built.bundle, "--data", built.data, "--split", part, "--json")
+        counted[part] = json.loads(run.stdout)["pictures"]
+
+    assert counted == {"all": 96, "train": 72, "validation": 12}
+
+
+def test_inspect_tells_what_the_bundle_holds(built: Built):
+    run = edge_asl("inspect", built.bundle)
+
+    assert run.returncode == 0, run.stderr
+    assert "no floating-point tensor" in run.stdout
+    assert "4 labels: A B L nothing" in run.stdout
+    facts = json.loads(edge_asl("inspect", built.bundle, "--json").stdout)
+    assert facts["model"]["inputs"][0]["shape"] == [1, 32, 32, 3]
+    assert facts["manifest"]["name"] == "tiny"
+
+
+def test_the_evaluation_saw_what_the_device_program_says(built: Built):
+    """The same pictures through the workstation's evaluation and through ``edge-asl-device classify``: to the bit."""
+    dataset = read_dataset(built.data)
+    wanted = set(read_split(built.work / "split.json", dataset).parts["test"])
+    pictures = [picture for picture in dataset.pictures if picture.path in wanted]
+    sample = Sample(read_bundle(built.bundle).manifest.input, Data().margin)
+    answers = classify_all(built.bundle, dataset, sample, pictures, Quiet())
+
+    run = device("classify", built.bundle, *(built.data / p.path for p in pictures), "--top", 4, "--json")
+
+    assert run.returncode == 0, run.stderr
+    said = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [line["file"] for line in said] == [str(built.data / picture.path) for picture in pictures]
+    for line, probabilities in zip(said, answers.probabilities, strict=True):
+        by_label = {found["label"]: found["probability"] for found in line["predictions"]}
+        assert by_label == dict(zip(SIGNS, probabilities.tolist(), strict=True))
+    right = sum(line["predictions"][0]["label"] == p.label for line, p in zip(said, pictures, strict=True))
+    assert right / len(pictures) == metrics(built)["accuracy"]
+
+
+def test_without_a_test_part_the_validation_part_is_measured_and_the_report_says_so(drawn: Path, tmp_path: Path):
+    """The tutorials' 30 and 5 pictures a class keep nothing for a test."""
+    counts = {"data.split": "counts", "data.counts": "[16, 4, 0]", "data.allow_shared_people": "true"}
+    run = edge_asl(*build_arguments(drawn, tmp_path, **counts, **{"training.epochs": "1"}), "--json")
+
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert (found["split"], found["pictures"]) == ("validation by counts", 4 * len(SIGNS))
+    assert "the figures flatter the model" in (tmp_path / "models" / "tiny" / "report.html").read_text()
+
+
+def test_a_build_without_validation_is_refused_before_training(drawn: Path, tmp_path: Path):
+    run = edge_asl(*build_arguments(drawn, tmp_path, **{"data.validation": "0.0"}))
+
+    assert run.returncode == 1
+    assert "expected pictures for validation, found none by signer; change data.validation" in run.stderr
