@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import json
 import subprocess
 import sys
@@ -18,7 +19,7 @@ HOST = Path(edge_asl.__file__).parent
 DEVICE = Path(edge_asl_device.__file__).parent
 
 HEAVY = {"tensorflow", "keras", "matplotlib", "sklearn", "ai_edge_litert", "tflite_runtime"}
-MAY_IMPORT_TENSORFLOW = {"training", "quantize.py"}
+MAY_IMPORT_TENSORFLOW = ("training/", "pipeline/quantize.py")
 CONTRACT = {"numpy", "cv2", "msgspec"}
 
 
@@ -53,6 +54,40 @@ def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
             yield from _outside_functions(child)
 
 
+def may_import_tensorflow(path: Path) -> bool:
+    return path.relative_to(HOST).as_posix().startswith(MAY_IMPORT_TENSORFLOW)
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """One circle of names that import each other, first and last the same; empty where there is none."""
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
+
+
+def import_graph(*packages: Path) -> dict[str, set[str]]:
+    """Which module imports which, anywhere in its text: inside functions and under TYPE_CHECKING, too."""
+    modules = {}
+    for package in packages:
+        for path in files(package):
+            parts = path.relative_to(package.parent).with_suffix("").parts
+            modules[".".join(part for part in parts if part != "__init__")] = path
+    graph: dict[str, set[str]] = {name: set() for name in modules}
+    for name, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                named = {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                below = {f"{node.module}.{alias.name}" for alias in node.names}
+                named = (below & modules.keys()) or {node.module}
+            else:
+                continue
+            graph[name] |= (named & modules.keys()) - {name}
+    return graph
+
+
 def files(folder: Path) -> list[Path]:
     found = sorted(folder.rglob("*.py"))
     assert found
@@ -65,7 +100,7 @@ def top(name: str) -> str:
 
 def quick_modules() -> list[str]:
     """Every module of the workstation's program that must not bring TensorFlow."""
-    paths = [path for path in files(HOST) if path.relative_to(HOST).parts[0] not in MAY_IMPORT_TENSORFLOW]
+    paths = [path for path in files(HOST) if not may_import_tensorflow(path)]
     return [module_name(path) for path in paths if path.name != "__main__.py"]
 
 
@@ -106,7 +141,7 @@ def test_small_commands_start_nothing_heavy(arguments: list[str]):
 
 def test_only_the_training_imports_tensorflow_at_import():
     for path in files(HOST):
-        if path.relative_to(HOST).parts[0] not in MAY_IMPORT_TENSORFLOW:
+        if not may_import_tensorflow(path):
             assert not {top(name) for name in imports(path, at_import=True)} & {"tensorflow", "keras"}, path
 
 
@@ -131,6 +166,24 @@ def test_what_the_contract_loads_is_as_small():
     packages = loaded_by(statement) - loaded_by("import numpy, cv2, msgspec")
 
     assert {name for name in packages if name not in sys.stdlib_module_names} == {"edge_asl_device"}
+
+
+def test_no_import_goes_in_a_circle():
+    graph = import_graph(HOST, DEVICE)
+
+    assert "edge_asl_device.contract.manifest" in graph["edge_asl_device.inference.classifier"]
+    assert not circle(graph)
+
+
+def test_the_test_of_circles_sees_one():
+    assert set(circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("package", [HOST, DEVICE])
+def test_at_the_top_of_a_package_lie_only_its_errors_and_what_everything_uses(package: Path):
+    loose = {path.name for path in package.glob("*.py") if not path.name.startswith("__")}
+
+    assert loose <= {"errors.py", "files.py", "progress.py"}
 
 
 def test_the_test_of_imports_sees_imports(tmp_path: Path):

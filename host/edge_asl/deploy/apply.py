@@ -167,7 +167,7 @@ class Application:
             raise DeviceError(f"{self._target.name}: {answer.err.strip()}")
 
     def _activate(self, step: Activate) -> None:
-        argv = [*words.activate(self._program, step, self._facts.root, self._target.mode), "--json"]
+        argv = [*step.command(self._program, self._facts.root, self._target.mode), "--json"]
         try:
             answer = self._session.run(argv, on_line=self._heard, stall_s=ACTIVATION_STALL_S)
         except Unreachable as error:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge_asl.deploy.plan import Activate
     from edge_asl_device.releases.installation import Mode
 
 AGENT = Path(__file__).with_name("agent.py")
@@ -34,13 +33,6 @@ def current(root: str) -> str:
 def staged(root: str, environment: str) -> str:
     """The program of an environment that lies there."""
     return f"{root}/environments/{environment}/bin/edge-asl-device"
-
-
-def activate(program: str, step: Activate, root: str, mode: Mode) -> list[str]:
-    """The switch to a release, by its own program."""
-    words = [program, "activate", step.release, *place(root, mode)]
-    words += ["--health-limit", f"{step.health_limit_s:g}", "--keep", str(step.keep)]
-    return words + ["--allow-downgrade"] * step.allow_downgrade + ["--restart"] * step.restart
 
 
 def status(program: str, root: str, mode: Mode) -> list[str]:

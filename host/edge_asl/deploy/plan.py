@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from edge_asl.deploy import device_commands
 from edge_asl.deploy.facts import Facts
 from edge_asl.errors import DeviceError
 from edge_asl_device.errors import ReleaseError
@@ -103,6 +104,12 @@ class Activate(Step, frozen=True):
     allow_downgrade: bool
     health_limit_s: float
     keep: int
+
+    def command(self, program: str, root: str, mode: Mode) -> list[str]:
+        """What the device is told: the switch is its own program's."""
+        told = [program, "activate", self.release, *device_commands.place(root, mode)]
+        told += ["--health-limit", f"{self.health_limit_s:g}", "--keep", str(self.keep)]
+        return told + ["--allow-downgrade"] * self.allow_downgrade + ["--restart"] * self.restart
 
 
 class Unlock(Step, frozen=True):

@@ -439,6 +439,6 @@ def test_no_room_is_one_line(wheelhouse: Path, tmp_path: Path):
     (tmp_path / "file").touch()
 
     with pytest.raises(
-        PlatformError, match=r"expected room for an environment, found Not a directory; make some or set XDG"
+        PlatformError, match=r"an environment cannot be stored here: Not a directory; make room or set XDG"
     ):
         environment_for(PI, wheelhouse, cache=tmp_path / "file" / "below")

@@ -105,7 +105,7 @@ def environment_for(
         return _kept(cache / "environments" / whole, _read_environment, make)
     except OSError as error:
         raise PlatformError(
-            f"{cache}: expected room for an environment, found {error.strerror or error}; make some or set XDG_CACHE_HOME"
+            f"{cache}: an environment cannot be stored here: {error.strerror or error}; make room or set XDG_CACHE_HOME"
         ) from error
 
 

@@ -208,7 +208,7 @@ def _with(
         case Activate():
             return replace(
                 task,
-                activate=words.activate(program, step, facts.root, asked.mode),
+                activate=step.command(program, facts.root, asked.mode),
                 status=words.status(program, facts.root, asked.mode),
             )
     return task
