@@ -55,7 +55,7 @@ class Kiosks:
 
     def end(self, name: str) -> None:
         """End a device's program, with its children."""
-        Plain(Installation(self.root(name), Mode.PLAIN)).stop()
+        Plain(Installation.at(self.root(name), Mode.PLAIN)).stop()
 
     def __enter__(self) -> Self:
         self.server.start()

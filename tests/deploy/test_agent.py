@@ -20,6 +20,7 @@ import pytest
 from edge_asl.deploy import agent
 from edge_asl.deploy import device_commands as words
 from edge_asl.deploy.facts import Facts
+from edge_asl_device.releases.installation import Installation, Mode
 
 SOURCE = words.AGENT.read_bytes()
 OWNER = "maria@workstation:1"
@@ -72,6 +73,10 @@ def ask(command: str, payload: bytes = b"", python: str = sys.executable, **argu
     return Answer(run.returncode, [json.loads(line) for line in run.stdout.splitlines()])
 
 
+def paths(root: Path) -> dict[str, str]:
+    return Installation.at(root, Mode.PLAIN).paths()
+
+
 def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -82,7 +87,7 @@ OBJECTS = {sha(data): data for data in FILES.values()}
 
 def begin(root: Path, python: str = sys.executable, **more: object) -> Answer:
     wanted = json.dumps([[digest, len(data)] for digest, data in OBJECTS.items()]).encode()
-    given = {"root": str(root), "mode": "plain", "owner": OWNER, "break_lock": False, "repair": False} | more
+    given = {"paths": paths(root), "mode": "plain", "owner": OWNER, "break_lock": False, "repair": False} | more
     return ask("begin", wanted, python, **given)
 
 
@@ -108,12 +113,12 @@ def body(missing: dict[str, int]) -> bytes:
 
 
 def receive(root: Path, payload: bytes, python: str = sys.executable) -> Answer:
-    return ask("receive", payload, python, root=str(root), owner=OWNER)
+    return ask("receive", payload, python, paths=paths(root), owner=OWNER)
 
 
 def test_facts_of_this_machine(python: str, tmp_path: Path):
     root = tmp_path / "not" / "there"
-    found = ask("facts", python=python, root=str(root), settings=str(tmp_path / "kiosk.env")).last
+    found = ask("facts", python=python, paths=paths(root)).last
     facts = msgspec.convert(found, Facts)
 
     assert facts.machine == os.uname().machine
@@ -153,7 +158,7 @@ def test_a_cut_transfer_goes_on_behind_what_came(tmp_path: Path, left: int):
     payload = header(missing) + body(missing)
     cut = receive(root, payload[: len(header(missing)) + left])
 
-    assert "transfer: expected more bytes, found the connection closed" in cut.error
+    assert "the connection closed early; deploy again to resume" in cut.error
     assert not (root / "releases").exists() or not any((root / "releases").iterdir())
     resumed = begin(root).last["missing"]
     assert resumed[model] == left
@@ -169,7 +174,7 @@ def test_half_a_file_that_is_not_what_it_should_be_is_dropped(tmp_path: Path):
     missing = begin(root).last["missing"]
     assert missing[model] == 1000
 
-    assert "found other bytes; deploy again" in receive(root, header(missing) + body(missing)).error
+    assert "arrived damaged; deploy again" in receive(root, header(missing) + body(missing)).error
     missing = begin(root).last["missing"]
     assert missing[model] == 0
     assert receive(root, header(missing) + body(missing)).status == 0
@@ -181,7 +186,7 @@ def test_wrong_bytes_never_get_a_name(tmp_path: Path):
     wrong = bytearray(body(missing))
     wrong[7] ^= 1
 
-    assert "found other bytes" in receive(root, header(missing) + bytes(wrong)).error
+    assert "arrived damaged" in receive(root, header(missing) + bytes(wrong)).error
     assert sha(FILES["model"]) not in {path.name for path in (root / "objects").iterdir()}
 
 
@@ -218,11 +223,11 @@ def test_no_path_of_a_bundle_or_environment_leaves_its_folder(tmp_path: Path, na
         {"files": {"bin/python/outside": file}, "links": {"bin/python": str(tmp_path)}},
     ]
 
-    assert "expected paths below its folder" in in_bundle.error
+    assert "is not a path inside its folder" in in_bundle.error
     for environment in environments[:2]:
         text = json.dumps(environment)
         staged = receive(root, header({}, environment=text, environment_digest=sha(text.encode())))
-        assert "expected paths below its folder" in staged.error
+        assert "is not a path inside its folder" in staged.error
     text = json.dumps(environments[2])
     assert receive(root, header({}, environment=text, environment_digest=sha(text.encode()))).status == 1
     assert [path.name for path in tmp_path.iterdir()] == ["kiosk"]
@@ -238,28 +243,29 @@ def test_a_lock_is_its_owners_until_it_is_old_or_broken(python: str, tmp_path: P
     assert begin(root, python).status == 0
     assert begin(root, python).status == 0
     other = begin(root, python, owner="eve@elsewhere:2")
-    assert f"found that of {OWNER}" in other.error
+    assert f"locked by {OWNER} (" in other.error
     assert "--break-lock" in other.error
 
     old = time.time() - agent.LOCK_STALE_S - 1
     os.utime(root / "lock", (old, old))
     assert begin(root, python, owner="eve@elsewhere:2").status == 0
     refused = receive(root, header({}), python)
-    assert "somebody broke it, so nothing is switched" in refused.error
+    assert "overridden and is now held by eve@elsewhere:2; nothing was switched" in refused.error
     assert begin(root, python, break_lock=True).status == 0
-    assert ask("end", python=python, root=str(root), owner="eve@elsewhere:2").status == 0
+    assert ask("end", python=python, paths=paths(root), owner="eve@elsewhere:2").status == 0
     assert (root / "lock").exists()
-    assert ask("end", python=python, root=str(root), owner=OWNER).status == 0
+    assert ask("end", python=python, paths=paths(root), owner=OWNER).status == 0
     assert not (root / "lock").exists()
 
 
 def test_of_many_who_take_a_lock_at_once_one_gets_it(tmp_path: Path):
     """Each time only one of two; read before its owner was written, a lock would pass for nobody's."""
     code = (
-        "import runpy, sys\nagent = runpy.run_path(sys.argv[1])\nfor number in range(300):\n"
+        "import runpy, sys, types\nagent = runpy.run_path(sys.argv[1])\nfor number in range(300):\n"
         " sys.stdin.readline()\n"
-        " try: agent['take_lock'](sys.argv[2] + f'/{number}', sys.argv[3], False); print('mine', flush=True)\n"
-        " except agent['Refusal']: print('not mine', flush=True)\n"
+        " paths = types.SimpleNamespace(root=f'{sys.argv[2]}/{number}', lock=f'{sys.argv[2]}/{number}/lock')\n"
+        " try: agent['acquire_lock'](paths, sys.argv[3], False); print('mine', flush=True)\n"
+        " except agent['AgentError']: print('not mine', flush=True)\n"
     )
     rivals = [
         subprocess.Popen(
@@ -299,7 +305,7 @@ def test_a_path_in_the_place_of_a_hash_reaches_nothing(tmp_path: Path, where: st
 @pytest.mark.parametrize("payload", [b"", b"nonsense\n", b"[]\n", b"{}\n"])
 def test_what_is_no_transfer_is_refused_in_a_line(tmp_path: Path, payload: bytes):
     begin(tmp_path)
-    assert "expected what edge-asl of this version says" in receive(tmp_path, payload).error
+    assert "the agent does not understand the request" in receive(tmp_path, payload).error
 
 
 def test_an_environment_that_is_there_is_exchanged_in_one_step(tmp_path: Path):
@@ -324,8 +330,7 @@ def test_an_environment_that_is_there_is_exchanged_in_one_step(tmp_path: Path):
 
 
 def test_a_second_line_of_options_is_no_further_setting(tmp_path: Path):
-    settings = tmp_path / "kiosk.env"
-    done = ask("configure", root=str(tmp_path), settings=str(settings), options="--mute\nEDGE_ASL_TOKEN=theirs")
+    done = ask("configure", paths=paths(tmp_path), options="--mute\nEDGE_ASL_TOKEN=theirs")
 
     assert "expected one line" in done.error
     assert not list(tmp_path.iterdir())
@@ -336,7 +341,12 @@ def test_new_options_wait_beside_and_keep_what_else_is_there(python: str, tmp_pa
     settings.parent.mkdir()
     settings.write_text("# ours\nEDGE_ASL_OPTIONS=--port 1\nEDGE_ASL_TOKEN=secret\n")
     settings.chmod(0o600)
-    ask("configure", python=python, root=str(tmp_path), settings=str(settings), options="--port 2 --language de")
+    ask(
+        "configure",
+        python=python,
+        paths=paths(tmp_path) | {"settings": str(settings)},
+        options="--port 2 --language de",
+    )
     beside = settings.with_name("kiosk.env.next")
 
     assert "--port 1" in settings.read_text()
@@ -346,7 +356,7 @@ def test_new_options_wait_beside_and_keep_what_else_is_there(python: str, tmp_pa
 
 def test_the_first_options_make_the_folder_that_others_may_read(tmp_path: Path):
     settings = tmp_path / "etc" / "edge-asl" / "kiosk.env"
-    ask("configure", root=str(tmp_path), settings=str(settings), options="--mute")
+    ask("configure", paths=paths(tmp_path) | {"settings": str(settings)}, options="--mute")
 
     assert settings.with_name("kiosk.env.next").read_text() == "EDGE_ASL_OPTIONS=--mute\n"
     assert stat.S_IMODE(settings.parent.stat().st_mode) & 0o055 == 0o055

@@ -20,7 +20,7 @@ from edge_asl_device.inference.engine import EDGETPU, RUNTIMES
 from edge_asl_device.inference.probe import probe
 from edge_asl_device.outputs.speech import APT, PROGRAM
 from edge_asl_device.releases.environment import ENVIRONMENT
-from edge_asl_device.releases.installation import Installation, Mode
+from edge_asl_device.releases.installation import Installation
 from edge_asl_device.releases.settings import parse_options, read_settings
 
 
@@ -116,7 +116,7 @@ def _camera() -> dict[str, object]:
 
 
 def _deployed() -> bool:
-    """Whether this program lies in ROOT/runtimes/DIGEST, as ``edge-asl deploy`` put it there."""
+    """Whether this program lies in ROOT/environments/DIGEST, as ``edge-asl deploy`` put it there."""
     return (Path(sys.prefix) / ENVIRONMENT).is_file()
 
 
@@ -124,7 +124,7 @@ def _site_source() -> Source:
     """What the kiosk reads; ``auto`` where its options cannot be read."""
     root = Path(sys.prefix).resolve().parents[1]
     try:
-        installation = Installation(root, Mode((root / "mode").read_text(encoding="ascii").strip()))
+        installation = Installation.here(str(root), (root / "mode").read_text(encoding="ascii").strip())
         return parse_source(parse_options(read_settings(installation.settings).options).source)
     except (OSError, ValueError, EdgeAslError):
         return Source("auto", "")

@@ -154,7 +154,7 @@ def _pass_on(said: TextIO) -> None:
 
 
 def _installation(options: argparse.Namespace) -> Installation:
-    return Installation.of(options.root, options.mode)
+    return Installation.here(options.root, options.mode)
 
 
 def _print(line: str) -> None:

@@ -1,13 +1,4 @@
-"""Where releases lie on a device.
-
-ROOT/objects/SHA256             files by content, hard-linked into what follows
-ROOT/environments/DIGEST/           the program and its packages, a virtual environment laid out by the workstation
-ROOT/releases/DIGEST/           release.json, bundle/, environment -> ../../environments/DIGEST
-ROOT/current, ROOT/previous     links to releases/DIGEST
-ROOT/trust/                     whose bundles are taken, and from which version on
-ROOT/lock                       whose deployment is at work
-ROOT/activation.json            how far the last activation came
-"""
+"""Where everything lies on a device: the one table that its program, the agent, Ansible and the units go by."""
 
 from __future__ import annotations
 
@@ -32,7 +23,7 @@ class Mode(StrEnum):
     USER = "user"
     """systemd, as a service of an ordinary user."""
     PLAIN = "plain"
-    """Nobody: it runs until it is ended or the machine is. For trying out, and where there is no systemd."""
+    """Nobody: it runs until it is stopped or the machine is. For trying out, and where there is no systemd."""
 
 
 ROOTS = {Mode.SYSTEM: "/var/lib/edge-asl", Mode.USER: "~/.local/share/edge-asl"}
@@ -40,73 +31,81 @@ SETTINGS = {Mode.SYSTEM: "/etc/edge-asl/kiosk.env", Mode.USER: "~/.config/edge-a
 
 
 class Installation(NamedTuple):
-    """A root folder and who runs what lies there."""
+    """The paths of one device. Another machine's are taken as they are: ``~`` is that machine's user's."""
 
-    root: Path
     mode: Mode
+    root: Path
+    settings: Path
+    """The options of ``edge-asl-device run``."""
+    objects: Path
+    """SHA256: files by content, hard-linked into what follows."""
+    environments: Path
+    """DIGEST/: the program and its packages, a virtual environment laid out by the workstation."""
+    releases: Path
+    """DIGEST/: release.json, bundle/, environment -> ../../environments/DIGEST."""
+    current: Path
+    """Link to the release that runs."""
+    previous: Path
+    """Link to the one before."""
+    program: Path
+    """``edge-asl-device`` of the release that runs."""
+    mode_file: Path
+    """The mode, for who knows only the root."""
+    screen: Path
+    """Exists where the machine shows the page on its own screen."""
+    signers: Path
+    """Whose signatures are accepted, in ssh-keygen's format."""
+    minimums: Path
+    """The lowest version of each bundle that is accepted."""
+    lock: Path
+    """Who is deploying, while somebody is."""
+    incoming: Path
+    """What other tools brought, until it is unpacked."""
+    recheck: Path
+    """Exists where the program of a staged release did not start: the next deployment hashes every file."""
+    activation: Path
+    """How far the last activation came."""
 
     @classmethod
-    def of(cls, root: str | None, mode: str) -> Installation:
-        """The place that the command line names; ``root`` may be left out where the mode has one.
+    def at(cls, root: str | Path, mode: Mode) -> Installation:
+        """The table below a root."""
+        root = Path(root)
+        return cls(
+            mode=mode,
+            root=root,
+            settings=Path(SETTINGS.get(mode, root / "kiosk.env")),
+            objects=root / "objects",
+            environments=root / "environments",
+            releases=root / "releases",
+            current=root / "current",
+            previous=root / "previous",
+            program=program_of(root / "current" / "environment"),
+            mode_file=root / "mode",
+            screen=root / "screen",
+            signers=root / "trust" / "allowed_signers",
+            minimums=root / "trust" / "minimum.json",
+            lock=root / "lock",
+            incoming=root / "incoming",
+            recheck=root / "recheck",
+            activation=root / "activation.json",
+        )
+
+    @classmethod
+    def here(cls, root: str | None, mode: str) -> Installation:
+        """This machine's, as the command line names it; ``root`` may be left out where the mode has one.
 
         Raises:
             ReleaseError: plain mode without a root.
         """
         chosen = root or ROOTS.get(Mode(mode))
         if chosen is None:
-            raise ReleaseError("--root: expected a folder in plain mode, found none; name it")
-        return cls(Path(chosen).expanduser().absolute(), Mode(mode))
+            raise ReleaseError("--mode plain has no default folder; name one with --root")
+        table = cls.at(Path(chosen).expanduser().absolute(), Mode(mode))
+        return table._replace(settings=table.settings.expanduser())
 
-    @property
-    def releases(self) -> Path:
-        """Folder of the releases."""
-        return self.root / "releases"
-
-    @property
-    def environments(self) -> Path:
-        """Folder of the environments."""
-        return self.root / "environments"
-
-    @property
-    def lock(self) -> Path:
-        """Whose deployment is at work, while one is."""
-        return self.root / "lock"
-
-    @property
-    def objects(self) -> Path:
-        """Folder of the files by content."""
-        return self.root / "objects"
-
-    @property
-    def current(self) -> Path:
-        """Link to the release that runs."""
-        return self.root / "current"
-
-    @property
-    def previous(self) -> Path:
-        """Link to the one before."""
-        return self.root / "previous"
-
-    @property
-    def signers(self) -> Path:
-        """Whose signatures are taken, in ssh-keygen's format."""
-        return self.root / "trust" / "allowed_signers"
-
-    @property
-    def minimums(self) -> Path:
-        """The lowest version of each bundle that is taken."""
-        return self.root / "trust" / "minimum.json"
-
-    @property
-    def screen(self) -> Path:
-        """A file that says that this machine shows the page on its own screen."""
-        return self.root / "screen"
-
-    @property
-    def settings(self) -> Path:
-        """The file with the program's options."""
-        named = SETTINGS.get(self.mode)
-        return Path(named).expanduser() if named else self.root / "kiosk.env"
+    def paths(self) -> dict[str, str]:
+        """Name → path, for ``agent.py``, which runs where this package is not."""
+        return {name: str(value) for name, value in self._asdict().items() if name != "mode"}
 
     def linked(self, link: Path) -> str | None:
         """The digest of the release that ``current`` or ``previous`` names, if there is one."""
@@ -128,7 +127,8 @@ class Installation(NamedTuple):
         found = [digest for digest in staged if digest.startswith(wanted)]
         if len(found) != 1:
             have = ", ".join(digest[:12] for digest in staged) or "none"
-            raise ReleaseError(f"release {wanted}: expected one that is staged in {self.releases}, found: {have}")
+            matches = "more than one release matches" if found else "no release matches"
+            raise ReleaseError(f"{self.releases}: {matches} {wanted}; staged: {have}")
         return found[0]
 
     def staged(self) -> list[str]:
@@ -139,7 +139,7 @@ class Installation(NamedTuple):
         return [path.name for path in sorted(folders, key=lambda path: path.stat().st_mtime)]
 
     def point(self, link: Path, digest: str | None) -> None:
-        """Make ``link`` name a release, or nothing: by one rename, so that it always names something whole."""
+        """Make ``link`` name a release, or nothing: by one rename, so that it always names a whole one."""
         if digest is None:
             link.unlink(missing_ok=True)
         else:
@@ -148,3 +148,8 @@ class Installation(NamedTuple):
             beside.symlink_to(Path("releases") / digest)
             beside.rename(link)
         sync_folder(self.root)
+
+
+def program_of(environment: Path) -> Path:
+    """The launcher of an environment."""
+    return environment / "bin" / "edge-asl-device"

@@ -56,14 +56,14 @@ class Record(Struct, frozen=True):
 def read_record(installation: Installation) -> Record | None:
     """The last activation; None before the first, or where the file is no record."""
     try:
-        return msgspec.json.decode((installation.root / "activation.json").read_bytes(), type=Record)
+        return msgspec.json.decode(installation.activation.read_bytes(), type=Record)
     except (OSError, msgspec.DecodeError):
         return None
 
 
 def write_record(installation: Installation, record: Record) -> None:
     """Replace the record, synced."""
-    write_atomically(installation.root / "activation.json", msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+    write_atomically(installation.activation, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
 
 
 def begun(release: str, fallback: str | None, previous: str | None) -> Record:

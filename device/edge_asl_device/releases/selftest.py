@@ -17,9 +17,6 @@ from edge_asl_device.errors import ReleaseError
 
 LIMIT_S = 60.0
 """A Pi 3 imports for ten seconds, and a Coral is tried for thirty."""
-MODULES = ("main", "commands", "service", "web.app", "words", "camera.worker", "camera.v4l2", "camera.film",
-           "camera.picamera", "doctor", "releases.commands")  # fmt: skip
-"""What the program imports when it runs: what is missing shows here, not after the switch, and is compiled here."""
 
 
 def self_test(
@@ -63,17 +60,21 @@ def examine(folder: Path, runtime: str, threads: int) -> str:
         EdgeAslError: anything is not as it should be.
     """
     import importlib
+    import pkgutil
     import time
 
     import numpy as np
 
+    import edge_asl_device
     from edge_asl_device.contract.known_answer import picture_of, read_known_answer
     from edge_asl_device.contract.manifest import read_bundle
     from edge_asl_device.inference.classifier import Classifier
     from edge_asl_device.inference.edgetpu import choose
 
-    for name in MODULES:
-        importlib.import_module(f"edge_asl_device.{name}")
+    # What is missing shows here, not after the switch, and all of it is compiled here.
+    for module in pkgutil.walk_packages(edge_asl_device.__path__, "edge_asl_device."):
+        if not module.name.endswith(".__main__"):
+            importlib.import_module(module.name)
     bundle = read_bundle(folder)
     check, spec = read_known_answer(bundle), bundle.manifest.input
     picture = picture_of(check) if check else np.zeros((spec.height, spec.width, 3), np.uint8)

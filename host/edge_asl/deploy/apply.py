@@ -34,6 +34,7 @@ from edge_asl.deploy.staging import Packed
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError, Unreachable
 from edge_asl.progress import Progress
+from edge_asl_device.releases.installation import Installation
 
 CHUNK = 1 << 18
 ACTIVATION_STALL_S = 300.0
@@ -66,6 +67,7 @@ class Application:
     ) -> None:
         self._session, self._target, self._facts, self._packed = session, target, facts, packed
         self._progress = progress
+        self._paths = Installation.at(facts.root, target.mode).paths()
         self._missing: dict[str, int] = {}
         self._program = words.staged(facts.root, packed.wanted.environment)
         self.log: list[tuple[str, str]] = []
@@ -73,9 +75,9 @@ class Application:
         self._stray: list[str] = []
 
     @property
-    def _held(self) -> dict[str, str]:
+    def _held(self) -> dict[str, Any]:
         """Whose lock on what."""
-        return {"root": self._facts.root, "owner": owner()}
+        return {"paths": self._paths, "owner": owner()}
 
     def begin(self, *, break_lock: bool) -> dict[str, int]:
         """Take the lock; SHA-256 → bytes that are there already, of files that are not whole there.
@@ -156,7 +158,7 @@ class Application:
                 advance(sent // 1000)
 
     def _configure(self, step: Configure) -> None:
-        self._session.agent("configure", self._held | {"settings": self._facts.settings, "options": step.options})
+        self._session.agent("configure", self._held | {"options": step.options})
 
     def _screen(self, _step: Screen) -> None:
         self._session.agent("screen", self._held)
@@ -215,17 +217,17 @@ class Application:
         last = ([*self._stray, *said.strip().splitlines()] or ["no word"])[-1]
         refused = last.startswith(REFUSAL)
         if not self.log and not refused:
-            self._doubt(last)
+            self._request_recheck(last)
         step, text = ("", last.removeprefix(REFUSAL)) if refused else self.log[-1]
         with contextlib.suppress(DeviceError, ValueError, KeyError, TypeError):
             for line in self._last_activation()["log"]:
                 self._progress.say(f"  | {redacted(line)}")
         raise DeviceError(f"{self._target.name}: {f'{step}: ' if step else ''}{text}")
 
-    def _doubt(self, last: str) -> None:
+    def _request_recheck(self, last: str) -> None:
         """A program that cannot even begin cannot check itself: a file of it is damaged."""
         with contextlib.suppress(DeviceError):
-            self._session.agent("doubt", {"root": self._facts.root})
+            self._session.agent("recheck", {"paths": self._paths})
         raise DeviceError(
             f"{self._target.name}: expected the release's program to begin, found: {last}; deploy again: all of it is "
             "checked then"

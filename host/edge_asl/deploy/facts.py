@@ -12,6 +12,7 @@ from edge_asl.deploy.environment.platforms import Platform
 from edge_asl.deploy.remote import Session
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
+from edge_asl_device.releases.installation import Installation
 
 
 class Lock(Struct, frozen=True):
@@ -66,8 +67,8 @@ class Facts(Struct, frozen=True):
     """The last one; also where nothing is installed, because it failed."""
     screen: bool = False
     """Whether it shows the page on its own screen."""
-    doubted: bool = False
-    """Whether the program of the last activation could not even begin."""
+    recheck: bool = False
+    """Whether the program of the last activation did not start: every file there is to be hashed."""
     clock_off_s: float = 0.0
     """The device's clock minus this one's."""
 
@@ -100,7 +101,7 @@ def read_facts(session: Session, target: Target) -> Facts:
         DeviceError: it has no Python, or answers otherwise than expected.
         Unreachable: no connection.
     """
-    found = session.agent("facts", {"root": target.root, "settings": target.settings})
+    found = session.agent("facts", {"paths": Installation.at(target.root, target.mode).paths()})
     found["clock_off_s"] = round(found.get("clock", 0.0) - time.time(), 1)
     try:
         return msgspec.convert(found, Facts)

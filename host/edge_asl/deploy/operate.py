@@ -79,7 +79,7 @@ def logs(target: Target, lines: int, *, follow: bool) -> Result:
         facts = read_facts(session, target)
         if facts.activation is None:  # what failed has left lines, too
             _installed(facts, target)
-        supervisor = service_manager_of(Installation(Path(facts.root), target.mode))
+        supervisor = service_manager_of(Installation.at(facts.root, target.mode))
         command = session.remote.command(session.argv(supervisor.log_command(lines, follow=follow)))
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace"

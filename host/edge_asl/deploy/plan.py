@@ -164,7 +164,7 @@ def make_plan(facts: Facts, wanted: Wanted, missing: dict[str, int] | None, choi
 def needs_repair(facts: Facts) -> bool:
     """Whether the last activation found bytes that are not what they should be, or a program there does not run."""
     status = facts.status or {}
-    if facts.doubted or "problem" in status:
+    if facts.recheck or "problem" in status:
         return True
     last = status.get("activation") or {}
     return last.get("outcome") == "refused" and last.get("step") == "verify"

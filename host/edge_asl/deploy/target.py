@@ -10,7 +10,7 @@ from edge_asl.deploy.local import Local
 from edge_asl.deploy.remote import Remote
 from edge_asl.deploy.ssh import Ssh
 from edge_asl.errors import DeviceError
-from edge_asl_device.releases.installation import ROOTS, SETTINGS, Mode
+from edge_asl_device.releases.installation import ROOTS, Mode
 
 LOCAL = "local:"
 
@@ -23,11 +23,6 @@ class Target(NamedTuple):
     root: str
     """On the device; ``~`` is its user's."""
     ssh_config: Path | None = None
-
-    @property
-    def settings(self) -> str:
-        """The file with the site's options, on the device."""
-        return SETTINGS.get(self.mode, f"{self.root}/kiosk.env")
 
     def remote(self) -> Remote:
         """How to reach it."""

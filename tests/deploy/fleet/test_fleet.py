@@ -24,7 +24,7 @@ from edge_asl.deploy.fleet.results import Heard, Result
 from edge_asl.deploy.fleet.rollout import PLAYBOOK, parse_max_fail, parse_serial
 from edge_asl.errors import DeviceError
 from edge_asl_device.contract.manifest import SIGNATURE, read_bundle
-from edge_asl_device.releases.installation import ROOTS, SETTINGS
+from edge_asl_device.releases.installation import ROOTS, SETTINGS, Installation, Mode
 from program import wait_for
 
 pytestmark = pytest.mark.deployment
@@ -370,3 +370,6 @@ def test_the_playbook_and_the_program_name_the_same_folders():
         text = (role / part / "main.yml").read_text()
         for mode, folder in table.items():
             assert f"'{mode}': '{folder}'" in text
+    table = Installation.at("ROOT", Mode.PLAIN).paths()
+    for name, below in re.findall(r"'(\w+)': edge_asl_root ~ '(/.+?)'", (role / "vars" / "main.yml").read_text()):
+        assert table[name] == f"ROOT{below}"

@@ -29,7 +29,7 @@ def supervisor(tmp_path: Path) -> Iterator[Plain]:
     program.parent.mkdir(parents=True)
     program.write_text(PROGRAM)
     program.chmod(0o755)
-    supervisor = Plain(Installation(tmp_path, Mode.PLAIN))
+    supervisor = Plain(Installation.at(tmp_path, Mode.PLAIN))
     yield supervisor
     supervisor.stop()
 

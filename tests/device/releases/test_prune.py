@@ -18,7 +18,7 @@ BEGUN_S = 1_000_000.0
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
     """With three releases, each with an environment and an object of its own; the third one is served."""
-    installation = Installation(tmp_path, Mode.PLAIN)
+    installation = Installation.at(tmp_path, Mode.PLAIN)
     for folder in (installation.objects, installation.environments, installation.releases):
         folder.mkdir()
     digests = [staged(installation, letter, age_s) for letter, age_s in (("a", 300), ("b", 200), ("c", 100))]

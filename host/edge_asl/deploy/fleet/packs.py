@@ -31,6 +31,7 @@ from edge_asl.progress import Progress
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import write_atomically
 from edge_asl_device.releases.environment import ENVIRONMENT, digest_of, parse_environment
+from edge_asl_device.releases.installation import Installation
 
 SMALL_BYTES = 1_000_000
 """Up to this a pack is given to the command that unpacks it. Ansible's copy takes seven commands on the device."""
@@ -198,10 +199,9 @@ def _with(
             _refuse_full(facts, step, path)
             return _sent(task, path, asked)
         case Configure():
-            wanted = {"root": facts.root, "settings": facts.settings, "options": step.options}
-            return _then(task, facts, "set the options", "configure", wanted)
+            return _then(task, asked, "set the options", "configure", {"options": step.options})
         case Screen():
-            return _then(task, facts, "show the page on its screen", "screen", {"root": facts.root})
+            return _then(task, asked, "show the page on its screen", "screen", {})
         case Trust():
             command = Command("trust the signer", words.trust(program, step.key, facts.root, asked.mode))
             return replace(task, prepare=[*task.prepare, command])
@@ -216,22 +216,22 @@ def _with(
 
 def _sent(task: Task, path: Path, asked: Asked) -> Task:
     """The pack as a file to be copied, or, where it is small, as text behind the agent's."""
-    facts, size = asked.facts, path.stat().st_size
-    breaks = may_break(facts, asked=asked.break_lock)
-    arguments: dict[str, Any] = {"root": facts.root, "mode": str(asked.mode), "owner": _owner(), "break_lock": breaks}
+    size, breaks = path.stat().st_size, may_break(asked.facts, asked=asked.break_lock)
+    arguments: dict[str, Any] = {"mode": str(asked.mode), "owner": _owner(), "break_lock": breaks}
     if size > SMALL_BYTES:
-        task = _then(task, facts, "lay it out beside what serves", "unpack", arguments | {"name": path.name})
+        task = _then(task, asked, "lay it out beside what serves", "unpack", arguments | {"name": path.name})
         return replace(task, pack=str(path), sent_bytes=size)
     text = path.with_suffix(".b64")
     if not text.exists():
         write_atomically(text, base64.b64encode(path.read_bytes()))
-    task = _then(task, facts, "send and lay out beside what serves", "unpack", arguments, text)
+    task = _then(task, asked, "send and lay out beside what serves", "unpack", arguments, text)
     return replace(task, sent_bytes=size)
 
 
-def _then(task: Task, facts: Facts, name: str, command: str, arguments: dict[str, Any], *more: Path) -> Task:
+def _then(task: Task, asked: Asked, name: str, command: str, arguments: dict[str, Any], *more: Path) -> Task:
     """With one more command of the agent's, which runs from memory as ``remote.Session.agent`` does it."""
-    argv = words.agent(command, arguments, facts.interpreter)
+    paths = Installation.at(asked.facts.root, asked.mode).paths()
+    argv = words.agent(command, {"paths": paths} | arguments, asked.facts.interpreter)
     return replace(task, prepare=[*task.prepare, Command(name, argv, [str(path) for path in (words.AGENT, *more)])])
 
 
