@@ -23,7 +23,7 @@ def one_pass(count: int) -> float:
 
     import numpy as np
 
-    from edge_asl.datasets.pixel_store import PackedPictures, Sample, pack
+    from edge_asl.datasets.pixel_store import PackedPictures, pack
     from edge_asl.datasets.types import Dataset, Picture
     from edge_asl.recipes.recipe import Augmentation
     from edge_asl.training.batches import Pictures, training_batches
@@ -35,7 +35,7 @@ def one_pass(count: int) -> float:
     pictures = tuple(Picture(f"{i:06}.jpg", "AB"[i % 2]) for i in range(count))
     dataset = Dataset(Path(), "folders", ("A", "B"), pictures, "", lambda picture: decode_picture(data, picture.path))
     with tempfile.TemporaryDirectory(dir=Path(sys.argv[2]).parent) as scratch:
-        pack(dataset, Sample(spec, 1.35), Path(scratch) / "pictures.u8", lambda _done, _total: None)
+        pack(dataset, spec, Path(scratch) / "pictures.u8", lambda _done, _total: None)
         with PackedPictures(Path(scratch) / "pictures.u8", dataset, spec) as packed:
             for _ in training_batches(Pictures(packed, Augmentation(), 1), np.arange(count), 32, 1, 1):
                 pass

@@ -21,7 +21,7 @@ from pathlib import Path
 import keras
 from common import figure, folder
 
-from edge_asl.datasets.pixel_store import PackedPictures, Sample, pack
+from edge_asl.datasets.pixel_store import PackedPictures, pack
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.types import Dataset
 from edge_asl.progress import Quiet
@@ -66,7 +66,7 @@ def ours(dataset: Dataset, weights: Path, size: int, scratch: Path) -> float:
     spec = Input(size, size, Crop.CENTRE_SQUARE, recipe.model.resize)
     network = build_network(recipe.model, len(dataset.labels), str(weights))
     started = time.perf_counter()
-    pack(dataset, Sample(spec, recipe.data.margin), scratch / "pictures.u8", lambda _done, _total: None)
+    pack(dataset, spec, scratch / "pictures.u8", lambda _done, _total: None)
     with PackedPictures(scratch / "pictures.u8", dataset, spec) as packed:
         rows = packed.rows_of([picture.path for picture in dataset.pictures])
         job = Job(

@@ -69,9 +69,10 @@ def read(bundle: Path, clip: Path, square: tuple[float, float, float] | None) ->
     """One clip through the device's own reader, frame by frame."""
     from edge_asl_device.camera import Frame
     from edge_asl_device.contract.preprocess import Box, crop, square_around
-    from edge_asl_device.inference.loading import open_model
+    from edge_asl_device.inference.loading import load
+    from edge_asl_device.kiosk.reader import Reader
 
-    reader = open_model(bundle, "auto", 1, {}, lambda _stage, _seconds: None).reader
+    reader = Reader(load(bundle))
     frames = list(_frames(clip))
     height, width = frames[0].shape[:2]
     named = []
@@ -81,7 +82,7 @@ def read(bundle: Path, clip: Path, square: tuple[float, float, float] | None) ->
             box = Box(x / width, y / height, side / width, side / height)
             picture = crop(picture, square_around(box, height, width, MARGIN))
         reader.read(Frame(number / 30, picture))
-        named.append(reader.classifier.classify(picture)[0].label)
+        named.append(reader.recogniser.classify(picture)[0].label)
     held = named[int(len(named) * HELD[0]) : int(len(named) * HELD[1])]
     text = reader.transcriber.text.replace(" ", "")
     return Read(text, held.count(clip.stem) / len(held), Counter(held).most_common(1)[0][0])

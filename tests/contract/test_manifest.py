@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge_asl_device.contract.manifest import MANIFEST, parse_manifest, read_bundle
+from edge_asl_device.contract.manifest import MANIFEST, MARGIN, parse_manifest, read_bundle
 from edge_asl_device.errors import BundleError
 
 DATA = Path(__file__).parents[1] / "data"
@@ -26,6 +26,12 @@ def test_bundles_of_every_format_are_read(folder: Path) -> None:
     bundle = read_bundle(folder)
     assert bundle.labels == tuple(bundle.manifest.labels)
     assert len(bundle.digest) == 64
+
+
+def test_the_margin_of_a_box_is_the_bundles_own(bundle: Path) -> None:
+    assert read_bundle(bundle).manifest.input.margin == MARGIN, "a bundle from before there was one"
+    change(bundle / MANIFEST, put(1.6, "input", "margin"))
+    assert read_bundle(bundle).manifest.input.margin == 1.6
 
 
 def change(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:

@@ -10,14 +10,14 @@ import time
 from edge_asl_device.contract.pictures import list_pictures, read_picture
 from edge_asl_device.errors import PictureError
 from edge_asl_device.inference.benchmark import measure
-from edge_asl_device.inference.classifier import Classifier
+from edge_asl_device.inference.recogniser import Recogniser
 
 
 def classify(options: argparse.Namespace) -> int:
     """``edge-asl-device classify``."""
     paths = [found for path in options.pictures for found in list_pictures(path)]
     failed = 0
-    with Classifier.open(options.bundle, options.runtime, options.threads) as classifier:
+    with Recogniser.open(options.bundle, options.runtime, options.threads) as recogniser:
         for path in paths:
             try:
                 picture = read_picture(path)
@@ -27,21 +27,21 @@ def classify(options: argparse.Namespace) -> int:
                 failed += 1
                 continue
             started = time.perf_counter()
-            best = classifier.classify(picture, options.top)
+            best = recogniser.classify(picture, options.top)
             milliseconds = (time.perf_counter() - started) * 1000
             if options.json:
                 predictions = [prediction._asdict() for prediction in best]
                 _print_json({"file": str(path), "predictions": predictions, "milliseconds": round(milliseconds, 3)})
             else:
-                named = "  ".join(f"{label} {probability:.3f}" for label, probability in best)
+                named = "  ".join(f"{label} {probability:.3f}" for label, probability in best) or "no hand found"
                 _print(f"{path}  {named}  {milliseconds:.1f} ms")
     return 1 if failed else 0
 
 
 def bench(options: argparse.Namespace) -> int:
     """``edge-asl-device bench``."""
-    with Classifier.open(options.bundle, options.runtime, options.threads) as classifier:
-        result = measure(classifier, options.runs)
+    with Recogniser.open(options.bundle, options.runtime, options.threads) as recogniser:
+        result = measure(recogniser, options.runs)
     if options.json:
         _print_json(result)
         return 0

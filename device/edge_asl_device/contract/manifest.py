@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -33,6 +33,7 @@ INPUT_SCALE = 1 / 128
 INPUT_ZERO_POINT = 0
 OUTPUT_SCALE = 1 / 256
 OUTPUT_ZERO_POINT = -128
+MARGIN = 1.35
 
 NAME = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$"
 VERSION = r"^[0-9]{1,18}(\.[0-9]{1,18}){0,5}$"
@@ -65,6 +66,22 @@ class Crop(enum.Enum):
     CENTRE_SQUARE = "centre-square"
 
 
+class Tensor(NamedTuple):
+    """One int8 tensor of a model: value = scale × (number − zero point)."""
+
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+
+class ModelSpec(NamedTuple):
+    """One model of a bundle: its file and what goes in and comes out."""
+
+    path: Path
+    input: Tensor
+    output: Tensor
+
+
 class Input(Struct, frozen=True, forbid_unknown_fields=True):
     """The input tensor: RGB int8 (1, height, width, 3), value = pixel − 128."""
 
@@ -74,6 +91,13 @@ class Input(Struct, frozen=True, forbid_unknown_fields=True):
     resize: Resize
     scale: float = INPUT_SCALE
     zero_point: int = INPUT_ZERO_POINT
+    margin: Annotated[float, Meta(ge=1.0, le=3.0)] = MARGIN
+    """Where a hand's box is known: side of its square, in longer sides of the box."""
+
+    @property
+    def tensor(self) -> Tensor:
+        """What the model takes."""
+        return Tensor((1, self.height, self.width, 3), self.scale, self.zero_point)
 
 
 class Output(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,6 +106,11 @@ class Output(Struct, frozen=True, forbid_unknown_fields=True):
     classes: Annotated[int, Meta(ge=2, le=1000)]
     scale: float = OUTPUT_SCALE
     zero_point: int = OUTPUT_ZERO_POINT
+
+    @property
+    def tensor(self) -> Tensor:
+        """What the model gives."""
+        return Tensor((1, self.classes), self.scale, self.zero_point)
 
 
 class File(Struct, frozen=True, forbid_unknown_fields=True):
@@ -170,6 +199,10 @@ class Bundle(NamedTuple):
     digest: str
     """SHA-256 of ``manifest.json``, which lists the hash of everything else: it names the release."""
 
+    def spec(self, name: str = MODEL) -> ModelSpec:
+        """The sign classifier in the bundle's file ``name``."""
+        return ModelSpec(self.folder / name, self.manifest.input.tensor, self.manifest.output.tensor)
+
     @property
     def model(self) -> Path:
         """The quantized model's path."""
@@ -205,17 +238,27 @@ def parse_manifest(data: bytes, name: str) -> Manifest:
     """
     found = decode_json(data, name, MAX_MANIFEST_BYTES)
     version = found.get("format_version") if isinstance(found, dict) else None
-    if version != FORMAT_VERSION:
+    parse = _FORMATS.get(version) if isinstance(version, int) else None
+    if parse is None:
+        known = " or ".join(map(str, _FORMATS))
         raise BundleError(
-            f"{name}: expected bundle format {FORMAT_VERSION}, found {reprlib.repr(version)}; "
+            f"{name}: expected bundle format {known}, found {reprlib.repr(version)}; "
             "update edge-asl-device, or build the bundle with the edge-asl that belongs to it"
         )
+    return parse(found, name)
+
+
+def _parse_format_1(found: object, name: str) -> Manifest:
     try:
         manifest = msgspec.convert(found, Manifest)
     except msgspec.ValidationError as error:
         raise BundleError(f"{name}: {_readable(error)}; build the bundle again") from error
     _check_contract(manifest, name)
     return manifest
+
+
+_FORMATS: Mapping[int, Callable[[object, str], Manifest]] = {1: _parse_format_1}
+"""Format version → its parser. A parser stays for ever; a bundle of each format lies in tests/data."""
 
 
 def read_bundle(folder: Path) -> Bundle:

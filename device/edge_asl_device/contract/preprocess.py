@@ -1,4 +1,4 @@
-"""From a frame to the input tensor: training, calibration, evaluation and the device all come through here.
+"""From a frame's square to the input tensor: training, calibration, evaluation and the device all come through here.
 
 Two resizers that are both called bilinear differ by up to 99 grey levels; one function cannot differ from itself.
 """
@@ -39,7 +39,7 @@ def centre_square(height: int, width: int) -> Square:
     return Square((width - side) // 2, (height - side) // 2, side)
 
 
-def square_around(box: Box, height: int, width: int, margin: float = 1.35) -> Square:
+def square_around(box: Box, height: int, width: int, margin: float) -> Square:
     """The square of ``margin`` × the longer side of a hand's box, moved and if need be shrunk to lie in the frame.
 
     Nothing is padded: mirrored or repeated borders make second hands.
@@ -72,10 +72,6 @@ def to_tensor(resized: NDArray[np.uint8]) -> NDArray[np.int8]:
     return np.bitwise_xor(resized, 0x80).view(np.int8)[np.newaxis]
 
 
-def preprocess(picture: NDArray[np.uint8], spec: Input) -> NDArray[np.int8]:
-    """Crop by the bundle's rule, resize, shift: RGB uint8 (h, w, 3) of any size to int8 (1, H, W, 3).
-
-    A picture that is already a square crop passes the crop rule unchanged.
-    """
-    square = centre_square(picture.shape[0], picture.shape[1])
-    return to_tensor(resize(crop(picture, square), spec))
+def preprocess(hand: NDArray[np.uint8], spec: Input) -> NDArray[np.int8]:
+    """Resize and shift: RGB uint8 (s, s, 3), a square of any size, to int8 (1, H, W, 3)."""
+    return to_tensor(resize(hand, spec))

@@ -1,53 +1,47 @@
-"""From a picture to a label: preprocess → invoke → decode, as the bundle's manifest says."""
+"""From a hand's square to probabilities: preprocess → invoke → decode, as the bundle's manifest says."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+import time
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.contract.decode import Prediction, probabilities, top
-from edge_asl_device.contract.manifest import Bundle, read_bundle
+from edge_asl_device.contract.decode import probabilities
+from edge_asl_device.contract.manifest import Input
 from edge_asl_device.contract.preprocess import preprocess
-from edge_asl_device.inference.engine import PROCESSOR, TfliteEngine
+from edge_asl_device.inference.engine import Engine
+
+
+class Answer(NamedTuple):
+    """What a classifier says of one square, and how long each stage took."""
+
+    probabilities: NDArray[np.float32]
+    """float32 (classes,), 0 to 255/256, in the order of the bundle's labels."""
+    preprocess_s: float
+    invoke_s: float
+    decode_s: float
 
 
 class Classifier:
-    """A bundle ready to name signs; a context manager.
+    """A sign classifier in its engine. It does not know where its squares come from.
 
-    It does not know where its pictures come from: a frame is cropped by the bundle's rule, a square crop passes
-    unchanged.
-
-    Raises:
-        BundleError: the bundle or its model is not what its manifest says.
-        RuntimeMissing: no TensorFlow Lite runtime, or it refuses the model.
+    Args:
+        engine: runs the model.
+        spec: the size and resize rule of its input.
     """
 
-    def __init__(self, bundle: Bundle, runtime: str = "auto", threads: int = 1, accelerator: str = PROCESSOR) -> None:
-        self.bundle = bundle
-        self.labels = bundle.labels
-        self.engine = TfliteEngine(bundle, runtime, threads, accelerator)
+    def __init__(self, engine: Engine, spec: Input) -> None:
+        self.engine = engine
+        self.spec = spec
 
-    @classmethod
-    def open(cls, folder: Path, runtime: str = "auto", threads: int = 1, accelerator: str = PROCESSOR) -> Self:
-        """Read the bundle in ``folder`` and make it ready."""
-        return cls(read_bundle(folder), runtime, threads, accelerator)
-
-    def probabilities(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """RGB uint8 (h, w, 3) to float32 (classes,), 0 to 255/256, in the order of ``labels``."""
-        return probabilities(self.engine.invoke(preprocess(picture, self.bundle.manifest.input)))
-
-    def classify(self, picture: NDArray[np.uint8], count: int = 1) -> list[Prediction]:
-        """RGB uint8 (h, w, 3) to its ``count`` most probable labels, best first."""
-        return top(self.probabilities(picture), self.labels, count)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.engine.__exit__(kind, value, trace)
+    def answer(self, hand: NDArray[np.uint8]) -> Answer:
+        """RGB uint8 (s, s, 3), the hand's square cut out of a frame, to the probability of every class."""
+        started = time.perf_counter()
+        tensor = preprocess(hand, self.spec)
+        prepared = time.perf_counter()
+        output = self.engine.invoke(tensor)
+        invoked = time.perf_counter()
+        found = probabilities(output)
+        return Answer(found, prepared - started, invoked - prepared, time.perf_counter() - invoked)

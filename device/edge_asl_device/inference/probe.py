@@ -48,8 +48,8 @@ def _answer(runtime: str, bundle: Path | None, accelerator: str) -> dict[str, ob
     import numpy as np
 
     from edge_asl_device.errors import EdgeAslError
-    from edge_asl_device.inference.classifier import Classifier
     from edge_asl_device.inference.engine import RUNTIMES, load_runtime
+    from edge_asl_device.inference.recogniser import Recogniser
 
     try:
         runtime, _ = load_runtime(runtime)
@@ -58,12 +58,12 @@ def _answer(runtime: str, bundle: Path | None, accelerator: str) -> dict[str, ob
             "version": importlib.metadata.version(RUNTIMES[runtime].distribution),
         }
         if bundle is not None:
-            with Classifier.open(bundle, runtime, accelerator=accelerator) as classifier:
-                spec = classifier.bundle.manifest.input
+            with Recogniser.open(bundle, runtime, accelerator=accelerator) as recogniser:
+                spec = recogniser.bundle.manifest.input
                 picture = np.zeros((spec.height, spec.width, 3), np.uint8)
-                classifier.classify(picture)
+                recogniser.classify(picture)
                 started = time.perf_counter()
-                classifier.classify(picture)
+                recogniser.classify(picture)
                 answer["milliseconds"] = round((time.perf_counter() - started) * 1000, 3)
     except EdgeAslError as error:
         return {"ok": False, "reason": str(error)}

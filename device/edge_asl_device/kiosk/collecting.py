@@ -18,16 +18,19 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from edge_asl_device.camera import CameraState, Frame
 from edge_asl_device.contract.pictures import encode_jpeg
-from edge_asl_device.contract.preprocess import centre_square, crop
+from edge_asl_device.contract.preprocess import Square, crop
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import write_atomically
+from edge_asl_device.inference.locator import Locator
 from edge_asl_device.kiosk.loop import Feed
 from edge_asl_device.kiosk.tasks import LoopTasks
-from edge_asl_device.web.messages import CameraView, Capturing, PageState
+from edge_asl_device.web.messages import CameraView, Capturing, PageState, SquareView
 
 TABLE = "signers.csv"
 HEADER = "file,label,signer,session"
@@ -59,15 +62,19 @@ class Collector(LoopTasks):
 
     Args:
         collection: what and where; the folder is made.
+        locator: the bundle's: what is stored is what its model would see.
         publish: shows the banner and what is being stored.
 
     Raises:
         EdgeAslError: a name that cannot be a file's, or a folder with another table.
     """
 
-    def __init__(self, collection: Collection, publish: Callable[[PageState, Frame | None], None]) -> None:
+    def __init__(
+        self, collection: Collection, locator: Locator, publish: Callable[[PageState, Frame | None], None]
+    ) -> None:
         super().__init__()
-        self._collection, self._publish = collection, publish
+        self._collection, self._locator, self._publish = collection, locator, publish
+        self._square: Square | None = None
         _check(collection)
         try:
             collection.folder.mkdir(parents=True, exist_ok=True)
@@ -101,8 +108,9 @@ class Collector(LoopTasks):
         """Store the frame's square if one is due."""
         if self._due_s is None:
             self._due_s = frame.time_s + self._collection.ready_s
-        if self._left and frame.time_s >= self._due_s:
-            self._store(frame)
+        self._square = self._locator.locate(frame.picture)
+        if self._left and self._square and frame.time_s >= self._due_s:
+            self._store(frame, self._square)
         self._show(feed, frame)
 
     def no_frame(self, feed: Feed) -> None:
@@ -110,11 +118,13 @@ class Collector(LoopTasks):
         self._ended = feed.status.state is CameraState.ENDED
         self._show(feed, None)
 
-    def _store(self, frame: Frame) -> None:
+    def _store(self, frame: Frame, square: Square) -> None:
         wanted, label = self._collection, self._left[0]
         name = f"{label}/{wanted.person}-{wanted.session}-{self._before + self._stored + 1:04}.jpg"
         try:
-            _write(wanted.folder, name, frame, f"{name},{label},{wanted.person},{wanted.session}\n")
+            _write(
+                wanted.folder, name, crop(frame.picture, square), f"{name},{label},{wanted.person},{wanted.session}\n"
+            )
         except OSError as error:
             if not self._full:
                 log.warning("picture not stored", extra={"reason": error.strerror, "folder": str(wanted.folder)})
@@ -140,7 +150,8 @@ class Collector(LoopTasks):
 
     def _show(self, feed: Feed, frame: Frame | None) -> None:
         camera = CameraView(str(feed.status.state), feed.status.reason)
-        self._publish(PageState(camera, capture=self._capturing(frame)), frame)
+        square = SquareView(*self._square) if self._square else None
+        self._publish(PageState(camera, square, capture=self._capturing(frame)), frame)
 
     def _capturing(self, frame: Frame | None) -> Capturing:
         wanted = self._collection
@@ -177,16 +188,15 @@ def _check(collection: Collection) -> None:
         raise EdgeAslError("--labels: expected signs joined by commas, found none")
 
 
-def _write(folder: Path, name: str, frame: Frame, line: str) -> None:
+def _write(folder: Path, name: str, picture: NDArray[np.uint8], line: str) -> None:
     """One picture and its line, both on the disk before the next.
 
     Raises:
         OSError: no space, say; neither is there then.
     """
-    square = crop(frame.picture, centre_square(*frame.picture.shape[:2]))
     path = folder / name
     path.parent.mkdir(exist_ok=True)
-    write_atomically(path, encode_jpeg(square, JPEG_QUALITY))
+    write_atomically(path, encode_jpeg(picture, JPEG_QUALITY))
     try:
         _append(folder / TABLE, line)
     except OSError:

@@ -8,8 +8,9 @@ from pathlib import Path
 from edge_asl_device.camera import CameraState
 from edge_asl_device.camera.source import Source, check_source, open_source
 from edge_asl_device.camera.supervisor import CameraSupervisor
-from edge_asl_device.inference.loading import open_model
-from edge_asl_device.kiosk.loop import WAIT_S, read_signs
+from edge_asl_device.inference.loading import load
+from edge_asl_device.kiosk.loop import WAIT_S
+from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.text.transcriber import State
 
 
@@ -37,14 +38,14 @@ def read_source(
     Raises:
         EdgeAslError: bundle or source cannot be read.
     """
-    reader = open_model(bundle, runtime, threads, decoder, lambda _stage, _seconds: None).reader
+    reader = Reader(load(bundle, runtime, threads), decoder)
     if fast:
         with open_source(source, paced=False, loop=loop) as camera:
-            yield from read_signs(camera, reader)
+            yield from reader.read_all(camera)
         return
     check_source(source)
     with CameraSupervisor(source, loop=loop) as supervisor:
         while supervisor.status.state is not CameraState.ENDED:
             frame = supervisor.next(WAIT_S)
             if frame is not None:
-                yield frame.time_s, reader.read(frame)
+                yield frame.time_s, reader.read(frame).state

@@ -23,9 +23,10 @@ from edge_asl_device.camera.source import Source
 from edge_asl_device.camera.supervisor import CameraSupervisor
 from edge_asl_device.contract.pictures import encode_jpeg
 from edge_asl_device.errors import EdgeAslError
-from edge_asl_device.inference.loading import Opened, open_model
+from edge_asl_device.inference.loading import load
 from edge_asl_device.kiosk.collecting import Collection, Collector
 from edge_asl_device.kiosk.loop import run_loop
+from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.kiosk.transcribing import Kiosk
 from edge_asl_device.outputs.speech import Espeak
 from edge_asl_device.telemetry.metrics import Metrics
@@ -104,14 +105,11 @@ class Service:
             listening = stack.enter_context(listen(settings.host, settings.port))
             # The camera takes longest to open: it does so while everything else is made ready.
             self._camera = stack.enter_context(CameraSupervisor(settings.source, loop=settings.loop_film))
-            opened = open_model(
-                settings.bundle, settings.runtime, settings.threads, settings.decoder, self.metrics.observe_stage
-            )
+            self._reader = reader = self._open_reader()
             self._voice = stack.enter_context(Espeak(muted=settings.muted, observe=self._count_speech))
-            self._opened = opened
             self._hub = Hub(self._hello(), PageState(CameraView(str(CameraState.STARTING), None)))
-            self._consumer = self._make_consumer(opened)
-            self._name_bundle(opened)
+            self._consumer = self._make_consumer(reader)
+            self._name_bundle(reader)
             self._server = make_server(make_app(self._hub, self._health, self._metrics, self._command, settings.token))
             thread = threading.Thread(target=self._loop, name="loop", daemon=True)
             thread.start()
@@ -120,13 +118,18 @@ class Service:
             thread.join(1)
         return 1 if self._failed else 0
 
-    def _make_consumer(self, opened: Opened) -> Kiosk | Collector:
+    def _open_reader(self, *, trial: bool = False) -> Reader:
+        settings = self._settings
+        loaded = load(settings.bundle, settings.runtime, settings.threads, trial=trial)
+        return Reader(loaded, settings.decoder, self.metrics.observe_stage)
+
+    def _make_consumer(self, reader: Reader) -> Kiosk | Collector:
         settings = self._settings
         if settings.collection is not None:
-            return Collector(settings.collection, self._publish)
-        kiosk = Kiosk(opened.reader, self._voice, self._publish, settings.clear_after_s)
-        if opened.instead:
-            kiosk.note(Notice("processor-instead-of-edgetpu", opened.instead), stays=True)
+            return Collector(settings.collection, reader.recogniser.locator, self._publish)
+        kiosk = Kiosk(reader, self._voice, self._publish, settings.clear_after_s)
+        if reader.instead:
+            kiosk.note(Notice("processor-instead-of-edgetpu", reader.instead), stays=True)
         threading.Thread(target=self._load_words, args=(kiosk,), name="words", daemon=True).start()
         return kiosk
 
@@ -193,7 +196,7 @@ class Service:
     def _hello(self) -> Hello:
         settings = self._settings
         return greeting(
-            self._opened,
+            self._reader,
             self._frame_size,
             run=self._run,
             language=settings.language,
@@ -217,7 +220,7 @@ class Service:
         log.info("ready", extra={"page": address, "bundle": self._digest()})
         self._announce(f"{address}?token={self._settings.token}" if self._settings.token else address)
         does = "reading" if self._settings.collection is None else "storing pictures"
-        notify(READY=1, STATUS=f"{does} with {self._opened.bundle.manifest.name} {self._digest()}")
+        notify(READY=1, STATUS=f"{does} with {self._reader.bundle.manifest.name} {self._digest()}")
         await self._server.serve(sockets=[listening])
 
     def _end(self) -> None:
@@ -244,14 +247,14 @@ class Service:
     def _health(self) -> tuple[bool, dict[str, object]]:
         now_s = time.monotonic()
         ready = now_s - self._beat_s < STALLED_S and not self._stop.is_set()
-        status, bundle = self._camera.status, self._opened.bundle
+        status, bundle = self._camera.status, self._reader.bundle
         return ready, {
             "ready": ready,
             "program": __version__,
             "run": self._run,
             "bundle": {"name": bundle.manifest.name, "version": bundle.manifest.version, "digest": bundle.digest},
-            "runtime": self._opened.reader.classifier.engine.runtime,
-            "accelerator": self._opened.reader.classifier.engine.accelerator,
+            "runtime": self._reader.recogniser.engine.runtime,
+            "accelerator": self._reader.recogniser.engine.accelerator,
             "frames_10s": sum(1 for at_s in tuple(self._frames) if now_s - at_s <= 10),
             "camera": {
                 "state": str(status.state),
@@ -284,27 +287,19 @@ class Service:
                 notify(READY=1)
 
     def _offer(self) -> None:
-        settings = self._settings
-        opened = open_model(
-            settings.bundle,
-            settings.runtime,
-            settings.threads,
-            settings.decoder,
-            self.metrics.observe_stage,
-            trial=True,
-        )
-        self._consumer.submit(lambda: self._take(opened))
+        reader = self._open_reader(trial=True)
+        self._consumer.submit(lambda: self._take(reader))
 
-    def _take(self, opened: Opened) -> None:
+    def _take(self, reader: Reader) -> None:
         """In the loop's thread, between two frames."""
-        same = opened.bundle.digest == self._opened.bundle.digest
-        self._opened = opened
-        self._name_bundle(opened)
+        same = reader.bundle.digest == self._reader.bundle.digest
+        self._reader = reader
+        self._name_bundle(reader)
         if isinstance(self._consumer, Kiosk):
-            self._consumer.replace(opened.reader)
+            self._consumer.replace(reader)
             self._consumer.forget("model-refused")
             if not same:
-                manifest = opened.bundle.manifest
+                manifest = reader.bundle.manifest
                 self._note(Notice("model-changed", f"{manifest.name} {manifest.version}"), stays=False)
         self.metrics.reloads.labels("taken").inc()
         self._hub.say_hello(self._hello())
@@ -314,14 +309,14 @@ class Service:
         if isinstance(self._consumer, Kiosk):
             self._consumer.note(notice, stays=stays)
 
-    def _name_bundle(self, opened: Opened) -> None:
-        manifest = opened.bundle.manifest
+    def _name_bundle(self, reader: Reader) -> None:
+        manifest = reader.bundle.manifest
         self.metrics.bundle.info(
-            {"name": manifest.name, "version": manifest.version, "digest": opened.bundle.digest[:12]}
+            {"name": manifest.name, "version": manifest.version, "digest": reader.bundle.digest[:12]}
         )
 
     def _digest(self) -> str:
-        return self._opened.bundle.digest[:12]
+        return self._reader.bundle.digest[:12]
 
 
 def _leave(status: int) -> None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from edge_asl_device.camera import Frame
 from edge_asl_device.camera.quality import DARK_LEVEL
-from edge_asl_device.kiosk.loop import Feed, Reader
+from edge_asl_device.kiosk.loop import Feed
+from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.kiosk.tasks import LoopTasks
 from edge_asl_device.outputs.speech import Voice
 from edge_asl_device.text.transcriber import State
-from edge_asl_device.web.messages import Accepted, CameraView, Letter, Notice, PageState, Scene
+from edge_asl_device.web.messages import Accepted, CameraView, Letter, Notice, PageState, Scene, SquareView
 
 if TYPE_CHECKING:
     from edge_asl_device.text.suggestions import Words
@@ -51,6 +52,7 @@ class Kiosk(LoopTasks):
         self._letters = 0
         self._notices: list[tuple[float | None, Notice]] = []
         self._advice: tuple[str, tuple[str, ...], str | None] = ("", (), None)
+        self._square: SquareView | None = None
         self._hand_s: float | None = None
         self._sign_s = time.monotonic()
         self.frames_read = 0
@@ -98,7 +100,8 @@ class Kiosk(LoopTasks):
     def frame(self, frame: Frame, feed: Feed) -> None:
         """Read one frame and show what came of it."""
         before = self.text
-        state = self._reader.read(frame)
+        state, square = self._reader.read(frame)
+        self._square = SquareView(*square) if square else None
         self.frames_read += 1
         if state.accepted is not None:
             self._letters += 1
@@ -129,6 +132,7 @@ class Kiosk(LoopTasks):
         current = advised == self.text
         return PageState(
             camera=CameraView(str(feed.status.state), feed.status.reason),
+            square=self._square,
             scene=scene,
             letter=letter,
             accepted=self._accepted,

@@ -68,8 +68,8 @@ def examine(folder: Path, runtime: str, threads: int) -> str:
     import edge_asl_device
     from edge_asl_device.contract.known_answer import picture_of, read_known_answer
     from edge_asl_device.contract.manifest import read_bundle
-    from edge_asl_device.inference.classifier import Classifier
     from edge_asl_device.inference.edgetpu import choose
+    from edge_asl_device.inference.recogniser import Recogniser
 
     # What is missing shows here, not after the switch, and all of it is compiled here.
     for module in pkgutil.walk_packages(edge_asl_device.__path__, "edge_asl_device."):
@@ -78,11 +78,11 @@ def examine(folder: Path, runtime: str, threads: int) -> str:
     bundle = read_bundle(folder)
     check, spec = read_known_answer(bundle), bundle.manifest.input
     picture = picture_of(check) if check else np.zeros((spec.height, spec.width, 3), np.uint8)
-    with Classifier(bundle, runtime, threads, choose(bundle, runtime).accelerator) as classifier:
-        classifier.classify(picture)
+    with Recogniser(bundle, runtime, threads, choose(bundle, runtime).accelerator) as recogniser:
+        recogniser.classify(picture)
         started = time.perf_counter()
-        best = classifier.classify(picture)[0]
-        took = f"in {(time.perf_counter() - started) * 1000:.1f} ms with {classifier.engine.runtime}"
+        best = recogniser.classify(picture)[0]
+        took = f"in {(time.perf_counter() - started) * 1000:.1f} ms with {recogniser.engine.runtime}"
     if check is None:
         return f"runs {took}; the bundle carries no answer to compare with (build it again)"
     if best.label != check.label or abs(best.probability - check.probability) > check.tolerance:

@@ -41,7 +41,8 @@ class HandMotion:
         self._key: Grey | None = None
         self._at = 0
         self._before = 0.0
-        self._travel = 0.0
+        self.travel = 0.0
+        """As ``measure`` found it last."""
 
     def measure(self, square: NDArray[np.uint8]) -> float:
         """Where the hand is now, in shares of the square's side to the right of where it was first seen.
@@ -56,14 +57,14 @@ class HandMotion:
         moved = self._moved(grey)
         if moved is None:
             # What came between, somebody behind the hand say, may have dragged patches along: that was no travel.
-            self._travel -= self._before / SIDE
+            self.travel -= self._before / SIDE
             self._take(grey, 0)
-            return self._travel
-        self._travel += (moved - self._before) / SIDE
+            return self.travel
+        self.travel += (moved - self._before) / SIDE
         self._before = moved
         if abs(moved) >= REACH:
             self._take(grey, round(self._at + moved))
-        return self._travel
+        return self.travel
 
     def _take(self, grey: Grey, at: int) -> None:
         """Follow what is now ``at`` pixels right of the middle."""

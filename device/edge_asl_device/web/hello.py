@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from edge_asl_device import __version__
-from edge_asl_device.contract.preprocess import centre_square
-from edge_asl_device.inference.loading import Opened
+from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.web.app import STATIC
-from edge_asl_device.web.messages import BundleView, FrameSize, Hello, Sign, SquareView, VoiceState
+from edge_asl_device.web.messages import BundleView, FrameSize, Hello, Sign, VoiceState
 
 
 def greeting(
-    opened: Opened,
+    reader: Reader,
     size: FrameSize | None,
     *,
     run: str,
@@ -22,17 +21,16 @@ def greeting(
     voice: VoiceState,
 ) -> Hello:
     """The ``hello`` of a bundle, a camera (once a frame has shown its size) and what the command line asked for."""
-    manifest = opened.bundle.manifest
+    manifest = reader.bundle.manifest
     return Hello(
         program=__version__,
         run=run,
         language=language,
         mode=mode,
         mirror=mirror,
-        hold_s=opened.decoder.hold_s,
+        hold_s=reader.decoder.hold_s,
         frame=size,
-        square=SquareView(*centre_square(size.height, size.width)) if size else None,
-        bundle=BundleView(manifest.name, manifest.version, opened.bundle.digest),
+        bundle=BundleView(manifest.name, manifest.version, reader.bundle.digest),
         signs=tuple(Sign(label, _picture_of(label)) for label in manifest.labels),
         voice=voice,
     )

@@ -56,10 +56,20 @@ class Capturing(Struct, frozen=True):
     next_in_s: float
 
 
+class SquareView(Struct, frozen=True):
+    """The part of the frame that the model sees, in pixels."""
+
+    x: int
+    y: int
+    side: int
+
+
 class PageState(Struct, frozen=True):
     """Everything that changes."""
 
     camera: CameraView
+    square: SquareView | None = None
+    """Where in the frame the hand is looked for; the last one while no frame comes."""
     scene: Scene | None = None
     letter: Letter | None = None
     accepted: Accepted | None = None
@@ -93,14 +103,6 @@ class FrameSize(Struct, frozen=True):
     height: int
 
 
-class SquareView(Struct, frozen=True):
-    """The part of the frame that the model sees, in pixels."""
-
-    x: int
-    y: int
-    side: int
-
-
 class BundleView(Struct, frozen=True):
     """Which bundle reads."""
 
@@ -120,7 +122,6 @@ class Hello(Struct, frozen=True):
     mirror: bool
     hold_s: float
     frame: FrameSize | None
-    square: SquareView | None
     bundle: BundleView
     signs: tuple[Sign, ...]
     voice: VoiceState

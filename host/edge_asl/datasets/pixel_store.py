@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,31 +21,33 @@ from numpy.typing import NDArray
 from edge_asl.datasets.types import Dataset, Frame, Picture
 from edge_asl.errors import DataError
 from edge_asl_device.contract.manifest import Input
-from edge_asl_device.contract.preprocess import centre_square, crop, resize, square_around
+from edge_asl_device.contract.preprocess import Square, crop, resize, square_around
+from edge_asl_device.inference.locator import locator_for
 
 Progress = Callable[[int, int], None]
 _AHEAD = 256  # decoded pictures in flight: bounds memory at 256 × 150 KB
 
 
-class Sample(NamedTuple):
-    """How a picture becomes a model's input, short of the final shift: crop rule, size and resize rule."""
+def square_of(frame: Frame, picture: Picture, spec: Input) -> Square:
+    """Where the hand is: around its labelled box, or where the bundle's locator finds it.
 
-    spec: Input
-    margin: float
-
-    def cut(self, frame: Frame, picture: Picture) -> Frame:
-        """The hand's square, or the bundle's crop where no box is known: a view of ``frame``, RGB uint8 (s, s, 3)."""
-        height, width = frame.shape[:2]
-        if picture.box is None:
-            return crop(frame, centre_square(height, width))
-        return crop(frame, square_around(picture.box, height, width, self.margin))
-
-    def take(self, frame: Frame, picture: Picture) -> Frame:
-        """``cut`` and resized to the model's size: RGB uint8 (H, W, 3)."""
-        return resize(self.cut(frame, picture), self.spec)
+    Raises:
+        DataError: the locator finds no hand.
+    """
+    if picture.box is not None:
+        return square_around(picture.box, frame.shape[0], frame.shape[1], spec.margin)
+    found = locator_for(spec).locate(frame)
+    if found is None:
+        raise DataError(f"{picture.path}: no hand was found in this picture; add a box for it, or take it out")
+    return found
 
 
-def pack(dataset: Dataset, sample: Sample, target: Path, progress: Progress) -> None:
+def model_picture(frame: Frame, picture: Picture, spec: Input) -> Frame:
+    """What the model sees of ``frame``, short of the final shift: RGB uint8 (H, W, 3)."""
+    return resize(crop(frame, square_of(frame, picture, spec)), spec)
+
+
+def pack(dataset: Dataset, spec: Input, target: Path, progress: Progress) -> None:
     """Write all pictures of ``dataset``, in its order, to ``target``: uint8 (N, H, W, 3), row-major, no header.
 
     Raises:
@@ -53,7 +55,7 @@ def pack(dataset: Dataset, sample: Sample, target: Path, progress: Progress) -> 
         PictureError: a picture cannot be read.
     """
     total = len(dataset.pictures)
-    needed = total * sample.spec.height * sample.spec.width * 3
+    needed = total * spec.height * spec.width * 3
     free = shutil.disk_usage(target.parent).free
     if free < needed + 50_000_000:
         raise DataError(
@@ -62,19 +64,21 @@ def pack(dataset: Dataset, sample: Sample, target: Path, progress: Progress) -> 
         )
     beside = target.with_suffix(".tmp")
     try:
-        _write(dataset, sample, beside, progress)
+        _write(dataset, spec, beside, progress)
         beside.replace(target)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
 
 
-def _write(dataset: Dataset, sample: Sample, path: Path, progress: Progress) -> None:
+def _write(dataset: Dataset, spec: Input, path: Path, progress: Progress) -> None:
     total = len(dataset.pictures)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, path.open("wb") as file:
         for start in range(0, total, _AHEAD):
             chunk = dataset.pictures[start : start + _AHEAD]
-            for done, square in enumerate(pool.map(lambda p: sample.take(dataset.load(p), p), chunk), start + 1):
+            for done, square in enumerate(
+                pool.map(lambda p: model_picture(dataset.load(p), p, spec), chunk), start + 1
+            ):
                 file.write(np.ascontiguousarray(square).data)
                 progress(done, total)
         file.flush()

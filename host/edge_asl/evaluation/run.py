@@ -1,8 +1,7 @@
-"""Classifying a data set through the device's own classifier."""
+"""Reading a data set through the device's own recogniser."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl.datasets.pixel_store import Sample
+from edge_asl.datasets.pixel_store import square_of
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.splits import read_split
 from edge_asl.datasets.types import Dataset, Picture, Split
@@ -19,15 +18,13 @@ from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions
 from edge_asl.evaluation.report import MOST_MISTAKES, Mistake, write_report
 from edge_asl.pipeline.bundle import work_folder
 from edge_asl.progress import Progress
-from edge_asl.recipes.recipe import Data
-from edge_asl_device.contract.manifest import Bundle, read_bundle
-from edge_asl_device.inference.classifier import Classifier
-
-MARGIN = Data().margin
+from edge_asl_device.contract.manifest import Bundle, Input, read_bundle
+from edge_asl_device.contract.preprocess import crop
+from edge_asl_device.inference.recogniser import Recogniser
 
 
 class Answers(NamedTuple):
-    """What the classifier said of N pictures."""
+    """What the recogniser said of N pictures."""
 
     labels: tuple[str, ...]
     truth: NDArray[np.int64]
@@ -35,46 +32,41 @@ class Answers(NamedTuple):
     probabilities: NDArray[np.float32]
     """float32 (N, C), 0 to 1."""
     milliseconds: list[float]
-    """Preprocess, invoke and decode of each picture."""
+    """All stages of each picture."""
 
 
-def classify_all(
-    bundle: Path, dataset: Dataset, sample: Sample, pictures: Sequence[Picture], progress: Progress
-) -> Answers:
-    """Run every picture through ``Classifier``, cut out as the device would cut it.
+def classify_all(bundle: Path, dataset: Dataset, pictures: Sequence[Picture], progress: Progress) -> Answers:
+    """Run every picture through the device's ``Recogniser``; a labelled box says where the hand is.
 
     Raises:
         BundleError, RuntimeMissing: the bundle does not run here.
         PictureError: a picture cannot be read.
     """
     probabilities, milliseconds = [], []
-    with Classifier.open(bundle) as classifier, progress.task("classified", len(pictures)) as advance:
-        order = {label: i for i, label in enumerate(classifier.labels)}
+    with Recogniser.open(bundle) as recogniser, progress.task("classified", len(pictures)) as advance:
+        order = {label: i for i, label in enumerate(recogniser.labels)}
+        spec = recogniser.bundle.manifest.input
         for done, picture in enumerate(pictures, 1):
-            hand = sample.cut(dataset.load(picture), picture)
-            started = time.perf_counter()
-            probabilities.append(classifier.probabilities(hand))
-            milliseconds.append((time.perf_counter() - started) * 1000)
+            frame = dataset.load(picture)
+            found = recogniser.recognise(frame, square_of(frame, picture, spec) if picture.box else None)
+            probabilities.append(found.probabilities)
+            milliseconds.append(sum(found.stages.values()) * 1000)
             advance(done, "")
     truth = np.array([order[picture.label] for picture in pictures], np.int64)
-    return Answers(classifier.labels, truth, np.stack(probabilities), milliseconds)
+    return Answers(recogniser.labels, truth, np.stack(probabilities), milliseconds)
 
 
-def worst_mistakes(dataset: Dataset, sample: Sample, pictures: Sequence[Picture], answers: Answers) -> list[Mistake]:
-    """The wrong answers, the surest first, with the crop that the model saw."""
+def worst_mistakes(dataset: Dataset, spec: Input, pictures: Sequence[Picture], answers: Answers) -> list[Mistake]:
+    """The wrong answers, the surest first, with what the model saw of them."""
     best = answers.probabilities.argmax(axis=1)
     sure = answers.probabilities.max(axis=1)
     wrong = sorted(np.flatnonzero(best != answers.truth), key=lambda i: -sure[i])[:MOST_MISTAKES]
-    return [
-        Mistake(
-            pictures[i].path,
-            pictures[i].label,
-            answers.labels[best[i]],
-            float(sure[i]),
-            sample.cut(dataset.load(pictures[i]), pictures[i]),
-        )
-        for i in wrong
-    ]
+    mistakes = []
+    for i in wrong:
+        picture, frame = pictures[i], dataset.load(pictures[i])
+        seen = crop(frame, square_of(frame, picture, spec))
+        mistakes.append(Mistake(picture.path, picture.label, answers.labels[best[i]], float(sure[i]), seen))
+    return mistakes
 
 
 def describe_split(split: Split, dataset: Dataset) -> str:
@@ -117,8 +109,7 @@ def evaluate_bundle(
         )
     if unknown:
         progress.say(f"left out {len(pictures) - len(known)} pictures of {', '.join(unknown)}: not in this bundle")
-    sample = Sample(bundle.manifest.input, MARGIN)
-    answers = classify_all(folder, dataset, sample, known, progress)
+    answers = classify_all(folder, dataset, known, progress)
     evaluation = evaluate_predictions(
         labels=bundle.labels,
         truth=answers.truth,
@@ -135,7 +126,7 @@ def evaluate_bundle(
             evaluation,
             title=f"{bundle.manifest.name} on {data.resolve().name}",
             facts={"bundle": bundle.digest[:16], "version": bundle.manifest.version, "data": dataset.digest[:16]},
-            mistakes=worst_mistakes(dataset, sample, known, answers),
+            mistakes=worst_mistakes(dataset, bundle.manifest.input, known, answers),
             shares_people=False,
             warnings=[warning] if warning else [],
         )

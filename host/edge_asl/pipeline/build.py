@@ -72,7 +72,7 @@ def _pack(context: BuildContext) -> None:
 
     def make() -> None:
         with context.progress.task("decoded", len(context.dataset.pictures)) as advance:
-            pack(context.dataset, context.sample, target, lambda done, _: advance(done, ""))
+            pack(context.dataset, context.spec, target, lambda done, _: advance(done, ""))
 
     context.steps.run("pictures", context.base_digest, [target], make)
 
@@ -157,7 +157,7 @@ def _evaluate(context: BuildContext, quantized: str) -> tuple[str, Evaluation]:
         draft = context.path("draft")
         write_bundle(draft, _manifest(context, None), {MODEL: context.path(MODEL).read_bytes()})
         pictures = context.pictures(context.judged)
-        answers = classify_all(draft, context.dataset, context.sample, pictures, context.progress)
+        answers = classify_all(draft, context.dataset, pictures, context.progress)
         evaluation = evaluate_predictions(
             labels=context.dataset.labels,
             truth=answers.truth,
@@ -173,7 +173,7 @@ def _evaluate(context: BuildContext, quantized: str) -> tuple[str, Evaluation]:
             evaluation,
             title=context.request.out.name,
             facts=_facts(context),
-            mistakes=worst_mistakes(context.dataset, context.sample, pictures, answers),
+            mistakes=worst_mistakes(context.dataset, context.spec, pictures, answers),
             shares_people=context.split.shares_people,
             warnings=[*context.request.warnings, *_warnings(context, evaluation)],
         )
@@ -240,7 +240,7 @@ def _manifest(context: BuildContext, evaluation: Evaluation | None) -> Manifest:
         created=created.isoformat().replace("+00:00", "Z"),
         files={},
         labels=list(context.dataset.labels),
-        input=context.sample.spec,
+        input=context.spec,
         output=Output(len(context.dataset.labels)),
         operators=facts.operator_versions,
         minimum_runtime=facts.minimum_runtime or "unknown",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_asl import __version__
-from edge_asl.datasets.pixel_store import PackedPictures, Sample
+from edge_asl.datasets.pixel_store import PackedPictures
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.splits import make_split, read_split, write_split
 from edge_asl.datasets.types import Dataset, Picture, Split
@@ -58,7 +58,7 @@ class BuildContext(NamedTuple):
     request: Request
     dataset: Dataset
     split: Split
-    sample: Sample
+    spec: Input
     steps: Steps
     progress: Progress
     base_digest: str
@@ -70,7 +70,7 @@ class BuildContext(NamedTuple):
 
     def packed(self) -> PackedPictures:
         """The unpacked pictures."""
-        return PackedPictures(self.path("pictures.u8"), self.dataset, self.sample.spec)
+        return PackedPictures(self.path("pictures.u8"), self.dataset, self.spec)
 
     @property
     def judged(self) -> str:
@@ -95,8 +95,9 @@ def open_context(request: Request, progress: Progress) -> BuildContext:
         cache=request.work / "hashes.json",
     )
     progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} classes in {request.data}")
-    spec = Input(recipe.model.size, recipe.model.size, Crop.CENTRE_SQUARE, recipe.model.resize)
-    sample = Sample(spec, recipe.data.margin)
+    spec = Input(
+        recipe.model.size, recipe.model.size, Crop.CENTRE_SQUARE, recipe.model.resize, margin=recipe.data.margin
+    )
     steps = Steps(request.work, progress)
     split_path = request.work / "split.json"
     settings = digest_of(
@@ -112,8 +113,8 @@ def open_context(request: Request, progress: Progress) -> BuildContext:
             )
     progress.say(f"  {describe_split(split, dataset)}")
     packages = [importlib.metadata.version(name) for name in ("opencv-python-headless", "tensorflow", "keras")]
-    base = digest_of(__version__, packages, dataset.digest, split.parts, sample.spec, sample.margin)
-    return BuildContext(request, dataset, split, sample, steps, progress, base)
+    base = digest_of(__version__, packages, dataset.digest, split.parts, spec)
+    return BuildContext(request, dataset, split, spec, steps, progress, base)
 
 
 def _split(request: Request, dataset: Dataset) -> Split:

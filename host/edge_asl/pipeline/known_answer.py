@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_asl.datasets.synthetic.pictures import SIGNS, draw_sign
 from edge_asl_device.contract.known_answer import KnownAnswer
-from edge_asl_device.inference.classifier import Classifier
+from edge_asl_device.inference.recogniser import Recogniser
 
 CANDIDATES = 48
 TOLERANCE = 0.15
@@ -30,12 +30,12 @@ def make_known_answer(bundle: Path, seed: int = 0) -> bytes:
     """
     rng = np.random.default_rng(seed)
     best = None
-    with Classifier.open(bundle) as classifier:
-        spec = classifier.bundle.manifest.input
-        known = [label for label in classifier.labels if label in SIGNS] or ["A"]
+    with Recogniser.open(bundle) as recogniser:
+        spec = recogniser.bundle.manifest.input
+        known = [label for label in recogniser.labels if label in SIGNS] or ["A"]
         for number in range(CANDIDATES):
             picture = draw_sign(known[number % len(known)], rng, max(spec.height, spec.width))
-            found = classifier.classify(picture)[0]
+            found = recogniser.classify(picture)[0]
             if best is None or found.probability > best[0].probability:
                 best = found, picture
     assert best is not None  # noqa: S101 - for the type checker

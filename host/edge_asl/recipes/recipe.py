@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge_asl.errors import RecipeError
-from edge_asl_device.contract.manifest import Decoder, Resize
+from edge_asl_device.contract.manifest import MARGIN, Decoder, Resize
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Count = Annotated[int, Meta(ge=0)]
@@ -37,7 +37,7 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
     allow_shared_people: bool = False
     signer_pattern: str | None = None
     """A regular expression on the file name whose first group names the person."""
-    margin: Annotated[float, Meta(ge=1.0, le=3.0)] = 1.35
+    margin: Annotated[float, Meta(ge=1.0, le=3.0)] = MARGIN
     """Side of the crop around a hand's box, in longer sides of the box."""
 
 

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_asl_device.contract.manifest import LABELS, MANIFEST, MODEL, read_bundle
+from edge_asl_device.contract.manifest import LABELS, MANIFEST, MODEL, Bundle, read_bundle
 from edge_asl_device.contract.pictures import list_pictures, read_picture
 from edge_asl_device.contract.preprocess import preprocess
 from edge_asl_device.errors import BundleError, RuntimeMissing
-from edge_asl_device.inference.classifier import Classifier
 from edge_asl_device.inference.engine import RUNTIMES, TfliteEngine, load_runtime
+from edge_asl_device.inference.recogniser import Recogniser
 
 PICTURES = Path(__file__).parents[2] / "data" / "pictures"
 INSTALLED = [name for name, runtime in RUNTIMES.items() if importlib.util.find_spec(runtime.module.partition(".")[0])]
@@ -31,10 +31,11 @@ _RUN_ALL = """
 import sys
 from pathlib import Path
 import numpy as np
-from edge_asl_device.contract.manifest import read_bundle
+from edge_asl_device.contract.manifest import MODEL, read_bundle
 from edge_asl_device.inference.engine import TfliteEngine
 
-with TfliteEngine(read_bundle(Path(sys.argv[1])), sys.argv[2], threads=int(sys.argv[3])) as engine:
+bundle = read_bundle(Path(sys.argv[1]))
+with TfliteEngine(bundle.spec(), bundle.content(MODEL), sys.argv[2], threads=int(sys.argv[3])) as engine:
     assert engine.runtime == sys.argv[2]
     np.save(sys.argv[5], np.concatenate([engine.invoke(tensor) for tensor in np.load(sys.argv[4])]))
 """
@@ -69,6 +70,10 @@ def outputs(
         return found
 
     return run
+
+
+def engine_of(bundle: Bundle, runtime: str = "auto") -> TfliteEngine:
+    return TfliteEngine(bundle.spec(), bundle.content(MODEL), runtime)
 
 
 def test_a_runtime_is_installed():
@@ -117,8 +122,8 @@ def test_probabilities_are_those_of_a_slow_oracle(golden_bundle: Path, tensors: 
     """In plain arithmetic from the bundle's definition: centre square, resize by OpenCV, (q + 128) / 256."""
     import cv2
 
-    with Classifier.open(golden_bundle) as classifier:
-        spec = classifier.bundle.manifest.input
+    with Recogniser.open(golden_bundle) as recogniser:
+        spec = recogniser.bundle.manifest.input
         rng = np.random.default_rng(9)
         for height, width in [(48, 64), (200, 120), (spec.height, spec.width), (97, 97)]:
             coarse = rng.integers(0, 256, (7, 7, 3), np.uint8)
@@ -128,16 +133,16 @@ def test_probabilities_are_those_of_a_slow_oracle(golden_bundle: Path, tensors: 
             square = picture[top : top + side, left : left + side]
             small = cv2.resize(square, (spec.width, spec.height), interpolation=cv2.INTER_LINEAR)
             tensor = (small.astype(int) - 128).astype(np.int8)[np.newaxis]
-            steps = classifier.engine.invoke(tensor)[0]
+            steps = recogniser.engine.invoke(tensor)[0]
             wanted = [(int(step) + 128) / 256 for step in steps]
 
-            assert classifier.probabilities(picture).tolist() == wanted
-            best = sorted(zip(classifier.labels, wanted, strict=True), key=lambda pair: -pair[1])
-            assert classifier.classify(picture, 3) == best[:3]
+            assert recogniser.recognise(picture).probabilities.tolist() == wanted
+            best = sorted(zip(recogniser.labels, wanted, strict=True), key=lambda pair: -pair[1])
+            assert recogniser.classify(picture, 3) == best[:3]
 
 
 def test_the_output_is_a_copy(golden_bundle: Path, tensors: NDArray[np.int8]):
-    with TfliteEngine(read_bundle(golden_bundle)) as engine:
+    with engine_of(read_bundle(golden_bundle)) as engine:
         first = engine.invoke(tensors[0])
         kept = first.copy()
         second = engine.invoke(tensors[-1])
@@ -187,7 +192,7 @@ def test_a_model_that_is_not_what_the_manifest_says(
     bundle = read_bundle(edited(golden_bundle, tmp_path, change))
 
     with pytest.raises(BundleError, match=message) as caught:
-        TfliteEngine(bundle)
+        engine_of(bundle)
 
     assert str(caught.value).startswith(str(bundle.model))
     assert "\n" not in str(caught.value)
@@ -197,13 +202,13 @@ def test_a_file_that_is_no_model(golden_bundle: Path, tmp_path: Path):
     bundle = read_bundle(edited(golden_bundle, tmp_path, lambda manifest: None, model=b"no model" * 100))
 
     with pytest.raises(
-        RuntimeMissing, match=r"expected a model that .* can run, found: .+; update the runtime"
+        RuntimeMissing, match=r"(ai-edge-litert|tflite-runtime) cannot run this model: .+; update the runtime"
     ) as caught:
-        TfliteEngine(bundle)
+        engine_of(bundle)
 
     assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_runtime_is_named(golden_bundle: Path):
     with pytest.raises(RuntimeMissing, match="expected auto, litert or tflite, found 'onnx'"):
-        TfliteEngine(read_bundle(golden_bundle), "onnx")
+        engine_of(read_bundle(golden_bundle), "onnx")

@@ -64,7 +64,7 @@ def test_metrics_in_prometheus_format(kiosk: Program, page: Listener):
     wait_for(lambda: page.state.get("accepted"))
     text = kiosk.ask("/metrics")[1].decode()
     figures = dict(line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
-    for stage in ("preprocess", "invoke", "transcribe", "publish"):
+    for stage in ("locate", "preprocess", "invoke", "decode", "transcribe", "publish"):
         assert float(figures[f'edge_asl_stage_seconds_count{{stage="{stage}"}}']) > 0
     assert float(figures["edge_asl_frames_total"]) > 0
     assert float(figures["edge_asl_letters_total"]) > 0
@@ -76,7 +76,7 @@ def test_metrics_in_prometheus_format(kiosk: Program, page: Listener):
 def test_hello_says_what_the_page_needs(page: Listener):
     wait_for(lambda: page.hello.get("frame"))
     assert page.hello["frame"] == {"width": 320, "height": 240}
-    assert page.hello["square"] == {"x": 40, "y": 0, "side": 240}
+    wait_for(lambda: page.state["square"] == {"x": 40, "y": 0, "side": 240})
     assert page.hello["hold_s"] == 0.2, "as --decoder says"
     assert [sign["label"] for sign in page.hello["signs"]] == ["A", "B", "L", "Y", "nothing"]
     assert (page.hello["mode"], page.hello["voice"], page.hello["mirror"]) == ("read", "muted", True)

@@ -10,24 +10,26 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from edge_asl.datasets.pixel_store import PackedPictures, Sample, pack
+from edge_asl.datasets.pixel_store import PackedPictures, pack, square_of
 from edge_asl.datasets.readers import read_dataset
-from edge_asl.datasets.types import Dataset
+from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
 from edge_asl_device.contract.manifest import Crop, Input, Resize
 from edge_asl_device.contract.pictures import read_picture
-from edge_asl_device.contract.preprocess import preprocess
+from edge_asl_device.contract.preprocess import Box, crop, preprocess
 from edge_asl_device.errors import PictureError
+from edge_asl_device.inference.locator import CentreSquare
 
 
-def sample(side: int = 40, resize: Resize = Resize.LINEAR) -> Sample:
-    return Sample(Input(side, side, Crop.CENTRE_SQUARE, resize), 1.35)
+def spec(side: int = 40, resize: Resize = Resize.LINEAR) -> Input:
+    return Input(side, side, Crop.CENTRE_SQUARE, resize)
 
 
-def packed(dataset: Dataset, how: Sample, folder: Path) -> PackedPictures:
+def packed(dataset: Dataset, how: Input, folder: Path) -> PackedPictures:
     pack(dataset, how, folder / "pictures.u8", lambda done, total: None)
-    return PackedPictures(folder / "pictures.u8", dataset, how.spec)
+    return PackedPictures(folder / "pictures.u8", dataset, how)
 
 
 def draw(path: Path, height: int, width: int, seed: int) -> None:
@@ -43,20 +45,30 @@ def test_a_record_is_what_the_device_makes_of_the_picture(tmp_path: Path, resize
     data = tmp_path / "data"
     for number, (height, width) in enumerate([(64, 64), (40, 40), (48, 100), (120, 30), (333, 500), (7, 9)]):
         draw(data / "AB"[number % 2] / f"{number}.png", height, width, number)
-    dataset, how = read_dataset(data), sample(resize=resize)
+    dataset, how = read_dataset(data), spec(resize=resize)
 
     with packed(dataset, how, tmp_path) as found:
         pictures = found.read(range(len(dataset.pictures)))
 
     assert (tmp_path / "pictures.u8").stat().st_size == 6 * 40 * 40 * 3
     for picture, listed in zip(pictures, dataset.pictures, strict=True):
-        tensor = preprocess(read_picture(data / listed.path), how.spec)
+        frame = read_picture(data / listed.path)
+        tensor = preprocess(crop(frame, CentreSquare().locate(frame)), how)
         np.testing.assert_array_equal(picture.astype(np.int16) - 128, tensor[0])
+
+
+def test_a_labelled_box_is_cut_out_with_the_bundles_margin():
+    frame, picture = np.zeros((200, 300, 3), np.uint8), Picture("a.jpg", "A", box=Box(0.5, 0.5, 0.2, 0.2))
+
+    sides = [square_of(frame, picture, replace(spec(), margin=margin)).side for margin in (1.0, 1.35, 2.0)]
+
+    assert sides == [60, 81, 120]
+    assert square_of(frame, picture._replace(box=None), spec()) == (50, 0, 200)
 
 
 def test_rows_come_in_the_order_asked_for(drawn: Path, tmp_path: Path):
     dataset = read_dataset(drawn)
-    with packed(dataset, sample(), tmp_path) as found:
+    with packed(dataset, spec(), tmp_path) as found:
         everything = found.read(range(len(dataset.pictures)))
         np.testing.assert_array_equal(found.read([95, 0, 7, 7]), everything[[95, 0, 7, 7]])
         assert found.read([]).shape == (0, 40, 40, 3)
@@ -83,7 +95,7 @@ def test_a_yolo_box_is_cut_out(tmp_path: Path):
                 path.write_text(f"{'AB'.index(name[0])} {150 / 300} {100 / 200} {40 / 300} {20 / 200}\n")
     dataset = read_dataset(tmp_path / "data")
 
-    with packed(dataset, sample(54), tmp_path) as found:
+    with packed(dataset, spec(54), tmp_path) as found:
         cut = found.read([0])[0]
 
     # 1.35 × 40 = 54 pixels around (150, 100): rows 73 to 127, columns 123 to 177, here at their own size.
@@ -95,12 +107,12 @@ def test_a_picture_that_cannot_be_read_is_named_and_nothing_takes_the_old_ones_p
     data = tmp_path / "data"
     for number in range(4):
         draw(data / "AB"[number % 2] / f"{number}.png", 50, 50, number)
-    packed(read_dataset(data), sample(), tmp_path).__exit__(None, None, None)
+    packed(read_dataset(data), spec(), tmp_path).__exit__(None, None, None)
     before = (tmp_path / "pictures.u8").read_bytes()
     (data / "B" / "3.png").write_bytes(b"no picture")
 
     with pytest.raises(PictureError, match=r"B/3\.png: expected a picture, found 10 bytes"):
-        packed(read_dataset(data), sample(), tmp_path)
+        packed(read_dataset(data), spec(), tmp_path)
 
     assert (tmp_path / "pictures.u8").read_bytes() == before
 
@@ -110,7 +122,7 @@ def test_a_disk_too_small_is_refused_before_work_starts(drawn: Path, small_disk:
     told: list[int] = []
 
     with pytest.raises(DataError) as caught:
-        pack(read_dataset(drawn), sample(), folder / "pictures.u8", lambda done, total: told.append(done))
+        pack(read_dataset(drawn), spec(), folder / "pictures.u8", lambda done, total: told.append(done))
 
     assert str(caught.value).startswith(f"{folder}: expected 50 MB free for 96 unpacked pictures, found ")
     assert told == []
@@ -121,7 +133,7 @@ def test_a_disk_too_small_is_refused_before_work_starts(drawn: Path, small_disk:
 _PACK_MANY = r"""
 import re, sys
 from pathlib import Path
-from edge_asl.datasets.pixel_store import PackedPictures, Sample, pack
+from edge_asl.datasets.pixel_store import PackedPictures, pack
 from edge_asl.datasets.readers import read_dataset
 from edge_asl_device.contract.manifest import Crop, Input, Resize
 import numpy as np
@@ -129,10 +141,10 @@ import numpy as np
 folder, count = Path(sys.argv[1]), int(sys.argv[2])
 dataset = read_dataset(folder / f"data{count}")
 assert len(dataset.pictures) == count
-sample = Sample(Input(224, 224, Crop.CENTRE_SQUARE, Resize.LINEAR), 1.35)
-pack(dataset, sample, folder / "many.u8", lambda done, total: None)
+spec = Input(224, 224, Crop.CENTRE_SQUARE, Resize.LINEAR)
+pack(dataset, spec, folder / "many.u8", lambda done, total: None)
 total = 0
-with PackedPictures(folder / "many.u8", dataset, sample.spec) as packed:
+with PackedPictures(folder / "many.u8", dataset, spec) as packed:
     order = np.random.default_rng(1).permutation(count)
     for start in range(0, count, 32):
         total += int(packed.read(order[start : start + 32]).sum(dtype=np.int64))

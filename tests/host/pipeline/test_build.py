@@ -15,14 +15,12 @@ import numpy as np
 import pytest
 from tiny_build import QUIET, SIGNS, Built, build_arguments, device, edge_asl
 
-from edge_asl.datasets.pixel_store import Sample
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.splits import read_split
 from edge_asl.errors import DataError
 from edge_asl.evaluation.run import classify_all
 from edge_asl.pipeline.calibration_set import LIST, keep_calibration_pictures
 from edge_asl.progress import Quiet
-from edge_asl.recipes.recipe import Data
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER, read_known_answer
 from edge_asl_device.contract.manifest import MODEL, read_bundle
 from edge_asl_device.files import sha256_of
@@ -214,8 +212,7 @@ def test_the_evaluation_saw_what_the_device_program_says(built: Built):
     dataset = read_dataset(built.data)
     wanted = set(read_split(built.work / "split.json", dataset).parts["test"])
     pictures = [picture for picture in dataset.pictures if picture.path in wanted]
-    sample = Sample(read_bundle(built.bundle).manifest.input, Data().margin)
-    answers = classify_all(built.bundle, dataset, sample, pictures, Quiet())
+    answers = classify_all(built.bundle, dataset, pictures, Quiet())
 
     run = device("classify", built.bundle, *(built.data / p.path for p in pictures), "--top", 4, "--json")
 

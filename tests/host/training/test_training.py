@@ -186,7 +186,7 @@ def experiment(data: Path, folder: Path, weights: str, settings: dict[str, str])
     import keras
     import numpy as np
 
-    from edge_asl.datasets.pixel_store import PackedPictures, Sample, pack
+    from edge_asl.datasets.pixel_store import PackedPictures, pack
     from edge_asl.datasets.readers import read_dataset
     from edge_asl.datasets.splits import make_split
     from edge_asl.errors import EdgeAslError
@@ -199,12 +199,12 @@ def experiment(data: Path, folder: Path, weights: str, settings: dict[str, str])
     folder.mkdir()
     recipe = load_recipe("demo", [f"{key}={value}" for key, value in (COMMON | settings).items()])
     dataset = read_dataset(data)
-    sample = Sample(Input(SIDE, SIDE, Crop.CENTRE_SQUARE, Resize.LINEAR), 1.35)
+    spec = Input(SIDE, SIDE, Crop.CENTRE_SQUARE, Resize.LINEAR)
     parts = make_split(dataset, by="signer", seed=1).parts
-    pack(dataset, sample, folder / "pictures.u8", lambda done, total: None)
+    pack(dataset, spec, folder / "pictures.u8", lambda done, total: None)
     keras.utils.set_random_seed(recipe.training.seed)
     before = build_network(recipe.model, len(dataset.labels), weights)
-    with PackedPictures(folder / "pictures.u8", dataset, sample.spec) as packed:
+    with PackedPictures(folder / "pictures.u8", dataset, spec) as packed:
         rows = {part: packed.rows_of(paths) for part, paths in parts.items()}
         if settings is EXPERIMENTS["learns"]:
             # Judged on what it learns: which epoch is best on twelve pictures of people never seen is chance, and

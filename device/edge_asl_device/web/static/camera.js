@@ -22,6 +22,7 @@ const picture = byId("picture");
 const square = byId("square");
 
 let hello = null;
+let part = null;
 let opened = 0;
 let timer = 0;
 let was = null;
@@ -49,7 +50,7 @@ export const cameraHello = (said) => {
  * Mirrored is only the picture, and with it where the square lies.
  */
 const place = () => {
-  const { frame, square: part, mirror } = hello ?? {};
+  const { frame, mirror } = hello ?? {};
   setAttribute(square, "hidden", !part || !frame);
   if (!frame) return;
   const { clientWidth: width, clientHeight: height } = box;
@@ -81,7 +82,15 @@ const wordsFor = (name) => {
   return hasWord(`camera.${name}`) ? `camera.${name}` : "camera.failed";
 };
 
+/** The square travels with every state; laying out anew is only needed when it has moved. */
+const cameraSquare = (square) => {
+  if (JSON.stringify(square) === JSON.stringify(part)) return;
+  part = square;
+  place();
+};
+
 export const cameraState = (link, state) => {
+  cameraSquare(state?.square ?? null);
   const name = fault(link, state);
   setAttribute(box, "data-fault", name);
   setAttribute(box, "data-scene", name ? null : (state?.scene ?? null));
