@@ -1,4 +1,4 @@
-"""How long work speaks while it goes on: a bar on a terminal, plain lines elsewhere. Always on stderr."""
+"""Progress of long work, always on stderr: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from typing import Protocol
 
 
 class Advance(Protocol):
-    """Told how much is done so far, a note such as ``loss 0.12``, and the total where it was not known before."""
+    """Called with how much is done so far, a note such as ``loss 0.12``, and the total if it was not known before."""
 
     def __call__(self, done: int, note: str = "", total: int | None = None) -> None: ...
 
 
+def unwatched(done: int, note: str = "", total: int | None = None) -> None:
+    """The ``Advance`` of callers who watch no progress."""
+
+
 class Progress(Protocol):
-    """Where long work reports to."""
+    """What long work reports to."""
 
     def say(self, text: str) -> None:
         """One line that stays."""
@@ -24,12 +28,12 @@ class Progress(Protocol):
 
     @contextmanager
     def task(self, label: str, total: int) -> Iterator[Advance]:
-        """A piece of work of ``total`` steps; 0: not known yet."""
+        """A task of ``total`` steps; 0: not known yet."""
         ...
 
 
 class Quiet:
-    """Says nothing: for scripts and tests."""
+    """No progress at all: for scripts and tests."""
 
     def say(self, text: str) -> None:
         """Drop the line."""
@@ -37,7 +41,7 @@ class Quiet:
     @contextmanager
     def task(self, label: str, total: int) -> Iterator[Advance]:
         """Count for nobody."""
-        yield lambda done, note="", total=None: None
+        yield unwatched
 
 
 class Lines:
@@ -60,7 +64,7 @@ class Lines:
             nonlocal last, last_note, reached
             last_note, reached = note, done
             now = time.monotonic()
-            # The first steps compile; a guess from them would be wrong by minutes.
+            # The first steps compile; an estimate from them would be wrong by minutes.
             if now - last >= self.every_s and total is not None and total / 20 < done < total:
                 left_s = (now - started) / done * (total - done)
                 self.say(f"  {label}: {done}/{total} {note}, {left_s:.0f} s left")
@@ -71,7 +75,7 @@ class Lines:
 
 
 class Bars:
-    """Bars with the time left, for people at a terminal."""
+    """Bars with the time left, for a terminal."""
 
     def say(self, text: str) -> None:
         """One line on stderr."""

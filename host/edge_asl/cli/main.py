@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import signal
 import sys
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,11 +22,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-data_app = typer.Typer(
-    help="Look at a folder of pictures before training.", no_args_is_help=True, rich_markup_mode=None
-)
+data_app = typer.Typer(help="Check a folder of pictures before training.", no_args_is_help=True, rich_markup_mode=None)
 synth_app = typer.Typer(
-    help="Draw hands for trying things out; no training data for people.",
+    help="Draw hands for trials and tests; not training data for real people.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -42,7 +39,7 @@ LayoutOption = Annotated[str, typer.Option(help="auto, folders, flat, csv or yol
 
 
 class Part(StrEnum):
-    """Which pictures ``evaluate`` looks at."""
+    """Which part of the split ``evaluate`` measures."""
 
     auto = "auto"
     all = "all"
@@ -51,28 +48,21 @@ class Part(StrEnum):
     test = "test"
 
 
-class Target(StrEnum):
-    """What ``inspect`` looks at the model for."""
-
-    cpu = "cpu"
-    edgetpu = "edgetpu"
-
-
-_MENDABLE = {
+_REMEDIES = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
-    errno.EACCES: "check who may read and write there",
-    errno.EPERM: "check who may read and write there",
-    errno.EROFS: "choose another place",
-    errno.ENOTDIR: "a file lies where a folder should; choose another path",
-    errno.EISDIR: "a folder lies where a file should; choose another path",
+    errno.EACCES: "check the permissions",
+    errno.EPERM: "check the permissions",
+    errno.EROFS: "choose another path",
+    errno.ENOTDIR: "there is a file where a folder is needed; choose another path",
+    errno.EISDIR: "there is a folder where a file is needed; choose another path",
     errno.ENOENT: "check the path",
 }
 
 
 def main() -> None:
     """Run one command; an ``EdgeAslError`` becomes one line on stderr and exit status 1."""
-    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: locks, connections and temporary folders go
+    for number in (signal.SIGTERM, signal.SIGHUP):  # like Ctrl-C: locks, connections and temporary folders are released
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     try:
@@ -81,16 +71,14 @@ def main() -> None:
         sys.stderr.write(f"edge-asl: {error}\n")
         raise SystemExit(1) from None
     except OSError as error:
-        # A full disk, a missing permission, a file where a folder should be are no bugs; other errors are.
-        if error.errno not in _MENDABLE:
+        # A full disk, a missing permission, a file where a folder should be are not bugs; other errors are.
+        if error.errno not in _REMEDIES:
             raise
-        where = error.filename2 or error.filename or "disk"
-        sys.stderr.write(
-            f"edge-asl: {where}: expected to read or write, found: {error.strerror}; {_MENDABLE[error.errno]}\n"
-        )
+        path = error.filename2 or error.filename or "disk"
+        sys.stderr.write(f"edge-asl: {path}: {error.strerror}; {_REMEDIES[error.errno]}\n")
         raise SystemExit(1) from None
     except KeyboardInterrupt:
-        sys.stderr.write("edge-asl: stopped; the same command goes on where it was\n")
+        sys.stderr.write("edge-asl: stopped; run the same command again to continue\n")
         raise SystemExit(130) from None
 
 
@@ -106,7 +94,7 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
 @app.command()
 def build(
     data: DataOption,
-    recipe: Annotated[str, typer.Option(help="A shipped recipe (edge-asl recipes lists them) or a .toml file.")],
+    recipe: Annotated[str, typer.Option(help="A recipe by name (edge-asl recipes lists them) or a .toml file.")],
     weights: Annotated[
         str, typer.Option(help="Pretrained weights: imagenet (downloaded), a file, or none.")
     ] = "imagenet",
@@ -128,27 +116,24 @@ def build(
         str | None,
         typer.Option(help="The bundle's version, dotted numbers; default: the date.", show_default=False),
     ] = None,
-    calibration: Annotated[Path, typer.Option(help="Where the calibration pictures are kept.")] = Path(
-        "calibration_data"
-    ),
+    calibration: Annotated[Path, typer.Option(help="Folder for the calibration pictures.")] = Path("calibration_data"),
     json: JsonOption = False,
 ) -> None:
     """Train, quantize, evaluate and write a bundle.
 
-    Killed at any moment, the same command goes on where it was; a second run does only what changed.
+    If it is interrupted, the same command continues where it stopped; a second run redoes only what has changed.
     """
     from edge_asl.pipeline.build import build as run
-    from edge_asl.pipeline.context import Request
+    from edge_asl.pipeline.context import BuildRequest
     from edge_asl.progress import console
     from edge_asl.recipes.recipe import load_recipe
 
     loaded = load_recipe(recipe, settings or ())
-    target = out or Path("models") / Path(recipe).stem
-    request = Request(data, recipe, loaded, weights, target, calibration, split, min_accuracy, version)
-    evaluation = run(request, console())
-    _print_evaluation(evaluation, json)
+    bundle = out or Path("models") / Path(recipe).stem
+    request = BuildRequest(data, recipe, loaded, weights, bundle, calibration, split, min_accuracy, version)
+    _print_evaluation(run(request, console()), json)
     if not json:
-        typer.echo(f"bundle: {target}\nreport: {target / 'report.html'}")
+        typer.echo(f"bundle: {bundle}\nreport: {bundle / 'report.html'}")
 
 
 @app.command()
@@ -159,7 +144,7 @@ def evaluate(
         Part,
         typer.Option(
             "--split",
-            help="Which pictures; auto: the test part of the data it was built from, all of others.",
+            help="Which pictures; auto: the test part of the data the bundle was built from, or all of any other data.",
         ),
     ] = Part.auto,
     layout: LayoutOption = "auto",
@@ -176,15 +161,15 @@ def evaluate(
 @app.command()
 def inspect(
     model: Annotated[Path, typer.Argument(help="A bundle folder or a .tflite file.", show_default=False)],
-    target: Annotated[Target, typer.Option(help="edgetpu: also which operators its compiler would map.")] = Target.cpu,
+    edgetpu: Annotated[bool, typer.Option("--edgetpu", help="Also predict which operators an Edge TPU runs.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show operators, tensors, size, arithmetic and the smallest runtime of a model."""
+    """Show a model's operators, tensors, size, arithmetic and the oldest runtime that can run it."""
     from edge_asl.tflite.edgetpu import edgetpu_mapping, format_mapping
     from edge_asl.tflite.inspect import format_facts, inspect_path, model_of
 
     facts = inspect_path(model)
-    mapping = edgetpu_mapping(model_of(model)) if target is Target.edgetpu else None
+    mapping = edgetpu_mapping(model_of(model)) if edgetpu else None
     if json:
         _print_json(facts if mapping is None else {"model": facts, "edgetpu": mapping})
         return
@@ -201,26 +186,24 @@ def compile_edgetpu(
     from edge_asl.tflite.edgetpu import compile_edgetpu as run
     from edge_asl.tflite.edgetpu import format_compilation
 
-    report = run(bundle)
+    compilation = run(bundle)
     if json:
-        _print_json(report)
+        _print_json(compilation)
     else:
-        typer.echo(format_compilation(report))
+        typer.echo(format_compilation(compilation))
 
 
 @app.command()
 def demo(
-    word: Annotated[
-        str, typer.Option(help="What the drawn hand spells; J and Z move, the demo's model cannot read them.")
-    ] = "HELLO",
-    out: Annotated[
-        Path, typer.Option(help="Folder for pictures, bundle and film; used again when it is there.")
-    ] = Path("out/demo"),
+    word: Annotated[str, typer.Option(help="What the drawn hand spells; not J or Z, which move.")] = "HELLO",
+    out: Annotated[Path, typer.Option(help="Folder for pictures, bundle and film; reused if it exists.")] = Path(
+        "out/demo"
+    ),
     json: JsonOption = False,
 ) -> None:
-    """Show the whole way with drawn hands.
+    """Try everything with drawn hands.
 
-    Draws pictures, builds a bundle from them, films a hand spelling a word, and lets the device program read it.
+    Draws pictures, builds a bundle from them, films a hand spelling a word, and has the device program read it.
     """
     from edge_asl.pipeline.demo import demo as run
     from edge_asl.progress import console
@@ -229,7 +212,7 @@ def demo(
     if json:
         _print_json(result)
     else:
-        typer.echo(f"accuracy on drawn people never seen: {result.accuracy:.1%}")
+        typer.echo(f"accuracy on drawn people not seen in training: {result.accuracy:.1%}")
         typer.echo(f"spelled in {result.film}: {result.word}\nread by edge-asl-device: {result.read}")
         typer.echo(f"report: {result.report}")
     if result.read != result.word:
@@ -259,18 +242,17 @@ def data_check(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Find what is wrong with a folder of pictures, and say how to mend it."""
-    from edge_asl.datasets.check import check_dataset, format_report
+    """Find problems in a folder of pictures, and say how to fix them."""
+    from edge_asl.datasets.check import check_dataset, format_summary
     from edge_asl.progress import console
 
-    progress = console()
-    with progress.task("checked", 0) as advance:
-        report = check_dataset(folder, layout, signer_pattern=signer_pattern, progress=_counting(advance))
+    with console().task("checked", 0) as advance:
+        summary = check_dataset(folder, layout, signer_pattern=signer_pattern, advance=advance)
     if json:
-        _print_json(report)
+        _print_json(summary)
     else:
-        typer.echo(format_report(report))
-    if any(finding.severity == "error" for finding in report.findings):
+        typer.echo(format_summary(summary))
+    if summary.has_errors:
         raise typer.Exit(1)
 
 
@@ -280,17 +262,17 @@ def synth_pictures(
     signs: Annotated[str, typer.Option(help="letters, digits, all, or signs joined by commas.")] = "letters",
     count: Annotated[int, typer.Option(help="Pictures per sign.", min=1)] = 200,
     size: Annotated[int, typer.Option(help="Side in pixels.", min=32, max=1024)] = 96,
-    people: Annotated[int, typer.Option(help="How many invented people.", min=1)] = 40,
-    seed: Annotated[int, typer.Option(help="Another seed, other pictures.", min=0)] = 0,
+    people: Annotated[int, typer.Option(help="Number of invented people.", min=1)] = 40,
+    seed: Annotated[int, typer.Option(help="A different seed gives different pictures.", min=0)] = 0,
 ) -> None:
     """Draw labelled pictures of hand signs, with signers.csv."""
     from edge_asl.datasets.synthetic import write_pictures
-    from edge_asl.datasets.synthetic.choice import choose_signs
+    from edge_asl.datasets.synthetic.pictures import parse_signs
     from edge_asl.progress import console
 
-    chosen = choose_signs(signs)
+    chosen = parse_signs(signs)
     with console().task("drawn", len(chosen) * count) as advance:
-        write_pictures(folder, chosen, count, size, seed, people, _counting(advance))
+        write_pictures(folder, chosen, count, size, seed, people, advance)
     typer.echo(folder)
 
 
@@ -298,20 +280,16 @@ def synth_pictures(
 def synth_film(
     path: Annotated[Path, typer.Argument(help="New .mp4 file.", show_default=False)],
     text: Annotated[str, typer.Argument(help="What the hand spells: letters, digits and spaces.", show_default=False)],
-    seed: Annotated[int, typer.Option(help="Another seed, another hand.", min=0)] = 0,
-    letters_per_minute: Annotated[float, typer.Option(help="How fast.", min=10, max=200)] = 60,
+    seed: Annotated[int, typer.Option(help="A different seed gives a different hand.", min=0)] = 0,
+    letters_per_minute: Annotated[float, typer.Option(help="Spelling speed.", min=10, max=200)] = 60,
 ) -> None:
     """Film a drawn hand spelling a text."""
     from edge_asl.datasets.synthetic import write_film
     from edge_asl.progress import console
 
     with console().task("frames", 0) as advance:
-        write_film(path, text, seed=seed, letters_per_minute=letters_per_minute, progress=_counting(advance))
+        write_film(path, text, seed=seed, letters_per_minute=letters_per_minute, advance=advance)
     typer.echo(path)
-
-
-def _counting(advance: Any) -> Callable[[int, int], None]:
-    return lambda done, total: advance(done, total=total)
 
 
 def _print_json(value: Any) -> None:

@@ -1,10 +1,10 @@
-"""``edge-asl data check``: look at every picture before a night of training does."""
+"""``edge-asl data check``: examine every picture before a night of training does."""
 
 from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,17 +15,18 @@ from edge_asl.datasets.digest import THREADS
 from edge_asl.datasets.findings import Finding
 from edge_asl.datasets.labels import order_labels
 from edge_asl.datasets.listing import Listing
-from edge_asl.datasets.picture_facts import Probe, probe_file, probe_grey
+from edge_asl.datasets.picture_facts import PictureFacts, examine_file, examine_grey
 from edge_asl.datasets.readers import list_dataset, to_dataset
 from edge_asl.datasets.splits import make_split
 from edge_asl.datasets.types import Split
 from edge_asl.errors import DataError
+from edge_asl.progress import Advance, unwatched
 
-_BATCH = 64  # pictures between two reports of progress; no more than that many results wait
+_BATCH = 64  # pictures between two calls of ``advance``
 _RANK = {"error": 0, "warning": 1, "note": 2}
 
 
-class CheckReport(msgspec.Struct, frozen=True):
+class DatasetSummary(msgspec.Struct, frozen=True):
     """What a data folder holds and what is wrong with it."""
 
     root: str
@@ -34,19 +35,19 @@ class CheckReport(msgspec.Struct, frozen=True):
     per_class: dict[str, int]
     """In the order of the model's outputs."""
     per_person: dict[str, int]
-    """Empty where nobody is known."""
+    """Empty if no person is known."""
     unknown_person: int
-    """Pictures whose person is not known."""
+    """Number of pictures whose person is not known."""
     gaps: dict[str, tuple[str, ...]]
-    """Person → classes that person does not show, of those who miss any."""
+    """Person → classes that person does not show; only people who lack some."""
     split: str | None
-    """How the pictures were divided to look for leaks; None where they could not be."""
+    """How the pictures were split to look for leaks; None if they could not be."""
     findings: tuple[Finding, ...]
     """Errors first, then warnings, then notes."""
 
     @property
     def has_errors(self) -> bool:
-        """Whether anything found would stop or spoil a training."""
+        """Whether anything found would stop or spoil training."""
         return any(finding.severity == "error" for finding in self.findings)
 
 
@@ -56,67 +57,63 @@ def check_dataset(
     *,
     signer_pattern: str | None = None,
     split: Split | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> CheckReport:
-    """Decode every picture of a data folder and report what is wrong, with what to do about each.
+    advance: Advance = unwatched,
+) -> DatasetSummary:
+    """Decode every picture of a data folder and list its problems, each with its remedy.
 
     Args:
         root: the folder, or a single CSV file.
         layout: as for ``read_dataset``.
         signer_pattern: as for ``read_dataset``.
-        split: look for leaks across this split; None takes the one that ``make_split(by="auto")`` makes.
-        progress: called with (pictures looked at, pictures in all) from the calling thread.
+        split: look for leaks across this split; None: across the one that ``make_split(by="auto")`` makes.
+        advance: called from the calling thread.
 
     Raises:
-        DataError: no such folder, no layout fits, or its tables cannot be read. Everything else is a finding.
+        DataError: no such folder, no layout fits, or its tables cannot be read. Anything else is a finding.
     """
     listing = list_dataset(root, layout, signer_pattern=signer_pattern)
-    probes = _probe_all(listing, root, progress or (lambda done, total: None))
-    found = list(_look_over(listing, probes))
+    facts = _examine_all(listing, root, advance)
+    found = list(_findings(listing, facts))
     try:
-        split = split or _own_split(listing, root, probes)
-        found.extend(findings.leaks(listing.pictures, probes, split))
+        split = split or make_split(to_dataset(listing, root, [fact.sha256 for fact in facts]), by="auto", seed=0)
+        found.extend(findings.leaks(listing.pictures, facts, split))
     except DataError as error:
-        found.append(Finding("split", "warning", str(error), "leaks could not be looked for until this is mended"))
+        found.append(Finding("split", "warning", str(error), "fix this first; leaks could not be looked for"))
     found.sort(key=lambda finding: _RANK[finding.severity])
-    return _report(listing, root, split, found)
+    return _summary_of(listing, root, split, found)
 
 
-def _probe_all(listing: Listing, root: Path, progress: Callable[[int, int], None]) -> list[Probe]:
+def _examine_all(listing: Listing, root: Path, advance: Advance) -> list[PictureFacts]:
     total = len(listing.pictures)
-    probes: list[Probe] = []
+    facts: list[PictureFacts] = []
 
-    def probe(index: int) -> Probe:
+    def examine(index: int) -> PictureFacts:
         if listing.pixels is not None:
-            return probe_grey(listing.pixels[index])
-        return probe_file(root / listing.pictures[index].path)
+            return examine_grey(listing.pixels[index])
+        return examine_file(root / listing.pictures[index].path)
 
-    # Pillow warns of pictures of 89 megapixels and more; they are findings here. Filters are the
-    # process's, so they are set once around all threads.
+    # Pillow warns of pictures of 89 megapixels and more; here they are findings. Warning filters belong to the
+    # whole process, so they are set once around all threads.
     with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
         warnings.filterwarnings("ignore", module="PIL")
         for start in range(0, total, _BATCH):
-            probes.extend(pool.map(probe, range(start, min(start + _BATCH, total))))
-            progress(len(probes), total)
-    return probes
+            facts.extend(pool.map(examine, range(start, min(start + _BATCH, total))))
+            advance(len(facts), total=total)
+    return facts
 
 
-def _look_over(listing: Listing, probes: list[Probe]) -> Iterator[Finding]:
+def _findings(listing: Listing, facts: list[PictureFacts]) -> Iterator[Finding]:
     pictures = listing.pictures
-    yield from findings.from_oddities(listing.oddities)
-    yield from findings.from_probes(pictures, probes)
-    yield from findings.copies(pictures, probes)
+    yield from findings.from_issues(listing.issues)
+    yield from findings.defects(pictures, facts)
+    yield from findings.copies(pictures, facts)
     yield from findings.balance(listing)
     yield from findings.people(listing)
     yield from findings.names(listing)
-    yield from findings.sizes(pictures, probes)
+    yield from findings.sizes(pictures, facts)
 
 
-def _own_split(listing: Listing, root: Path, probes: list[Probe]) -> Split:
-    return make_split(to_dataset(listing, root, [probe.content for probe in probes]), by="auto", seed=0)
-
-
-def _report(listing: Listing, root: Path, split: Split | None, found: list[Finding]) -> CheckReport:
+def _summary_of(listing: Listing, root: Path, split: Split | None, found: list[Finding]) -> DatasetSummary:
     per_class = Counter(picture.label for picture in listing.pictures)
     signers = Counter(picture.signer for picture in listing.pictures)
     unknown = signers.pop(None, 0)
@@ -124,7 +121,7 @@ def _report(listing: Listing, root: Path, split: Split | None, found: list[Findi
     labels = order_labels(per_class)
     people = sorted(name for name in signers if name is not None)
     missing = {name: tuple(label for label in labels if (name, label) not in shown) for name in people}
-    return CheckReport(
+    return DatasetSummary(
         root=str(root),
         layout=listing.layout,
         pictures=len(listing.pictures),
@@ -137,20 +134,20 @@ def _report(listing: Listing, root: Path, split: Split | None, found: list[Findi
     )
 
 
-def format_report(report: CheckReport, width: int = 100) -> str:
-    """A report as plain text for a terminal ``width`` columns wide, ending in a newline."""
-    return "\n".join([*_summary(report, width), "", *_listed(report), _verdict(report)]) + "\n"
+def format_summary(summary: DatasetSummary, width: int = 100) -> str:
+    """A summary as plain text for a terminal ``width`` columns wide, ending in a newline."""
+    return "\n".join([*_counts(summary, width), "", *_finding_lines(summary), _verdict(summary)]) + "\n"
 
 
-def _summary(report: CheckReport, width: int) -> Iterator[str]:
-    yield f"{report.root}: {report.pictures} pictures, {len(report.per_class)} classes, layout {report.layout}"
-    cells = [f"{label} {count}" for label, count in report.per_class.items()]
+def _counts(summary: DatasetSummary, width: int) -> Iterator[str]:
+    yield f"{summary.root}: {summary.pictures} pictures, {len(summary.per_class)} classes, layout {summary.layout}"
+    cells = [f"{label} {count}" for label, count in summary.per_class.items()]
     yield from _columns("classes", cells, width)
-    if report.per_person:
-        counts = sorted(report.per_person.values())
+    if summary.per_person:
+        counts = sorted(summary.per_person.values())
         spread = f"{counts[0]} to {counts[-1]} pictures each" if counts[0] < counts[-1] else f"{counts[0]} each"
-        gaps = f"; {len(report.gaps)} do not show every class" if report.gaps else "; all show every class"
-        unknown = f"; {report.unknown_person} pictures of unknown people" if report.unknown_person else ""
+        gaps = f"; {len(summary.gaps)} do not show every class" if summary.gaps else "; all show every class"
+        unknown = f"; {summary.unknown_person} pictures of unknown people" if summary.unknown_person else ""
         yield f"  people   {len(counts)}, {spread}{gaps}{unknown}"
     else:
         yield "  people   unknown"
@@ -164,8 +161,8 @@ def _columns(title: str, cells: list[str], width: int) -> Iterator[str]:
         yield f"  {title if not start else '':<8} {row}"
 
 
-def _listed(report: CheckReport) -> Iterator[str]:
-    for finding in report.findings:
+def _finding_lines(summary: DatasetSummary) -> Iterator[str]:
+    for finding in summary.findings:
         times = f" ({finding.count})" if finding.paths else ""
         yield f"{finding.severity:<8} {finding.kind}{times}: {finding.what}"
         yield from (f"{'':<11}{path}" for path in finding.paths)
@@ -174,7 +171,7 @@ def _listed(report: CheckReport) -> Iterator[str]:
         yield f"{'':<9}→ {finding.fix}"
 
 
-def _verdict(report: CheckReport) -> str:
-    counts = Counter(finding.severity for finding in report.findings)
-    said = [f"{counts[s]} {s}{'s' if counts[s] != 1 else ''}" for s in ("error", "warning", "note") if counts[s]]
-    return ", ".join(said) if said else "nothing to mend"
+def _verdict(summary: DatasetSummary) -> str:
+    counts = Counter(finding.severity for finding in summary.findings)
+    parts = [f"{counts[s]} {s}{'s' if counts[s] != 1 else ''}" for s in ("error", "warning", "note") if counts[s]]
+    return ", ".join(parts) if parts else "no problems found"

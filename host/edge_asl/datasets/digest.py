@@ -1,4 +1,4 @@
-"""What the data are, as one number: SHA-256 of contents, remembered: 100,000 known files need only a look."""
+"""SHA-256 of the data, cached by size and time of change: of 100,000 known files only the metadata are read."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from edge_asl.datasets.types import Picture
 from edge_asl.errors import DataError
 from edge_asl_device.files import sha256_of, write_atomically
 
-# hashlib lets go of the interpreter lock; beyond four, reading from the disk is what takes the time.
+# hashlib releases the interpreter lock; beyond four threads the disk is the limit.
 THREADS = min(4, os.cpu_count() or 1)
-_BATCH = 64  # files a task: a future for every file costs as much as hashing a small one
+_BATCH = 64  # files per task: a future for every file costs as much as hashing a small one
 
-# A file written twice within one tick of the file system's clock keeps its time, and often its size.
-# As git does with its index, what is that young is hashed again next time.
+# A file written twice within one tick of the file system's clock keeps its time, and often its size. As in git's
+# index, files that young are hashed again next time.
 _SETTLED_NS = 1_000_000_000
 
 _Known = tuple[int, int, str]
@@ -37,7 +37,7 @@ class _Cache(msgspec.Struct):
 def content_hashes(root: Path, paths: Sequence[str], cache: Path | None = None) -> list[str]:
     """SHA-256 (hexadecimal) of each file's bytes, in the order of ``paths`` (relative to ``root``).
 
-    ``cache`` is a file that remembers hashes by size and modification time; it is made, and replaced whole.
+    ``cache`` is a file that remembers hashes by size and modification time; it is created, and replaced as a whole.
 
     Raises:
         DataError: a file cannot be read, or the cache cannot be written.
@@ -53,7 +53,7 @@ def content_hashes(root: Path, paths: Sequence[str], cache: Path | None = None) 
         ]
         hashed = dict(zip(fresh, _hash_all([base + paths[index] for index in fresh]), strict=True))
     except OSError as error:
-        raise DataError(f"{error.filename}: expected a readable file, found {error.strerror}") from error
+        raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from error
     hashes = [hashed[i] if i in hashed else known[path][2] for i, path in enumerate(paths)]
     if cache is not None and (fresh or len(known) != len(paths)):
         _write_cache(cache, root, zip(paths, stats, hashes, strict=True))
@@ -86,7 +86,7 @@ def _hash_batch(paths: list[str]) -> list[str]:
 
 
 def _read_cache(cache: Path | None, root: Path) -> dict[str, _Known]:
-    """What is remembered; a cache that is missing, broken or of another folder remembers nothing."""
+    """The known hashes; none if the cache is missing, damaged or for another folder."""
     if cache is None:
         return {}
     try:
@@ -105,4 +105,4 @@ def _write_cache(cache: Path, root: Path, files: Iterable[tuple[str, os.stat_res
         cache.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(cache, msgspec.json.encode(_Cache(str(root.resolve()), known)))
     except OSError as error:
-        raise DataError(f"{cache}: expected to remember hashes there, found {error.strerror or error}") from error
+        raise DataError(f"{cache}: cannot be written: {error.strerror or error}") from error

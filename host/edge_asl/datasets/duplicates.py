@@ -1,4 +1,4 @@
-"""Pictures that look alike, found among 100,000 without comparing each with each."""
+"""Near-duplicate pictures, found among 100,000 without comparing every pair."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 DISTANCE = 4
-"""Bits of 64 in which two pictures' hashes may differ and still be called alike."""
+"""How many of the 64 bits of two pictures' perceptual hashes may differ in near-duplicates."""
 
 _Hashes = NDArray[np.uint64]
 
-# Four differing bits leave one of five bands untouched: alike pictures meet in its bucket.
+# Four differing bits leave one of five bands untouched: near-duplicates share a bucket there.
 _BANDS = ((0, 13), (13, 13), (26, 13), (39, 13), (52, 12))
 _CELLS = 1 << 20  # comparisons at a time: 8 MB for each intermediate array
 
 
-def alike(left: _Hashes, right: _Hashes) -> NDArray[np.int64]:
+def near_duplicates(left: _Hashes, right: _Hashes) -> NDArray[np.int64]:
     """For each hash of ``right`` (m,) the index of one in ``left`` (n,) within ``DISTANCE`` bits, or −1.
 
-    Of several the nearest found in the first band where any is.
+    Of several, the nearest in the first band that has one.
     """
     kinds, first = np.unique(left, return_index=True)
     wanted, back = np.unique(right, return_inverse=True)

@@ -1,4 +1,4 @@
-"""What can be wrong with a data set, each as a function from facts to findings."""
+"""What can be wrong with a data set: one function for each kind of problem, from facts to findings."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 import numpy as np
 
-from edge_asl.datasets.duplicates import alike
+from edge_asl.datasets.duplicates import near_duplicates
 from edge_asl.datasets.labels import is_known, label_in_name, normalise_label
-from edge_asl.datasets.listing import Listing, Oddity, Severity, stem_of
-from edge_asl.datasets.picture_facts import LARGE_PIXELS, SMALL_SIDE, Probe
+from edge_asl.datasets.listing import Issue, Listing, Severity, stem_of
+from edge_asl.datasets.picture_facts import LARGE_PIXELS, SMALL_SIDE, PictureFacts
 from edge_asl.datasets.types import Picture, Split
 
 SHOWN = 5
-"""Paths named per finding; the count says how many there are."""
+"""Paths named in a finding; ``count`` says how many there are."""
 FEW = 20
 UNEVEN = 5.0
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One kind of thing found, and what to do about it."""
+    """One kind of problem, and what to do about it."""
 
     kind: str
     severity: Severity
@@ -32,155 +32,155 @@ class Finding(msgspec.Struct, frozen=True):
     """The first few of ``count``, relative to the data folder."""
 
 
-_BROKEN: dict[str, tuple[Severity, str]] = {
+_DEFECTS: dict[str, tuple[Severity, str]] = {
     "empty": ("error", "remove it"),
-    "unreadable": ("error", "remove it, or copy it again from where it came"),
-    "truncated": ("error", "copy it again from where it came, or remove it: what is missing would train as grey"),
+    "unreadable": ("error", "remove it, or copy it again from the original"),
+    "truncated": ("error", "copy it again from the original, or remove it: the missing part would train as grey"),
     "no-end": ("warning", "look at it; copy it again if its lower edge is grey"),
-    "too-large": ("error", "scale it down; a hand fills 224 pixels at most"),
+    "too-large": ("error", "scale it down; the model sees 224 pixels at most"),
     "format": ("error", "convert it to JPEG or PNG"),
-    "suffix": ("note", "rename it; it is read by its content, so nothing breaks"),
+    "suffix": ("note", "rename it; harmless otherwise, as files are read by content"),
 }
 
 
-def from_oddities(oddities: Iterable[Oddity]) -> Iterator[Finding]:
-    """What the reader stumbled over, one finding per kind."""
-    kinds: dict[tuple[str, Severity], list[Oddity]] = defaultdict(list)
-    for oddity in oddities:
-        kinds[oddity.kind, oddity.severity].append(oddity)
+def from_issues(issues: Iterable[Issue]) -> Iterator[Finding]:
+    """What the reader noticed, one finding per kind."""
+    kinds: dict[tuple[str, Severity], list[Issue]] = defaultdict(list)
+    for issue in issues:
+        kinds[issue.kind, issue.severity].append(issue)
     for (kind, severity), same in kinds.items():
-        yield _finding(kind, severity, [oddity.path for oddity in same], same[0].what, same[0].fix)
+        yield _finding(kind, severity, [issue.path for issue in same], same[0].what, same[0].fix)
 
 
-def from_probes(pictures: Sequence[Picture], probes: Sequence[Probe]) -> Iterator[Finding]:
+def defects(pictures: Sequence[Picture], facts: Sequence[PictureFacts]) -> Iterator[Finding]:
     """Files that do not decode, or are not what their suffix says."""
-    for kind, (severity, fix) in _BROKEN.items():
-        same = [(p.path, probe.what) for p, probe in zip(pictures, probes, strict=True) if probe.kind == kind]
+    for kind, (severity, fix) in _DEFECTS.items():
+        same = [(p.path, fact.detail) for p, fact in zip(pictures, facts, strict=True) if fact.defect == kind]
         if same:
             yield _finding(kind, severity, [path for path, _ in same], same[0][1], fix)
 
 
-def sizes(pictures: Sequence[Picture], probes: Sequence[Probe]) -> Iterator[Finding]:
-    """Pictures larger than a camera's habit, or too small to show fingers."""
-    both = list(zip(pictures, probes, strict=True))
-    large = [p.path for p, probe in both if probe.width * probe.height > LARGE_PIXELS]
+def sizes(pictures: Sequence[Picture], facts: Sequence[PictureFacts]) -> Iterator[Finding]:
+    """Pictures needlessly large, or too small to show fingers."""
+    both = list(zip(pictures, facts, strict=True))
+    large = [p.path for p, fact in both if fact.width * fact.height > LARGE_PIXELS]
     if large:
-        what = f"larger than {LARGE_PIXELS // 1_000_000} megapixels: slow to read, no use to the model"
-        yield _finding("large", "note", large, what, "scale down where disk or time matter")
-    decoded = [(p, probe) for p, probe in both if probe.looks is not None]
-    small = [p.path for p, probe in decoded if min(probe.width, probe.height) < SMALL_SIDE]
+        what = f"larger than {LARGE_PIXELS // 1_000_000} megapixels: slow to read, no benefit to the model"
+        yield _finding("large", "note", large, what, "scale down if disk space or time matter")
+    decoded = [(p, fact) for p, fact in both if fact.perceptual_hash is not None]
+    small = [p.path for p, fact in decoded if min(fact.width, fact.height) < SMALL_SIDE]
     if small:
-        what = f"a side below {SMALL_SIDE} pixels: a model of such pictures cannot serve a camera"
+        what = f"a side below {SMALL_SIDE} pixels: a model trained on such pictures does not suit a camera"
         yield _finding("small", "warning", small, what, "use larger pictures")
 
 
 def names(listing: Listing) -> Iterator[Finding]:
-    """Files that begin with another class's name, classes that no alphabet has, spellings that fell together."""
+    """Files named after another class, classes outside the alphabet, folders merged into one class."""
     labels = {picture.label for picture in listing.pictures}
     wrong = [p.path for p in listing.pictures if _misnamed(p, labels)] if listing.layout != "flat" else []
     if wrong:
-        what = "the file name begins with another class than the one it counts as"
-        yield _finding("misnamed", "warning", wrong, what, "look at them; move or rename what is misplaced")
+        what = "the file name starts with a different class from the one it is filed under"
+        yield _finding("misnamed", "warning", wrong, what, "look at them; move or rename any that are misplaced")
     if words := sorted(label for label in labels if not is_known(label)):
-        what = "classes that are no letter, digit, space, del or nothing"
-        yield _finding("own-words", "note", words, what, "leave them if they are meant; else rename or remove them")
+        what = "classes other than letters, digits, space, del and nothing"
+        yield _finding("own-words", "note", words, what, "keep them if intended; otherwise rename or remove them")
     spellings: dict[str, set[str]] = defaultdict(set)
     for picture in listing.pictures if listing.layout == "folders" else ():
         folders = picture.path.split("/")[:-1]
         spellings[picture.label].update(part for part in folders if normalise_label(part) == picture.label)
     for label, several in sorted(spellings.items()):
         if len(several) > 1:
-            what = f"folders that count as one class {label}: {', '.join(sorted(several))}"
-            yield _finding("spellings", "note", sorted(several), what, "leave them if they are meant to be one class")
+            what = f"folders merged into one class {label}: {', '.join(sorted(several))}"
+            yield _finding("spellings", "note", sorted(several), what, "keep them if they are meant to be one class")
 
 
 def _misnamed(picture: Picture, labels: set[str]) -> bool:
     said = label_in_name(stem_of(picture.path))
-    # Folders Del, Nothing and Space commonly hold D304.jpg, N0.jpg, S12.jpg.
+    # Folders Del, Nothing and Space commonly contain D304.jpg, N0.jpg, S12.jpg.
     return said in labels and said != picture.label and not picture.label.lower().startswith(said.lower())
 
 
 def balance(listing: Listing) -> Iterator[Finding]:
     """Classes with too few pictures, or far fewer than others."""
-    sizes_ = Counter(picture.label for picture in listing.pictures)
-    if len(sizes_) < 2:
-        what = f"expected two classes or more, found {f'only class {next(iter(sizes_))}' if sizes_ else 'none'}"
-        yield Finding("classes", "error", what, "add a folder of pictures for each sign to tell apart")
+    per_class = Counter(picture.label for picture in listing.pictures)
+    if len(per_class) < 2:
+        what = f"expected two classes or more, found {f'only class {next(iter(per_class))}' if per_class else 'none'}"
+        yield Finding("classes", "error", what, "add a folder of pictures for each sign")
         return
-    few = sorted(label for label, size in sizes_.items() if size < FEW)
+    few = sorted(label for label, size in per_class.items() if size < FEW)
     if few:
         what = f"fewer than {FEW} pictures in a class"
         fix = "take more, of other people in other rooms"
-        yield _finding("few", "warning", [f"{label}: {sizes_[label]}" for label in few], what, fix)
-    ordered = sorted(sizes_, key=lambda label: (sizes_[label], label))
+        yield _finding("few", "warning", [f"{label}: {per_class[label]}" for label in few], what, fix)
+    ordered = sorted(per_class, key=lambda label: (per_class[label], label))
     least, most = ordered[0], ordered[-1]
-    if sizes_[most] > UNEVEN * sizes_[least]:
-        what = f"{sizes_[most] / sizes_[least]:.0f} times as many pictures of {most} as of {least}"
-        yield Finding("uneven", "warning", what, f"take more of {least}, or fewer of {most}")
+    if per_class[most] > UNEVEN * per_class[least]:
+        what = f"{per_class[most] / per_class[least]:.0f} times as many pictures of {most} as of {least}"
+        yield Finding("uneven", "warning", what, f"add pictures of {least}, or remove some of {most}")
 
 
 def people(listing: Listing) -> Iterator[Finding]:
-    """Whether persons are known, and enough of them show each class."""
+    """Whether people are known, and enough of them show each class."""
     showing: dict[str, set[str]] = defaultdict(set)
     for picture in listing.pictures:
         if picture.signer is not None:
             showing[picture.label].add(picture.signer)
     persons = set().union(*showing.values())
     if not persons:
-        what = "nobody is named: a score on a part of these pictures says nothing about other people"
-        fix = "name people in signers.csv (file,label,signer) or by a signer pattern"
+        what = "no person is named: accuracy on a part of these pictures says nothing about other people"
+        fix = "name people in signers.csv (file,label,signer) or with --signer-pattern"
         yield Finding("people", "warning", what, fix)
         return
     if len(persons) < 3:
-        what = f"only {len(persons)} named: train, validation and test need one each"
-        yield Finding("people", "warning", what, "take pictures of more people: few in training limit the result")
+        what = f"only {len(persons)} named: training, validation and test need one each"
+        yield Finding("people", "warning", what, "add pictures of more people: too few in training limit the accuracy")
     lonely = sorted(label for label in {p.label for p in listing.pictures} if len(showing[label]) < 2)
     if len(persons) > 1 and lonely:
-        what = "classes that fewer than two people show: how others sign them cannot be judged"
-        yield _finding("one-person", "warning", lonely, what, "take pictures of them with other people")
+        what = "classes that fewer than two people show: accuracy on other people cannot be measured"
+        yield _finding("one-person", "warning", lonely, what, "add pictures of other people showing them")
 
 
 _LEAK_FIX = {
-    "signer": "look at them: where one person bears two names, correct the names",
-    "block": "name people and split by signer, or use larger blocks; judge on other people's pictures meanwhile",
+    "signer": "look at them: if one person has two names, correct the names",
+    "block": "name people and split by signer, or use larger blocks; until then, test on pictures of other people",
 }
-_OTHER_LEAK_FIX = "split by signer or by block; judge on other people's pictures meanwhile"
+_OTHER_LEAK_FIX = "split by signer or by block; until then, test on pictures of other people"
 
 
-def copies(pictures: Sequence[Picture], probes: Sequence[Probe]) -> Iterator[Finding]:
-    """The same bytes twice: under two labels one is wrong; under one label it counts double."""
+def copies(pictures: Sequence[Picture], facts: Sequence[PictureFacts]) -> Iterator[Finding]:
+    """The same bytes twice: under two labels, one is wrong; under one label, the picture counts double."""
     same: dict[str, list[Picture]] = defaultdict(list)
-    for picture, probe in zip(pictures, probes, strict=True):
-        if probe.content and probe.kind != "empty":
-            same[probe.content].append(picture)
+    for picture, fact in zip(pictures, facts, strict=True):
+        if fact.sha256 and fact.defect != "empty":
+            same[fact.sha256].append(picture)
     groups = [group for group in same.values() if len(group) > 1]
-    torn = [group for group in groups if len({picture.label for picture in group}) > 1]
-    if torn:
-        paths = [picture.path for group in torn for picture in group]
-        what = f"the same picture under two labels ({' and '.join(p.label for p in torn[0][:2])})"
+    conflicting = [group for group in groups if len({picture.label for picture in group}) > 1]
+    if conflicting:
+        paths = [picture.path for group in conflicting for picture in group]
+        what = f"the same picture under two labels ({' and '.join(p.label for p in conflicting[0][:2])})"
         yield _finding("two-labels", "error", paths, what, "look at them and remove the wrong ones")
-    paths = [picture.path for group in groups if group not in torn for picture in group[1:]]
+    paths = [picture.path for group in groups if group not in conflicting for picture in group[1:]]
     if paths:
         yield _finding("copies", "warning", paths, "exact copies of another picture of the same class", "remove them")
 
 
-def leaks(pictures: Sequence[Picture], probes: Sequence[Probe], split: Split) -> Iterator[Finding]:
-    """Held-out pictures that look like a training picture: a score on them is remembered, not recognised."""
-    looks = {p.path: probe.looks for p, probe in zip(pictures, probes, strict=True) if probe.looks is not None}
-    train = [path for path in split.parts["train"] if path in looks]
-    held = [path for part in ("validation", "test") for path in split.parts[part] if path in looks]
+def leaks(pictures: Sequence[Picture], facts: Sequence[PictureFacts], split: Split) -> Iterator[Finding]:
+    """Held-out pictures that look like a training picture: the model remembers them instead of recognising them."""
+    hashes = {p.path: f.perceptual_hash for p, f in zip(pictures, facts, strict=True) if f.perceptual_hash is not None}
+    train = [path for path in split.parts["train"] if path in hashes]
+    held = [path for part in ("validation", "test") for path in split.parts[part] if path in hashes]
     if not train or not held:
         return
-    twins = alike(_hashes(looks, train), _hashes(looks, held))
+    twins = near_duplicates(_array(hashes, train), _array(hashes, held))
     pairs = [f"{path} ~ {train[twin]}" for path, twin in zip(held, twins, strict=True) if twin >= 0]
     if pairs:
         share = len(pairs) / len(held)
-        what = f"{share:.1%} of the held-out pictures look like one for training (split by {split.how})"
+        what = f"{share:.1%} of the held-out pictures look like a training picture (split by {split.how})"
         yield _finding("leak", "warning", pairs, what, _LEAK_FIX.get(split.how, _OTHER_LEAK_FIX))
 
 
-def _hashes(looks: dict[str, int], paths: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    return np.array([looks[path] for path in paths], np.uint64)
+def _array(hashes: dict[str, int], paths: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    return np.array([hashes[path] for path in paths], np.uint64)
 
 
 def _finding(kind: str, severity: Severity, paths: Sequence[str], what: str, fix: str) -> Finding:

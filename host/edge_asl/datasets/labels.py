@@ -1,4 +1,4 @@
-"""Class names: one spelling for each, and the order in which the model answers."""
+"""Class names: one spelling for each, and the order of the model's outputs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from edge_asl.errors import DataError
 
 WORDS = {"del": "del", "delete": "del", "nothing": "nothing", "none": "nothing", "space": "space"}
-"""The three signs beside letters and digits that the public data sets have, in the spellings they use."""
+"""The three signs besides letters and digits in the public data sets, in the spellings found there."""
 
-# What cameras, phones and capture scripts put before the number: never a class.
+# What cameras, phones and capture scripts write before the number: never a class.
 _CAMERA_WORDS = {"img", "image", "photo", "pic", "picture", "frame", "dsc", "dscn", "dscf", "pxl", "mvimg"}
 _CAMERA_WORDS |= {"vid", "wa", "screenshot", "capture", "webcam"}
 
@@ -25,18 +25,18 @@ def normalise_label(text: str) -> str:
     Unicode is composed (NFC), because macOS writes file names decomposed and the same class would be two.
 
     Raises:
-        DataError: nothing is left, or the name cannot stand in a line of ``labels.txt``.
+        DataError: nothing is left, or the name does not fit on a line of ``labels.txt``.
     """
     label = unicodedata.normalize("NFC", text).strip()
     if not label or not label.isprintable():
-        raise DataError(f"label {text!r}: expected a printable word, found none; rename the class")
+        raise DataError(f"label {text!r}: not a printable word; rename the class")
     if len(label) == 1:
         return label.upper()
     return WORDS.get(label.lower(), label.lower())
 
 
 def is_known(label: str) -> bool:
-    """True for one letter, one digit, and ``space``, ``del``, ``nothing``; False for a user's own word."""
+    """True for a single letter or digit and for ``space``, ``del``, ``nothing``; False for a user's own word."""
     return (len(label) == 1 and label.isalnum()) or label in WORDS.values()
 
 
@@ -52,7 +52,7 @@ def _order(label: str) -> tuple[int, int, str]:
 
 
 def label_in_name(stem: str) -> str | None:
-    """The class a file's name begins with: ``A_34``, ``A34``, ``A_test``, ``5_12``, ``del12``; else None.
+    """The class that a file name starts with: ``A_34``, ``A34``, ``A_test``, ``5_12``, ``del12``; else None.
 
     A letter, ``space``, ``del`` and ``nothing`` may be followed by anything but more letters. A user's own word
     counts only before a number, and a camera's word (``IMG_1118``) never. A digit needs a ``_`` or ``-`` after it:

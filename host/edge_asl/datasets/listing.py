@@ -1,4 +1,4 @@
-"""What a reader finds in a data folder before any content is read, and the walk that all readers share."""
+"""What a reader finds in a data folder before reading any content, and the folder walk that all readers share."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from edge_asl_device.contract.pictures import SUFFIXES
 
 Severity = Literal["error", "warning", "note"]
 
-# Left by file managers and unpackers; never the user's.
-_LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "license", "license.txt"})
-_DEEPEST = 6  # folders below the root: further down is a symlink's loop or somebody's home
+# Left by file managers and unpackers; never the user's own.
+_IGNORED = frozenset({"thumbs.db", "desktop.ini", "__macosx", "license", "license.txt"})
+_DEEPEST = 6  # folders below the root; anything deeper is a loop of symbolic links or a home folder
 
 _TRAILING_NUMBER = re.compile(r"\d+$")
 # Roboflow writes every augmented copy of A0.jpg as A0_jpg.rf.<hash>.jpg.
 _ROBOFLOW = re.compile(r"(.+)_(?:jpe?g|png|bmp|webp)\.rf\.[^.]*", re.IGNORECASE)
 
 
-class Oddity(NamedTuple):
-    """Something a reader stumbled over. An ``error`` stops ``read_dataset``; the rest waits for ``check``."""
+class Issue(NamedTuple):
+    """A problem that a reader noticed. An ``error`` stops ``read_dataset``; others only appear in ``data check``."""
 
     kind: str
     severity: Severity
     path: str
     what: str
-    """One clause that names the expected and the found."""
+    """One clause."""
     fix: str
 
 
@@ -42,21 +42,21 @@ class Listing(NamedTuple):
 
     layout: str
     pictures: list[Picture]
-    oddities: list[Oddity]
+    issues: list[Issue]
     pixels: NDArray[np.uint8] | None = None
     """Layout ``csv`` only: uint8 (pictures, 28, 28), grey, in the order of ``pictures``."""
 
 
 class Folder(NamedTuple):
-    """A folder's entries by name, sorted, without hidden files and litter."""
+    """A folder's entries by name, sorted, without hidden and system files."""
 
     pictures: list[str]
     others: list[str]
     folders: list[str]
 
 
-def look_into(folder: Path) -> Folder:
-    """Sort a folder's entries by kind; a name counts as a picture by its suffix.
+def list_folder(folder: Path) -> Folder:
+    """Sort a folder's entries by kind; a picture is recognised by its suffix.
 
     Raises:
         DataError: the folder cannot be read, or a name in it is not UTF-8.
@@ -65,16 +65,16 @@ def look_into(folder: Path) -> Folder:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if not entry.name.startswith(".") and entry.name.lower() not in _LITTER:
-                    _place(found, entry, folder)
+                if not entry.name.startswith(".") and entry.name.lower() not in _IGNORED:
+                    _add_entry(found, entry, folder)
     except OSError as error:
-        raise DataError(f"{folder}: expected a readable folder, found {error.strerror or error}") from error
+        raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from error
     for names in found:
         names.sort()
     return found
 
 
-def _place(found: Folder, entry: os.DirEntry[str], folder: Path) -> None:
+def _add_entry(found: Folder, entry: os.DirEntry[str], folder: Path) -> None:
     if not entry.name.isprintable() and max(entry.name) >= "\udc80":
         shown = os.fsencode(entry.name)
         raise DataError(f"{folder}: expected file names in UTF-8, found {shown!r}; rename that file")
@@ -87,8 +87,8 @@ def _place(found: Folder, entry: os.DirEntry[str], folder: Path) -> None:
 
 
 def walk(folder: Path, prefix: str) -> Iterator[tuple[str, bool]]:
-    """Every file below ``folder`` as (path under ``prefix``, whether its suffix is a picture's)."""
-    here = look_into(folder)
+    """Every file below ``folder``: its path under ``prefix``, and whether its suffix is a picture's."""
+    here = list_folder(folder)
     yield from ((prefix + name, True) for name in here.pictures)
     yield from ((prefix + name, False) for name in here.others)
     for name in here.folders:
@@ -102,17 +102,17 @@ def stem_of(path: str) -> str:
 
 
 def shot_of(stem: str) -> str | None:
-    """The photo whose augmented copy this is, by Roboflow's naming; None where the name says nothing of copies."""
+    """The photo that this is an augmented copy of, by Roboflow's naming; None for other names."""
     match = _ROBOFLOW.fullmatch(stem)
     return match[1] if match else None
 
 
 def number_of(stem: str) -> int | None:
-    """The number a file name ends in: ``A12`` → 12, ``IMG_1118`` → 1118."""
+    """The number at the end of a file name: ``A12`` → 12, ``IMG_1118`` → 1118."""
     match = _TRAILING_NUMBER.search(shot_of(stem) or stem)
     return int(match[0]) if match else None
 
 
 def series_of(stem: str) -> str:
-    """What stands before that number; numbers are comparable only within one series (``N12``, ``Nothingc12``)."""
+    """What comes before that number; numbers are comparable only within one series (``N12``, ``Nothingc12``)."""
     return _TRAILING_NUMBER.sub("", shot_of(stem) or stem)

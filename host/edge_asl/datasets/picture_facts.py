@@ -1,4 +1,4 @@
-"""One picture under the lens: does it decode to its last byte, is it what its name says, how does it look."""
+"""Facts about one picture file: does it decode to its last byte, is it what its name says, what does it look like."""
 
 from __future__ import annotations
 
@@ -33,59 +33,60 @@ _FORMATS = {
 }
 _READABLE = frozenset().union(*_FORMATS.values())
 
-# What Pillow raises on bytes that are not what they promise; SyntaxError is its word for a broken PNG chunk.
+# What Pillow raises on damaged files; SyntaxError for a broken PNG chunk.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
-# Decoded, 100 megapixels take 300 MB: only one such picture at a time, whatever the number of threads.
+# Decoded, 100 megapixels take 300 MB: only one such picture at a time, however many threads there are.
 _one_large_at_a_time = threading.Lock()
 
 
-class Probe(NamedTuple):
-    """What looking at a picture's bytes told."""
+class PictureFacts(NamedTuple):
+    """What a picture's bytes tell."""
 
-    content: str
-    """SHA-256 of the bytes; empty where they could not be read."""
-    kind: str | None = None
+    sha256: str
+    """Of the bytes; empty if they could not be read."""
+    defect: str | None = None
     """``empty``, ``unreadable``, ``truncated``, ``no-end``, ``too-large``, ``format``, ``suffix``, or None."""
-    what: str = ""
-    looks: int | None = None
-    """64-bit perceptual hash; None where nothing could be decoded."""
+    detail: str = ""
+    """The defect in a few words."""
+    perceptual_hash: int | None = None
+    """64 bits; None if nothing could be decoded."""
     width: int = 0
     height: int = 0
 
 
-def probe_file(path: Path) -> Probe:
-    """Read and decode a picture file completely, stricter than OpenCV, which fills what is missing with grey."""
+def examine_file(path: Path) -> PictureFacts:
+    """Read and decode a picture file completely; stricter than OpenCV, which fills missing parts with grey."""
     from PIL import Image
 
     try:
         data = path.read_bytes()
     except OSError as error:
-        return Probe("", "unreadable", f"expected a readable file, found {error.strerror or error}")
+        return PictureFacts("", "unreadable", f"cannot be read: {error.strerror or error}")
     content = hashlib.sha256(data).hexdigest()
     if not data:
-        return Probe(content, "empty", "expected a picture, found an empty file")
+        return PictureFacts(content, "empty", "an empty file")
     try:
         with Image.open(BytesIO(data)) as image:
-            return _look(image, data, path.suffix.lower(), content)
+            return _decode(image, data, path.suffix.lower(), content)
     except Image.DecompressionBombError:
-        return Probe(content, "too-large", f"{_LIMIT}, found many more")
+        return PictureFacts(content, "too-large", f"{_LIMIT}, found far more")
     except _BROKEN as error:
-        cut = "truncated" in str(error) or not _ends(data)
+        cut = "truncated" in str(error) or not _has_end(data)
         text = str(error).partition(" <_io")[0]  # Pillow names the buffer, not the file
-        return Probe(content, "truncated" if cut else "unreadable", f"expected a whole picture, found: {text}")
+        return PictureFacts(content, "truncated" if cut else "unreadable", f"cannot be decoded: {text}")
 
 
-def probe_grey(grey: NDArray[np.uint8]) -> Probe:
-    """The same for a grey picture from a table: uint8 (h, w)."""
+def examine_grey(grey: NDArray[np.uint8]) -> PictureFacts:
+    """The same for a grey picture from a CSV file: uint8 (h, w)."""
     from PIL import Image
 
     height, width = grey.shape
     content = hashlib.sha256(grey.tobytes()).hexdigest()
-    return Probe(content, looks=looks_of(Image.fromarray(grey)), width=width, height=height)
+    return PictureFacts(content, perceptual_hash=perceptual_hash(Image.fromarray(grey)), width=width, height=height)
 
 
-def looks_of(image: Image.Image) -> int:
+def perceptual_hash(image: Image.Image) -> int:
     """A picture's 64-bit perceptual hash: the signs of the 8×8 lowest frequencies of its 32×32 grey copy.
 
     Copies that were scaled, recompressed or lightened differ in few bits. Source: N. Krawetz, "Looks Like It",
@@ -97,29 +98,29 @@ def looks_of(image: Image.Image) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def _look(image: Image.Image, data: bytes, suffix: str, content: str) -> Probe:
+def _decode(image: Image.Image, data: bytes, suffix: str, content: str) -> PictureFacts:
     width, height = image.size
     if width * height > MAX_PIXELS:
-        return Probe(content, "too-large", f"{_LIMIT}, found {width}×{height}")
+        return PictureFacts(content, "too-large", f"{_LIMIT}, found {width}×{height}")
     with _one_large_at_a_time if width * height > LARGE_PIXELS else nullcontext():
         image.load()
-        looks = looks_of(image)
-    kind, what = _formal(image.format or "nothing", data, suffix)
-    return Probe(content, kind, what, looks, width, height)
+        looks = perceptual_hash(image)
+    defect, detail = _formal_defect(image.format or "nothing", data, suffix)
+    return PictureFacts(content, defect, detail, looks, width, height)
 
 
-def _formal(found: str, data: bytes, suffix: str) -> tuple[str | None, str]:
+def _formal_defect(found: str, data: bytes, suffix: str) -> tuple[str | None, str]:
     if found not in _READABLE:
-        return "format", f"expected one of {', '.join(sorted(_FORMATS))}, found {found} inside"
+        return "format", f"expected one of {', '.join(sorted(_FORMATS))}, found {found}"
     if found not in _FORMATS[suffix]:
-        return "suffix", f"expected what {suffix} says, found {found} inside"
-    if not _ends(data):
-        return "no-end", "expected an end marker, found none: bytes may be missing"
+        return "suffix", f"the suffix is {suffix}, the content is {found}"
+    if not _has_end(data):
+        return "no-end", "no end marker: bytes may be missing"
     return None, ""
 
 
-def _ends(data: bytes) -> bool:
-    """Whether a JPEG or PNG has its end marker; other formats carry their length and pass."""
+def _has_end(data: bytes) -> bool:
+    """Whether a JPEG or PNG has its end marker; other formats state their length and pass."""
     if data.startswith(b"\xff\xd8"):
         # Within scan data FF is always followed by 00 or a restart marker, so an FFD9 after the last FFDA ends it.
         return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")

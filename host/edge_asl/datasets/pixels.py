@@ -1,4 +1,4 @@
-"""Layout ``csv``: rows of ``label,pixel1…pixel784``, as Sign-Language-MNIST comes."""
+"""Layout ``csv``: rows of ``label,pixel1…pixel784``, as in Sign-Language-MNIST."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def list_pixels(root: Path) -> Listing:
     One byte per pixel is kept: 27,455 rows take 21.5 MB.
 
     Raises:
-        DataError: a row is not a label and 784 numbers from 0 to 255, or labels could as well be digits.
+        DataError: a row is not a label and 784 numbers from 0 to 255, or the labels could be digits.
     """
     pictures: list[Picture] = []
     pixels = bytearray()
@@ -47,9 +47,9 @@ def list_pixels(root: Path) -> Listing:
     if pictures and {p.label for p in pictures} == set("ABCDEFGHIJ"):
         raise DataError(
             f"{root}: expected numbers 0–25 for A–Z, found exactly 0–9, which could be the digits; "
-            "write letters (or digits as pictures in folders) instead"
+            "write letters instead, or store digits as pictures in folders"
         )
-    # Sorted by path, as every listing is: '#10' comes before '#2'.
+    # Sorted by path like every listing: '#10' comes before '#2'.
     order = sorted(range(len(pictures)), key=lambda row: pictures[row].path)
     grey = np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
     return Listing("csv", [pictures[row] for row in order], [], grey[order] if order else grey)
@@ -80,7 +80,7 @@ def _read_table(table: Path, pictures: list[Picture], pixels: bytearray) -> None
 
 def _row(values: bytes, where: str) -> bytes:
     try:
-        # bytes() refuses what is not within 0–255, int() what is no number.
+        # bytes() rejects values outside 0–255, int() what is not a number.
         row = bytes(map(int, values.split(b",")))
     except ValueError as error:
         raise DataError(f"{where}: expected {_PIXELS} numbers 0–255, found: {error}; fix that row") from error

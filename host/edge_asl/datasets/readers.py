@@ -1,4 +1,4 @@
-"""From a data folder of any of the four layouts to one ``Dataset``."""
+"""Reads a data folder of any of the four layouts into a ``Dataset``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from edge_asl.datasets.digest import content_hashes, dataset_digest, pixel_hashes
 from edge_asl.datasets.folders import list_flat, list_folders
 from edge_asl.datasets.labels import label_in_name, order_labels
-from edge_asl.datasets.listing import Listing, look_into, stem_of
+from edge_asl.datasets.listing import Listing, list_folder, stem_of
 from edge_asl.datasets.pixels import list_pixels, pixel_tables, to_frame
-from edge_asl.datasets.signers import name_signers
+from edge_asl.datasets.signers import assign_signers
 from edge_asl.datasets.types import Dataset, Frame, Picture
 from edge_asl.datasets.yolo import list_yolo, yolo_parts
 from edge_asl.errors import DataError
@@ -36,27 +36,27 @@ def read_dataset(
 
     Args:
         root: the folder, or a single CSV file.
-        layout: ``folders``, ``flat``, ``csv``, ``yolo``, or ``auto`` to find out.
-        signer_pattern: regular expression on the relative path; its group ``signer``, or its first, is the person.
+        layout: ``folders``, ``flat``, ``csv``, ``yolo``, or ``auto`` to detect it.
+        signer_pattern: regular expression on the relative path; its group ``signer``, else its first, is the person.
         cache: a file that remembers content hashes between calls.
 
     Raises:
-        DataError: no such folder, no layout or several, fewer than two classes, an empty class folder,
-            tables that contradict the folders. ``Dataset.load`` raises ``PictureError``.
+        DataError: no such folder, no layout or several fit, fewer than two classes, an empty class folder, a
+            ``signers.csv`` that contradicts the folders. ``Dataset.load`` raises ``PictureError``.
     """
     listing = list_dataset(root, layout, signer_pattern=signer_pattern)
-    for oddity in listing.oddities:
-        if oddity.severity == "error":
-            raise DataError(f"{root / oddity.path}: {oddity.what}; {oddity.fix}")
+    for issue in listing.issues:
+        if issue.severity == "error":
+            raise DataError(f"{root / issue.path}: {issue.what}; {issue.fix}")
     labels = order_labels(picture.label for picture in listing.pictures)
     if len(labels) < 2:
         found = f"only class {labels[0]}" if labels else "none"
-        raise DataError(f"{root}: expected two classes or more, found {found}; add folders, or name the one above")
+        raise DataError(f"{root}: expected two classes or more, found {found}; add folders, or use the folder above")
     return to_dataset(listing, root, hash_listing(listing, root, cache))
 
 
 def list_dataset(root: Path, layout: str = "auto", *, signer_pattern: str | None = None) -> Listing:
-    """Find a data folder's pictures by name, and what is odd about them, without opening one.
+    """Find a data folder's pictures and their issues by name, without opening a picture.
 
     Raises:
         DataError: no such folder, or no layout fits.
@@ -67,10 +67,10 @@ def list_dataset(root: Path, layout: str = "auto", *, signer_pattern: str | None
         raise DataError(f"{root}: expected a folder of pictures, found nothing; check the path")
     chosen = detect_layout(root) if layout == "auto" else layout
     if root.is_file() and chosen != "csv":
-        raise DataError(f"{root}: expected a folder for layout {chosen}, found a file; name the folder it lies in")
+        raise DataError(f"{root}: expected a folder for layout {chosen}, found a file; name its folder")
     listing = _LISTERS[chosen](root)
     listing.pictures.sort(key=lambda picture: picture.path)
-    return name_signers(listing, root, signer_pattern)
+    return assign_signers(listing, root, signer_pattern)
 
 
 def detect_layout(root: Path) -> str:
@@ -79,29 +79,29 @@ def detect_layout(root: Path) -> str:
     Raises:
         DataError: none fits, or several do.
     """
-    found = _signs_of_layouts(root)
+    found = _evidence(root)
     if len(found) == 1:
         return next(iter(found))
     if not found:
-        raise DataError(f"{root}: expected {_EXPECTED}; found none of them; `edge-asl data check` needs one")
-    signs = " and ".join(f"{sign} ({layout})" for layout, sign in found.items())
-    raise DataError(f"{root}: expected one layout, found {signs}; choose with layout = one of {', '.join(found)}")
+        raise DataError(f"{root}: expected {_EXPECTED}; found none of them")
+    evidence = " and ".join(f"{path} ({layout})" for layout, path in found.items())
+    raise DataError(f"{root}: expected one layout, found {evidence}; set the layout to one of {', '.join(found)}")
 
 
-def _signs_of_layouts(root: Path) -> dict[str, str]:
-    """Each layout that could be meant, with what speaks for it."""
+def _evidence(root: Path) -> dict[str, str]:
+    """Each layout that could be meant, with a file or folder that suggests it."""
     tables = pixel_tables(root)
     found = {"csv": tables[0].name} if tables else {}
     if root.is_file():
         return found
-    here = look_into(root)
+    here = list_folder(root)
     parts = yolo_parts(root)
     if parts:
         found["yolo"] = f"{parts[0]}images/ beside {parts[0]}labels/"
     if named := [name for name in here.pictures if label_in_name(stem_of(name))]:
         found["flat"] = named[0]
     belonging = {part.partition("/")[0] for part in parts} | ({"images", "labels"} if "" in parts else set())
-    # Beside tables, folders hold the same tables again (Kaggle's archive) or pictures of them.
+    # Beside CSV files, folders contain copies of them (Kaggle's archive) or pictures of their rows.
     if not tables and (classes := [name for name in here.folders if name not in belonging]):
         found["folders"] = f"{classes[0]}/"
     return found
@@ -129,7 +129,7 @@ def hash_listing(listing: Listing, root: Path, cache: Path | None = None) -> lis
 def to_dataset(listing: Listing, root: Path, hashes: list[str]) -> Dataset:
     """A listing and the hashes of its contents, in the same order, as a ``Dataset``."""
     pictures = tuple(listing.pictures)
-    # Partials of module functions, which worker processes can be sent.
+    # Partials of module functions can be pickled for worker processes.
     load: Callable[[Picture], Frame] = partial(_load_file, root)
     if listing.pixels is not None:
         rows = {picture.path: row for row, picture in enumerate(pictures)}

@@ -1,4 +1,4 @@
-"""Who shows the sign: from ``signers.csv`` or from a pattern on the path."""
+"""Who shows the sign: read from ``signers.csv`` or matched in the path."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import re
 from pathlib import Path
 
 from edge_asl.datasets.labels import normalise_label
-from edge_asl.datasets.listing import Listing, Oddity, Severity
+from edge_asl.datasets.listing import Issue, Listing, Severity
 from edge_asl.errors import DataError
 
 SIGNERS = "signers.csv"
 _COLUMNS = ["file", "label", "signer"]
-# edge-asl-device capture also writes in which session; a person is one person in all of them.
+# edge-asl-device capture also writes the session; a person is the same person in all of them.
 _WITH_SESSION = [*_COLUMNS, "session"]
 
 
-def name_signers(listing: Listing, root: Path, pattern: str | None) -> Listing:
+def assign_signers(listing: Listing, root: Path, pattern: str | None) -> Listing:
     """Give each picture its signer: what ``pattern`` captures, else what ``signers.csv`` says, else None.
 
     Raises:
-        DataError: the pattern or the table is not what it should be, or the pattern matches no picture.
+        DataError: the pattern or the file is invalid, or the pattern matches no picture.
     """
     known = _from_table(listing, root / SIGNERS) if (root / SIGNERS).is_file() else {}
     if pattern is not None:
@@ -33,19 +33,17 @@ def _from_pattern(listing: Listing, root: Path, pattern: str) -> dict[str, str]:
     try:
         regex = re.compile(pattern)
     except re.error as error:
-        raise DataError(f"signer pattern {pattern!r}: expected a regular expression, found: {error}") from error
+        raise DataError(f"signer pattern {pattern!r}: not a regular expression: {error}") from error
     if not regex.groups:
         raise DataError(
-            f"signer pattern {pattern!r}: expected a group that captures the person, found none; "
-            "write for example '^(?P<signer>[^/]+)/'"
+            f"signer pattern {pattern!r}: has no group to capture the person; for example '^(?P<signer>[^/]+)/'"
         )
     group: str | int = "signer" if "signer" in regex.groupindex else 1
     matches = ((p.path, regex.search(p.path)) for p in listing.pictures)
     known = {path: match[group] for path, match in matches if match and match[group]}
     if listing.pictures and not known:
         raise DataError(
-            f"signer pattern {pattern!r}: expected it to match paths below {root}, "
-            f"found no match, not even {listing.pictures[0].path}; correct the pattern"
+            f"signer pattern {pattern!r}: matches no path below {root}, such as {listing.pictures[0].path}; correct it"
         )
     return known
 
@@ -56,26 +54,26 @@ def _from_table(listing: Listing, table: Path) -> dict[str, str]:
     for line, (file, label, signer) in enumerate(_rows(table), start=2):
         where = f"{SIGNERS}:{line}"
         if file not in labels:
-            _note(listing, "signers", "warning", where, f"expected {file} to exist, found no such picture")
+            _note(listing, "signers", "warning", where, f"there is no picture {file}")
         elif normalise_label(label) != labels[file]:
-            what = f"expected {file} to be {labels[file]} as its folder says, found {label}"
+            what = f"{file} is {labels[file]} by its folder, but {label} here"
             _note(listing, "signers", "error", where, what)
         elif known.setdefault(file, signer) != signer:
-            _note(listing, "signers", "error", where, f"expected one person for {file}, found two")
+            _note(listing, "signers", "error", where, f"two people are named for {file}")
     for path in sorted(labels.keys() - known.keys()):
-        _note(listing, "signers", "warning", path, f"expected a line in {SIGNERS}, found none: person unknown")
+        _note(listing, "signers", "warning", path, f"not in {SIGNERS}: person unknown")
     return {path: signer for path, signer in known.items() if signer}
 
 
 def _note(listing: Listing, kind: str, severity: Severity, path: str, what: str) -> None:
-    listing.oddities.append(Oddity(kind, severity, path, what, f"correct {SIGNERS}"))
+    listing.issues.append(Issue(kind, severity, path, what, f"correct {SIGNERS}"))
 
 
 def _rows(table: Path) -> list[list[str]]:
     try:
         rows = list(csv.reader(table.read_text("utf-8-sig").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table}: expected a table {','.join(_COLUMNS)}, found: {error}") from error
+        raise DataError(f"{table}: cannot be read as {','.join(_COLUMNS)}: {error}") from error
     header = [name.strip().lower() for name in rows[0]] if rows else []
     if header not in (_COLUMNS, _WITH_SESSION):
         raise DataError(f"{table}:1: expected the header {','.join(_COLUMNS)}, found {','.join(header)!r}")

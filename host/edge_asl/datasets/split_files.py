@@ -1,4 +1,4 @@
-"""``split.json``: a split written down, and read back only for the data it was made for."""
+"""``split.json``: a split on disk, read back only for the data it was made for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_asl.datasets.people import on_both_sides
+from edge_asl.datasets.people import in_several_parts
 from edge_asl.datasets.types import Dataset, Split
 from edge_asl.errors import DataError
 from edge_asl_device.files import write_atomically
@@ -31,7 +31,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def write_split(path: Path, split: Split) -> None:
-    """Write a split as JSON, whole or not at all.
+    """Write a split as JSON, completely or not at all.
 
     Raises:
         DataError: the file cannot be written.
@@ -42,23 +42,25 @@ def write_split(path: Path, split: Split) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
     except OSError as error:
-        raise DataError(f"{path}: expected to write the split, found {error.strerror or error}") from error
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def read_split(path: Path, dataset: Dataset) -> Split:
-    """Read a split for a data set, and make sure that it is one.
+    """Read a split and check it against its data set.
 
     Raises:
-        DataError: not a split file, made for other data, pictures it does not know, a picture twice, or people or
-            bursts on both sides although the file claims otherwise.
+        DataError: not a split file, or one for other data; unknown pictures, a picture twice, or people or bursts in
+            several parts although the file claims otherwise.
     """
     file = _decode(path)
     if file.format != FORMAT:
-        raise DataError(f"{path}: expected split format {FORMAT}, found {file.format}; make the split anew")
+        raise DataError(
+            f"{path}: expected split format {FORMAT}, found {file.format}; remove the file to make a new split"
+        )
     if file.data_digest != dataset.digest:
         raise DataError(
-            f"{path}: expected the data it was made for ({file.data_digest[:12]}…), found {dataset.root} changed "
-            f"({dataset.digest[:12]}…); restore the pictures, or remove the file to make a new split"
+            f"{path}: made for other data: expected digest {file.data_digest[:12]}…, found {dataset.digest[:12]}… in "
+            f"{dataset.root}; restore the pictures, or remove the file to make a new split"
         )
     split = Split(file.how, file.seed, file.data_digest, msgspec.structs.asdict(file.parts), file.shares_people)
     _check(path, split, dataset)
@@ -69,25 +71,25 @@ def _decode(path: Path) -> _File:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_File)
     except OSError as error:
-        raise DataError(f"{path}: expected a split file, found {error.strerror or error}; make one") from error
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: expected a split file, found: {error}; remove it to make a new one") from error
+        raise DataError(f"{path}: not a split file: {error}; remove it to make a new one") from error
 
 
 def _check(path: Path, split: Split, dataset: Dataset) -> None:
     listed = Counter(name for names in split.parts.values() for name in names)
     twice = sorted(name for name, times in listed.items() if times > 1)
     unknown = sorted(listed.keys() - {picture.path for picture in dataset.pictures})
-    bursts = on_both_sides(dataset.pictures, split.parts, lambda picture: picture.burst)
-    people = [] if split.shares_people else on_both_sides(dataset.pictures, split.parts, lambda p: p.signer)
+    bursts = in_several_parts(dataset.pictures, split.parts, lambda picture: picture.burst)
+    people = [] if split.shares_people else in_several_parts(dataset.pictures, split.parts, lambda p: p.signer)
     for names, wrong in (
         (twice, "each picture once"),
         (unknown, f"pictures of {dataset.root}"),
-        (bursts, "each burst on one side"),
-        (people, "each person on one side, as shares_people = false claims"),
+        (bursts, "each burst in one part"),
+        (people, "each person in one part, as shares_people = false claims"),
     ):
         if names:
             raise DataError(
-                f"{path}: expected {wrong}, found {names[0]} and {len(names) - 1} more against it; "
+                f"{path}: expected {wrong}, violated by {names[0]} and {len(names) - 1} more; "
                 "remove the file to make a new split"
             )

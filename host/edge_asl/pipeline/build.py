@@ -21,7 +21,7 @@ from edge_asl.evaluation.run import classify_all, describe_split, worst_mistakes
 from edge_asl.pipeline.bundle import git_commit, package_versions, version_of, write_bundle
 from edge_asl.pipeline.calibration_set import LIST, keep_calibration_pictures
 from edge_asl.pipeline.compatibility import check_model
-from edge_asl.pipeline.context import BuildContext, Request, open_context
+from edge_asl.pipeline.context import BuildContext, BuildRequest, open_context
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import digest_of
 from edge_asl.tflite.inspect import inspect_model
@@ -47,7 +47,7 @@ FEW_PICTURES = 100
 LOST_POINTS = 1.0
 
 
-def build(request: Request, progress: Progress) -> Evaluation:
+def build(request: BuildRequest, progress: Progress) -> Evaluation:
     """Turn a folder of pictures into a bundle; returns what was measured on its test part.
 
     Raises:

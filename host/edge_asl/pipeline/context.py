@@ -27,7 +27,7 @@ from edge_asl_device.contract.manifest import (
 from edge_asl_device.files import sha256_of
 
 
-class Request(NamedTuple):
+class BuildRequest(NamedTuple):
     """What the user asked for."""
 
     data: Path
@@ -55,7 +55,7 @@ class Request(NamedTuple):
 class BuildContext(NamedTuple):
     """What all steps share."""
 
-    request: Request
+    request: BuildRequest
     dataset: Dataset
     split: Split
     spec: Input
@@ -83,7 +83,7 @@ class BuildContext(NamedTuple):
         return [picture for picture in self.dataset.pictures if picture.path in wanted]
 
 
-def open_context(request: Request, progress: Progress) -> BuildContext:
+def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
     """Read the data and fix the split: made once, written down, made anew only when data or recipe change."""
     recipe = request.recipe
     _check_request(request)
@@ -117,7 +117,7 @@ def open_context(request: Request, progress: Progress) -> BuildContext:
     return BuildContext(request, dataset, split, spec, steps, progress, base)
 
 
-def _split(request: Request, dataset: Dataset) -> Split:
+def _split(request: BuildRequest, dataset: Dataset) -> Split:
     if request.split_file is not None:
         return read_split(request.split_file, dataset)
     how = request.recipe.data
@@ -132,7 +132,7 @@ def _split(request: Request, dataset: Dataset) -> Split:
     )
 
 
-def _check_request(request: Request) -> None:
+def _check_request(request: BuildRequest) -> None:
     """Before the data are read and the network trained, not after."""
     if not request.data.exists():
         raise DataError(f"{request.data}: expected a folder of pictures, found nothing; check the path")

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_asl.datasets.check import CheckReport, check_dataset, format_report
-from edge_asl.datasets.duplicates import DISTANCE, alike
+from edge_asl.datasets.check import DatasetSummary, check_dataset, format_summary
+from edge_asl.datasets.duplicates import DISTANCE, near_duplicates
 from edge_asl.datasets.findings import Finding
-from edge_asl.datasets.picture_facts import probe_file
+from edge_asl.datasets.picture_facts import examine_file
 from edge_asl.datasets.types import Split
 from edge_asl.errors import DataError
 
@@ -31,26 +31,26 @@ def noise(seed: int, side: int = 64) -> np.ndarray:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for place, label in enumerate("AB"):
+    for number, label in enumerate("AB"):
         (tmp_path / label).mkdir()
         for n in range(24):
-            cv2.imwrite(str(tmp_path / label / f"{label}{n}.jpg"), noise(100 * place + n))
+            cv2.imwrite(str(tmp_path / label / f"{label}{n}.jpg"), noise(100 * number + n))
     return tmp_path
 
 
-def found(report: CheckReport) -> dict[str, Finding]:
-    return {finding.kind: finding for finding in report.findings}
+def found(summary: DatasetSummary) -> dict[str, Finding]:
+    return {finding.kind: finding for finding in summary.findings}
 
 
 def test_nothing_wrong_but_that_people_are_unknown(folder: Path) -> None:
     seen: list[tuple[int, int]] = []
-    report = check_dataset(folder, progress=lambda done, total: seen.append((done, total)))
-    assert set(found(report)) == {"people"}
-    assert not report.has_errors
-    assert report.per_class == {"A": 24, "B": 24}
-    assert (report.pictures, report.layout, report.split) == (48, "folders", "block")
+    summary = check_dataset(folder, advance=lambda done, note="", total=None: seen.append((done, total)))
+    assert set(found(summary)) == {"people"}
+    assert not summary.has_errors
+    assert summary.per_class == {"A": 24, "B": 24}
+    assert (summary.pictures, summary.layout, summary.split) == (48, "folders", "block")
     assert seen[-1] == (48, 48)
-    assert msgspec.json.decode(msgspec.json.encode(report), type=CheckReport) == report
+    assert msgspec.json.decode(msgspec.json.encode(summary), type=DatasetSummary) == summary
 
 
 def test_broken_files(folder: Path) -> None:
@@ -68,8 +68,8 @@ def test_broken_files(folder: Path) -> None:
     Image.fromarray(noise(3)).save(folder / "A" / "A56.jpg", format="GIF")
     (folder / "A" / "notes.txt").write_text("x")
     (folder / "A" / "Thumbs.db").write_text("x")
-    report = check_dataset(folder)
-    kinds = found(report)
+    summary = check_dataset(folder)
+    kinds = found(summary)
     assert kinds["empty"].paths == ("A/A50.jpg",)
     assert set(kinds["truncated"].paths) == {"A/A51.jpg", "A/A53.jpg", "A/A54.png"}
     assert kinds["unreadable"].paths == ("A/A52.jpg",)
@@ -77,11 +77,11 @@ def test_broken_files(folder: Path) -> None:
     assert kinds["suffix"].paths == ("A/A55.jpg",)
     assert kinds["format"].paths == ("A/A56.jpg",)
     assert kinds["not-a-picture"].paths == ("A/notes.txt",)
-    assert report.has_errors
-    assert [f.severity for f in report.findings] == sorted(
-        (f.severity for f in report.findings), key=["error", "warning", "note"].index
+    assert summary.has_errors
+    assert [f.severity for f in summary.findings] == sorted(
+        (f.severity for f in summary.findings), key=["error", "warning", "note"].index
     )
-    assert all(finding.fix for finding in report.findings)
+    assert all(finding.fix for finding in summary.findings)
 
 
 def test_a_header_that_promises_too_much_is_not_decoded(folder: Path) -> None:
@@ -125,7 +125,7 @@ def test_names(folder: Path) -> None:
     assert found(check_dataset(folder))["spellings"].paths == ("A", "a")
 
 
-def test_leaks_between_the_sides_of_a_split(folder: Path) -> None:
+def test_leaks_between_the_parts_of_a_split(folder: Path) -> None:
     copy = cv2.resize(noise(3), (90, 90)).astype(np.int16) + 6
     cv2.imwrite(str(folder / "B" / "B90.jpg"), np.clip(copy, 0, 255).astype(np.uint8))
     parts = {"train": ("A/A3.jpg", "A/A4.jpg"), "validation": (), "test": ("B/B90.jpg", "B/B5.jpg")}
@@ -145,12 +145,12 @@ def test_few_and_uneven(folder: Path) -> None:
 def test_people(folder: Path) -> None:
     rows = [f"{c}/{c}{n}.jpg,{c},s{n % 4}" for c in "AB" for n in range(24) if c == "A" or n % 4 < 1]
     (folder / "signers.csv").write_text("\n".join(["file,label,signer", *rows, "A/gone.jpg,A,s1"]))
-    report = check_dataset(folder)
-    assert report.per_person == {"s0": 12, "s1": 6, "s2": 6, "s3": 6}
-    assert report.unknown_person == 18
-    assert report.gaps == {"s1": ("B",), "s2": ("B",), "s3": ("B",)}
-    assert found(report)["one-person"].paths == ("B",)
-    assert found(report)["signers"].count == 19, "18 pictures without a line, one line without a picture"
+    summary = check_dataset(folder)
+    assert summary.per_person == {"s0": 12, "s1": 6, "s2": 6, "s3": 6}
+    assert summary.unknown_person == 18
+    assert summary.gaps == {"s1": ("B",), "s2": ("B",), "s3": ("B",)}
+    assert found(summary)["one-person"].paths == ("B",)
+    assert found(summary)["signers"].count == 19, "18 pictures without a line, one line without a picture"
 
 
 def test_what_stops_a_reader_is_a_finding_here(tmp_path: Path, folder: Path) -> None:
@@ -166,22 +166,19 @@ def test_pixel_table(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = [",".join(map(str, [n % 3, *rng.integers(0, 256, 784)])) for n in range(90)]
     (tmp_path / "t.csv").write_text("\n".join([",".join(["label", *(f"pixel{n + 1}" for n in range(784))]), *rows]))
-    report = check_dataset(tmp_path)
-    assert set(found(report)) == {"people", "small"}
+    summary = check_dataset(tmp_path)
+    assert set(found(summary)) == {"people", "small"}
 
 
 def test_text(folder: Path) -> None:
     (folder / "A" / "A50.jpg").touch()
-    text = format_report(check_dataset(folder))
+    text = format_summary(check_dataset(folder))
     assert text.startswith(f"{folder}: 49 pictures, 2 classes, layout folders\n  classes  A 25  B 24\n")
-    assert (
-        "error    empty (1): expected a picture, found an empty file\n           A/A50.jpg\n         → remove it"
-        in text
-    )
+    assert "error    empty (1): an empty file\n           A/A50.jpg\n         → remove it" in text
     assert text.endswith("1 error, 1 warning\n")
 
 
-def test_alike_against_every_pair() -> None:
+def test_near_duplicates_against_every_pair() -> None:
     rng = np.random.default_rng(0)
     base = rng.integers(0, 2**63, 40, dtype=np.uint64)
 
@@ -193,32 +190,32 @@ def test_alike_against_every_pair() -> None:
 
     left, right = near(500), near(200)
     bits = np.array([[(int(a) ^ int(b)).bit_count() for a in left] for b in right])
-    twins = alike(left, right)
+    twins = near_duplicates(left, right)
     assert ((twins >= 0) == (bits <= DISTANCE).any(axis=1)).all()
     assert all(bits[i, twin] <= DISTANCE for i, twin in enumerate(twins) if twin >= 0)
-    assert alike(left[:0], right).tolist() == [-1] * 200
-    assert alike(left, right[:0]).tolist() == []
+    assert near_duplicates(left[:0], right).tolist() == [-1] * 200
+    assert near_duplicates(left, right[:0]).tolist() == []
 
 
-def test_alike_wherever_the_four_bits_are() -> None:
+def test_near_duplicates_wherever_the_four_bits_are() -> None:
     rng = np.random.default_rng(1)
     flips = [sum(1 << int(bit) for bit in rng.choice(64, DISTANCE, replace=False)) for _ in range(20_000)]
     one = np.array([0x0123456789ABCDEF], np.uint64)
-    assert (alike(one, one ^ np.array(flips, np.uint64)) == 0).all()
+    assert (near_duplicates(one, one ^ np.array(flips, np.uint64)) == 0).all()
 
 
 @needs_data
 @pytest.mark.parametrize("name", ["digits", "letters-rooms", "stranger", "letters-boxes"])
 def test_real_folders_have_no_errors(name: str) -> None:
-    report = check_dataset(Path(REAL or "") / name)
-    assert not report.has_errors, format_report(report)
+    summary = check_dataset(Path(REAL or "") / name)
+    assert not summary.has_errors, format_summary(summary)
 
 
 @needs_data
 def test_a_real_photo_cut_short(tmp_path: Path) -> None:
     photo = next(iter(sorted((Path(REAL or "") / "letters-rooms" / "A").glob("*.jpg"))))
     data = photo.read_bytes()
-    assert probe_file(photo).kind is None
+    assert examine_file(photo).defect is None
     for share in (0.3, 0.7, 0.95):
         (tmp_path / "cut.jpg").write_bytes(data[: int(len(data) * share)])
-        assert probe_file(tmp_path / "cut.jpg").kind == "truncated"
+        assert examine_file(tmp_path / "cut.jpg").defect == "truncated"

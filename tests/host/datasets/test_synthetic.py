@@ -26,6 +26,7 @@ from edge_asl.datasets.synthetic import (
 from edge_asl.datasets.synthetic.poses import POSES
 from edge_asl.datasets.synthetic.skeleton import hand_parts, to_pixels
 from edge_asl.errors import DataError
+from edge_asl.progress import Advance
 from edge_asl_device.contract.pictures import read_picture
 
 
@@ -36,6 +37,11 @@ def rng(seed: int) -> np.random.Generator:
 def rows(folder: Path) -> list[dict[str, str]]:
     with (folder / "signers.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def recorded(seen: list[tuple[int, int | None]]) -> Advance:
+    """Progress that is written down."""
+    return lambda done, note="", total=None: seen.append((done, total))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -109,7 +115,12 @@ def test_an_unknown_sign_names_the_known_ones():
 def test_a_folder_says_truly_who_shows_what(tmp_path: Path):
     seen: list[tuple[int, int]] = []
     folder = write_pictures(
-        tmp_path / "data", ["A", "5", "nothing"], 7, size=64, people=3, progress=lambda *at: seen.append(at)
+        tmp_path / "data",
+        ["A", "5", "nothing"],
+        7,
+        size=64,
+        people=3,
+        advance=recorded(seen),
     )
     assert seen == [(n, 21) for n in range(1, 22)]
     listed = rows(folder)
@@ -145,7 +156,7 @@ def test_a_picture_stays_when_others_are_added(tmp_path: Path):
 
 def test_a_folder_with_something_in_it_is_refused(tmp_path: Path):
     (tmp_path / "precious.txt").write_text("mine")
-    with pytest.raises(DataError, match=r"expected no folder or an empty one, found 1 entries; remove it"):
+    with pytest.raises(DataError, match=r"expected no folder or an empty one, found a folder with files"):
         write_pictures(tmp_path, ["A"], 1)
     with pytest.raises(DataError, match=r"precious\.txt: expected .*, found a file"):
         write_pictures(tmp_path / "precious.txt", ["A"], 1)
@@ -246,7 +257,7 @@ def test_j_and_z_move_while_others_hold_still(letter: str):
 
 def test_a_written_film_plays_back(tmp_path: Path):
     seen: list[tuple[int, int]] = []
-    path = write_film(tmp_path / "new" / "film.mp4", "i", fps=15, progress=lambda *at: seen.append(at))
+    path = write_film(tmp_path / "new" / "film.mp4", "i", fps=15, advance=recorded(seen))
     total = round(film_script("i")[-1].end_s * 15)
     assert seen[-1] == (total, total)
     film = cv2.VideoCapture(str(path))

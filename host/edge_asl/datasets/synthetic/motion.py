@@ -11,11 +11,11 @@ from edge_asl.datasets.synthetic.pictures import NOTHING
 from edge_asl.datasets.synthetic.poses import MOVING, POSES, RELAXED
 from edge_asl.datasets.synthetic.skeleton import Pose
 
-# Of the time of one letter, the way to it takes this share; the rest it is held.
-WAY = 0.35
+# The share of a letter's time spent moving to it; for the rest it is held.
+TRANSITION = 0.35
 AWAY_S = 1.0
 ENTER_S = 0.45
-# J and Z are drawn in the air: a hook takes its time whatever the pace.
+# J and Z are drawn in the air, which takes its time whatever the pace.
 DRAW_S = 0.8
 
 
@@ -24,12 +24,12 @@ class State(NamedTuple):
 
     pose: Pose
     x: float = 0.0
-    """Palms from its usual place towards the side of the thumb."""
+    """Palms from its usual position towards the thumb's side."""
     y: float = 0.0
-    """Palms up."""
+    """Palms upwards."""
 
     def mixed(self, other: State, share: float) -> State:
-        """``share`` (0…1) of the way to the other."""
+        """The state ``share`` (0…1) of the way to the other."""
         return State(
             self.pose.mixed(other.pose, share),
             self.x + (other.x - self.x) * share,
@@ -37,12 +37,12 @@ class State(NamedTuple):
         )
 
 
-# Three palms below its place the whole hand is out of the picture: half the square is at most 1.5 palms.
+# Three palms down, the whole hand is out of the picture: half the square is at most 1.5 palms.
 OUT = State(RELAXED, 0.0, -3.2)
 
 
 class Step(NamedTuple):
-    """A stretch of time in which the hand goes through states at an even pace, or stays."""
+    """A stretch of time in which the hand passes through states, or holds one."""
 
     duration_s: float
     sign: str | None
@@ -50,7 +50,7 @@ class Step(NamedTuple):
     states: tuple[State, ...]
 
     def at(self, share: float) -> State:
-        """The state after ``share`` (0…1) of the step: speeds up, slows down, and at corners goes straight on."""
+        """The state after ``share`` (0…1) of the step: eases in and out, without a stop at the states between."""
         if len(self.states) == 1:
             return self.states[0]
         eased = share * share * (3 - 2 * share) * (len(self.states) - 1)
@@ -58,10 +58,10 @@ class Step(NamedTuple):
         return self.states[leg].mixed(self.states[leg + 1], eased - leg)
 
 
-def _drawn(sign: str) -> tuple[State, ...]:
-    """The way of a sign: one state, or for J and Z the corners of what is drawn.
+def _path_of(sign: str) -> tuple[State, ...]:
+    """The states of a sign: one, or for J and Z the corners of what is drawn.
 
-    The signer draws as for their own eyes, so the viewer sees J and Z from behind: J hooks to the viewer's right,
+    The signer draws as if for their own eyes, so the viewer sees J and Z from behind: J hooks to the viewer's right,
     Z begins towards the viewer's left.
     """
     if sign == "J":
@@ -82,31 +82,30 @@ def spelled(text: str, letter_s: float) -> list[Step]:
     """The steps that show ``text`` (upper case, single spaces), ``letter_s`` seconds a letter."""
     steps = [Step(AWAY_S, NOTHING, (OUT,))]
     for word in text.split(" "):
-        ways = [_drawn(sign) for sign in word]
-        steps.append(Step(ENTER_S, None, (OUT, ways[0][0])))
-        for place, (sign, way) in enumerate(zip(word, ways, strict=True)):
-            if place:
-                steps.append(
-                    Step(letter_s * WAY, None, _between(word[place - 1 : place + 1], ways[place - 1][-1], way[0]))
-                )
-            hold = letter_s * (1 - WAY)
-            steps.append(Step(hold if len(way) == 1 else max(hold, DRAW_S), sign, way))
-        steps.append(Step(ENTER_S, None, (ways[-1][-1], OUT)))
+        paths = [_path_of(sign) for sign in word]
+        steps.append(Step(ENTER_S, None, (OUT, paths[0][0])))
+        for index, (sign, path) in enumerate(zip(word, paths, strict=True)):
+            if index:
+                transition = _between(word[index - 1 : index + 1], paths[index - 1][-1], path[0])
+                steps.append(Step(letter_s * TRANSITION, None, transition))
+            hold = letter_s * (1 - TRANSITION)
+            steps.append(Step(hold if len(path) == 1 else max(hold, DRAW_S), sign, path))
+        steps.append(Step(ENTER_S, None, (paths[-1][-1], OUT)))
         steps.append(Step(max(AWAY_S, letter_s), NOTHING, (OUT,)))
     return steps
 
 
 def _between(pair: str, last: State, following: State) -> tuple[State, ...]:
-    """Straight from one letter to the next; a doubled letter is let go half-way, a little to the side."""
+    """Straight from one letter to the next; between two equal ones the hand relaxes, a little to the side."""
     if pair[0] != pair[1]:
         return last, following
-    loose = State(last.pose.mixed(RELAXED, 0.85), 0.22, 0.06)
-    # Twice the same state: let go, stay so for a moment, take it up again.
-    return last, loose, loose, following
+    relaxed = State(last.pose.mixed(RELAXED, 0.85), 0.22, 0.06)
+    # Twice the same state: relax, stay so for a moment, form the letter again.
+    return last, relaxed, relaxed, following
 
 
 def shaken(steps: list[Step], rng: np.random.Generator) -> list[Step]:
-    """The same steps by a living hand: no letter twice the same way, and the ways still meet.
+    """The same steps by a living hand: no letter twice the same, and each step still starts where the last ended.
 
     Two steps that share a state keep sharing it.
     """
@@ -121,20 +120,20 @@ def shaken(steps: list[Step], rng: np.random.Generator) -> list[Step]:
 
 
 class Tremor(NamedTuple):
-    """What a living hand does while it holds still: slow drift and a faint tremble, smooth in time."""
+    """What a living hand does while holding still: slow drift and a faint tremble, smooth in time."""
 
     speed: NDArray[np.float64]
-    """(28, 3), radians a second: 26 angles and two places, three waves each."""
+    """(28, 3), radians a second: 26 angles and two offsets, three waves each."""
     phase: NDArray[np.float64]
     """(28, 3), radians."""
 
     @classmethod
     def of(cls, rng: np.random.Generator) -> Tremor:
-        """Somebody's: waves of 0.1 to 2 hertz, nothing regular."""
+        """One person's: waves of 0.1 to 2 hertz, nothing regular."""
         return cls(2 * np.pi * rng.uniform(0.1, 2.0, (28, 3)), rng.uniform(0, 2 * np.pi, (28, 3)))
 
     def applied(self, state: State, time_s: float) -> State:
-        """The state as it is at that time: about a degree in every joint, a hundredth of a palm in place."""
+        """The state with the tremor at that time: about a degree in every joint, a hundredth of a palm in position."""
         wave = np.sin(self.speed * time_s + self.phase).sum(axis=1) / np.sqrt(1.5)
         shake = Pose(wave[:16].reshape(4, 4) * 0.8, wave[16:22].reshape(3, 2) * 0.8, wave[22:26] * 1.2)
         pose = Pose(*(a + b for a, b in zip(state.pose, shake, strict=True)))

@@ -1,9 +1,9 @@
-"""Single pictures of signs, and folders of them in the layout that ``edge_asl.datasets`` reads."""
+"""Single pictures of signs, and folders of them in a layout that ``edge_asl.datasets`` reads."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,23 +11,34 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asl.datasets.signers import SIGNERS
 from edge_asl.datasets.synthetic import scene
 from edge_asl.datasets.synthetic.poses import POSES, RELAXED
 from edge_asl.datasets.synthetic.scene import Person, View
-from edge_asl.datasets.synthetic.skeleton import Pose, to_pixels
 from edge_asl.errors import DataError
+from edge_asl.progress import Advance, unwatched
 from edge_asl_device.files import replacing_folder
 
 LETTERS = tuple("ABCDEFGHIKLMNOPQRSTUVWXY")
-"""The 24 letters that stand still."""
+"""The 24 letters signed without motion."""
 DIGITS = tuple("0123456789")
 NOTHING = "nothing"
 SIGNS = (*LETTERS, *DIGITS, NOTHING)
 """Everything ``draw_sign`` draws."""
 
-# Half as many pixels more on each axis give smooth edges at little cost: twice takes a fifth longer.
+# Half as many pixels again on each axis give smooth edges at little cost; twice as many take a fifth longer.
 OVERSAMPLE = 1.5
 JPEG_QUALITY = 92
+
+
+def parse_signs(text: str) -> list[str]:
+    """``letters`` and ``digits`` (each with the empty scene), ``all``, or signs joined by commas, in upper case.
+
+    Unknown signs are left for ``write_pictures`` to refuse.
+    """
+    groups = {"letters": [*LETTERS, NOTHING], "digits": [*DIGITS, NOTHING], "all": list(SIGNS)}
+    named = [word.strip() for word in text.split(",") if word.strip()]
+    return groups.get(text.strip().lower()) or [NOTHING if w.lower() == NOTHING else w.upper() for w in named]
 
 
 def check_signs(signs: Sequence[str]) -> None:
@@ -40,18 +51,18 @@ def check_signs(signs: Sequence[str]) -> None:
     if unknown:
         raise DataError(
             f"signs: expected some of {' '.join(SIGNS)}, found {', '.join(map(repr, unknown))}; "
-            "J and Z move and are shown only in films"
+            "J and Z move, so only films show them"
         )
 
 
 def draw_sign(sign: str, rng: np.random.Generator, size: int = 96, person: Person | None = None) -> NDArray[np.uint8]:
-    """Draw one picture of a hand that shows ``sign``, or of a scene that shows none.
+    """Draw one picture of a hand showing ``sign``, or of a scene without a sign.
 
     Args:
-        sign: one of ``SIGNS``: a letter but J and Z, a digit, or ``nothing``.
-        rng: decides everything that is not given; the same state gives the same bytes.
+        sign: one of ``SIGNS``: a letter other than J and Z, a digit, or ``nothing``.
+        rng: decides everything else; the same state gives the same bytes.
         size: side of the picture in pixels.
-        person: who signs; None: somebody new.
+        person: who signs; None: someone new.
 
     Returns:
         RGB, uint8, (size, size, 3).
@@ -66,30 +77,21 @@ def draw_sign(sign: str, rng: np.random.Generator, size: int = 96, person: Perso
     image = ground
     if sign != NOTHING:
         pose = POSES[sign].shaken(rng, fingers=2.2, wrist=4.5)
-        image = _with_hand(ground, person, pose, light, view)
+        image = scene.with_hand(ground, person, pose, light, view, oversample=OVERSAMPLE)
     elif rng.random() < 0.5:
         image = _with_idle_hand(ground, person, light, view, rng)
     noise = scene.jumping_window(scene.grain(size + 160), rng, size, size) * np.float32(view.noise)
     return scene.expose(image, view, light, noise)
 
 
-def _with_hand(ground: scene.Float, person: Person, pose: Pose, light: scene.Light, view: View) -> scene.Float:
-    parts = scene.posed(person, pose)
-    x, y = scene.centre(parts)
-    size = ground.shape[0] * OVERSAMPLE
-    scale = view.scale * size
-    left, top = (0.5 + view.shift[0]) * size - x * scale, (0.5 + view.shift[1]) * size + y * scale
-    return scene.paint(ground, to_pixels(parts, scale, left, top), person, light, OVERSAMPLE)
-
-
 def _with_idle_hand(
     ground: scene.Float, person: Person, light: scene.Light, view: View, rng: np.random.Generator
 ) -> scene.Float:
-    """A hand that says nothing: let go, hanging low, or only partly come into the picture."""
+    """A hand that signs nothing: relaxed, hanging low, or only partly in the picture."""
     names = list(POSES)
     share = 1.0
     match int(rng.integers(3)):
-        case 0:  # What the hand does between two equal letters.
+        case 0:  # as between two equal letters
             share, away = rng.uniform(0.75, 1.0), view.shift
         case 1:
             away = (rng.uniform(-0.2, 0.2), rng.uniform(0.3, 0.55))
@@ -97,8 +99,8 @@ def _with_idle_hand(
             share, away = rng.uniform(0.3, 1.0), (rng.uniform(-0.15, 0.15), rng.uniform(0.55, 0.75))
             if rng.random() < 0.25:
                 away = (float(rng.choice((-1, 1))) * rng.uniform(0.58, 0.75), rng.uniform(-0.1, 0.3))
-    pose = POSES[names[int(rng.integers(len(names)))]].mixed(RELAXED, share)
-    return _with_hand(ground, person, pose.shaken(rng, fingers=6.0, wrist=10.0), light, view._replace(shift=away))
+    pose = POSES[names[int(rng.integers(len(names)))]].mixed(RELAXED, share).shaken(rng, fingers=6.0, wrist=10.0)
+    return scene.with_hand(ground, person, pose, light, view._replace(shift=away), oversample=OVERSAMPLE)
 
 
 class _Shot(NamedTuple):
@@ -109,10 +111,10 @@ class _Shot(NamedTuple):
 
 
 def _shots(signs: Sequence[str], count: int, people: int) -> Iterator[_Shot]:
-    """Who shows what how often: ``count`` pictures a sign, dealt out evenly, the first people getting the rest."""
+    """``count`` pictures of each sign, shared evenly among the people; the first ones take the remainder."""
     for sign in dict.fromkeys(signs):
-        for place in range(count):
-            number, signer = divmod(place, people)
+        for index in range(count):
+            number, signer = divmod(index, people)
             yield _Shot(f"{sign}/p{signer:03d}_{number}.jpg", sign, signer, number)
 
 
@@ -123,21 +125,21 @@ def write_pictures(
     size: int = 96,
     seed: int = 0,
     people: int = 40,
-    progress: Callable[[int, int], None] | None = None,
+    advance: Advance = unwatched,
 ) -> Path:
     """Write ``folder/<label>/<signer>_<n>.jpg`` and ``folder/signers.csv`` (``file,label,signer``).
 
-    Every person shows every sign. A picture depends on the seed, its sign, its signer and its number alone: asking
-    for more pictures or other signs leaves it as it was.
+    Every person shows every sign. A picture depends only on the seed, its sign, its signer and its number: asking
+    for more pictures or other signs does not change it.
 
     Args:
-        folder: is made; appears only when complete.
+        folder: created; appears only when complete.
         signs: some of ``SIGNS``.
         count: pictures of each sign.
         size: side of a picture in pixels.
-        seed: of everything.
-        people: how many sign, but never more than ``count``.
-        progress: called with (pictures written, pictures in all).
+        seed: decides everything.
+        people: how many people sign, never more than ``count``.
+        advance: called after every picture.
 
     Returns:
         ``folder``.
@@ -149,43 +151,39 @@ def write_pictures(
     if not signs or count < 1 or people < 1 or size < 16:
         raise DataError(
             f"{folder}: expected at least one sign, one picture, one person and 16 pixels, found "
-            f"{len(signs)} signs, {count} pictures, {people} people, {size} pixels; ask for more"
+            f"{len(signs)} signs, {count} pictures, {people} people, {size} pixels"
         )
     _check_empty(folder)
     people = min(people, count)
-    # Exactly one in twenty signs with the left hand: by chance it could be nobody, or all on one side of a split.
-    crowd = [scene.random_person(np.random.default_rng((seed, 1, who)), who % 20 == 3) for who in range(people)]
+    # Exactly one in twenty is left-handed: by chance it could be nobody, or all in one part of a split.
+    signers = [scene.random_person(np.random.default_rng((seed, 1, who)), who % 20 == 3) for who in range(people)]
     shots = list(_shots(signs, count, people))
-    with replacing_folder(folder) as beside:
+    with replacing_folder(folder) as new:
         for sign in dict.fromkeys(signs):
-            (beside / sign).mkdir()
+            (new / sign).mkdir()
         for done, shot in enumerate(shots, start=1):
             rng = np.random.default_rng((seed, 2, SIGNS.index(shot.sign), shot.signer, shot.number))
-            _write(beside / shot.file, draw_sign(shot.sign, rng, size, crowd[shot.signer]))
-            if progress:
-                progress(done, len(shots))
-        with (beside / "signers.csv").open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(("file", "label", "signer"))
-            rows.writerows((shot.file, shot.sign, f"p{shot.signer:03d}") for shot in shots)
+            _write(new / shot.file, draw_sign(shot.sign, rng, size, signers[shot.signer]))
+            advance(done, total=len(shots))
+        _write_signers(new / SIGNERS, shots)
     return folder
 
 
+def _write_signers(path: Path, shots: Sequence[_Shot]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("file", "label", "signer"))
+        rows.writerows((shot.file, shot.sign, f"p{shot.signer:03d}") for shot in shots)
+
+
 def _check_empty(folder: Path) -> None:
-    if folder.is_dir():
-        found = sum(1 for _ in folder.iterdir())
-        if not found:
-            return
-        what = f"{found} entries"
-    elif folder.exists():
-        what = "a file"
-    else:
-        return
-    raise DataError(f"{folder}: expected no folder or an empty one, found {what}; remove it or name another")
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        what = "a file" if folder.is_file() else "a folder with files in it"
+        raise DataError(f"{folder}: expected no folder or an empty one, found {what}; remove it or name another")
 
 
 def _write(path: Path, picture: NDArray[np.uint8]) -> None:
     ok, data = cv2.imencode(".jpg", picture[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
     if not ok:
-        raise DataError(f"{path}: expected a picture that JPEG can hold, found {picture.shape}; choose a smaller size")
+        raise DataError(f"{path}: expected a size that JPEG supports, found {picture.shape}; choose a smaller one")
     path.write_bytes(data.tobytes())

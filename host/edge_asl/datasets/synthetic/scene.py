@@ -21,6 +21,7 @@ from edge_asl.datasets.synthetic.skeleton import (
     Pose,
     hand_parts,
     moved,
+    to_pixels,
 )
 
 Float = NDArray[np.float32]
@@ -160,6 +161,26 @@ def centre(parts: Parts) -> tuple[float, float]:
     points = np.vstack((parts.start[hand, :2], parts.end[hand, :2]))
     x, y = (points.min(axis=0) + points.max(axis=0)) / 2
     return float(x), float(y)
+
+
+def with_hand(
+    ground: Float,
+    person: Person,
+    pose: Pose,
+    light: Light,
+    view: View,
+    offset: tuple[float, float] = (0.0, 0.0),
+    oversample: float = 1.0,
+) -> Float:
+    """``ground`` with a hand where ``view`` says; ``offset`` moves it by palms to the right and down."""
+    parts = posed(person, pose)
+    x, y = centre(parts)
+    height, width = ground.shape[:2]
+    side = min(height, width) * oversample
+    scale = view.scale * side
+    left = (0.5 + view.shift[0]) * side + (width * oversample - side) / 2 - (x - offset[0]) * scale
+    top = (0.5 + view.shift[1]) * side + (height * oversample - side) / 2 + (y + offset[1]) * scale
+    return paint(ground, to_pixels(parts, scale, left, top), person, light, oversample)
 
 
 def paint(ground: Float, parts: Parts, person: Person, light: Light, oversample: float = 1.0) -> Float:
