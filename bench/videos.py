@@ -68,7 +68,7 @@ def build(recipe: str) -> Path:
 def read(bundle: Path, clip: Path, square: tuple[float, float, float] | None) -> Read:
     """One clip through the device's own reader, frame by frame."""
     from edge_asl_device.camera import Frame
-    from edge_asl_device.contract.preprocess import Box, crop, square_around
+    from edge_asl_device.contract.preprocess import Box, square_around
     from edge_asl_device.inference.loading import load
     from edge_asl_device.kiosk.reader import Reader
 
@@ -80,7 +80,7 @@ def read(bundle: Path, clip: Path, square: tuple[float, float, float] | None) ->
         if square:
             x, y, side = square
             box = Box(x / width, y / height, side / width, side / height)
-            picture = crop(picture, square_around(box, height, width, MARGIN))
+            picture = square_around(box, height, width, MARGIN).cut(picture)
         reader.read(Frame(number / 30, picture))
         named.append(reader.recogniser.classify(picture)[0].label)
     held = named[int(len(named) * HELD[0]) : int(len(named) * HELD[1])]

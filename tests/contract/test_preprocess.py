@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_asl_device.contract.manifest import Crop, Input, Resize
-from edge_asl_device.contract.preprocess import Box, centre_square, crop, preprocess, square_around, to_tensor
+from edge_asl_device.contract.preprocess import Box, centre_square, preprocess, square_around, to_tensor
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -21,7 +21,7 @@ def spec(size: int, resize: Resize = Resize.LINEAR) -> Input:
 
 def tensor_of(frame: NDArray[np.uint8], spec: Input) -> NDArray[np.int8]:
     """The centre square of a frame as the model takes it."""
-    return preprocess(crop(frame, centre_square(*frame.shape[:2])), spec)
+    return preprocess(centre_square(*frame.shape[:2]).cut(frame), spec)
 
 
 def oracle_linear(picture: np.ndarray, size: int) -> np.ndarray:
@@ -100,4 +100,4 @@ def test_centre_square() -> None:
 def test_square_around_a_box_stays_in_the_frame(box: Box, expected: tuple[int, int, int]) -> None:
     square = square_around(box, 200, 300, margin=1.4)
     assert square == expected
-    assert crop(np.zeros((200, 300, 3), np.uint8), square).shape == (square.side, square.side, 3)
+    assert square.cut(np.zeros((200, 300, 3), np.uint8)).shape == (square.side, square.side, 3)

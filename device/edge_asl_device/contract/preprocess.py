@@ -23,6 +23,10 @@ class Square(NamedTuple):
     y: int
     side: int
 
+    def cut(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Its pixels: RGB uint8 (side, side, 3), a view of ``frame`` (H, W, 3), no copy."""
+        return frame[self.y : self.y + self.side, self.x : self.x + self.side]
+
 
 class Box(NamedTuple):
     """A hand's box in YOLO's order: centre x, centre y, width, height, as fractions of the frame's sides."""
@@ -49,11 +53,6 @@ def square_around(box: Box, height: int, width: int, margin: float) -> Square:
     x = min(max(round(box.cx * width - side / 2), 0), width - side)
     y = min(max(round(box.cy * height - side / 2), 0), height - side)
     return Square(x, y, side)
-
-
-def crop(frame: NDArray[np.uint8], square: Square) -> NDArray[np.uint8]:
-    """The square's pixels: a view of ``frame`` (H, W, 3), no copy."""
-    return frame[square.y : square.y + square.side, square.x : square.x + square.side]
 
 
 def resize(picture: NDArray[np.uint8], spec: Input) -> NDArray[np.uint8]:

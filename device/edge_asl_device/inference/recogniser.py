@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_asl_device.contract.decode import Prediction, top
 from edge_asl_device.contract.manifest import EDGETPU_MODEL, MODEL, Bundle, read_bundle
-from edge_asl_device.contract.preprocess import Square, crop
+from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.inference.classifier import Classifier
 from edge_asl_device.inference.engine import EDGETPU, PROCESSOR, TfliteEngine
 from edge_asl_device.inference.locator import locator_for
@@ -74,7 +74,7 @@ class Recogniser:
         located_s = time.perf_counter() - started
         if square is None:
             return Recognition(None, None, np.zeros(len(self.labels), np.float32), {"locate": located_s})
-        hand = crop(frame, square)
+        hand = square.cut(frame)
         answer = self.classifier.answer(hand)
         stages = {
             "locate": located_s,

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from edge_asl_device.camera import CameraState, Frame
 from edge_asl_device.contract.pictures import encode_jpeg
-from edge_asl_device.contract.preprocess import Square, crop
+from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import write_atomically
 from edge_asl_device.inference.locator import Locator
@@ -122,9 +122,7 @@ class Collector(LoopTasks):
         wanted, label = self._collection, self._left[0]
         name = f"{label}/{wanted.person}-{wanted.session}-{self._before + self._stored + 1:04}.jpg"
         try:
-            _write(
-                wanted.folder, name, crop(frame.picture, square), f"{name},{label},{wanted.person},{wanted.session}\n"
-            )
+            _write(wanted.folder, name, square.cut(frame.picture), f"{name},{label},{wanted.person},{wanted.session}\n")
         except OSError as error:
             if not self._full:
                 log.warning("picture not stored", extra={"reason": error.strerror, "folder": str(wanted.folder)})

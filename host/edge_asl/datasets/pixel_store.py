@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from edge_asl.datasets.types import Dataset, Frame, Picture
 from edge_asl.errors import DataError
 from edge_asl_device.contract.manifest import Input
-from edge_asl_device.contract.preprocess import Square, crop, resize, square_around
+from edge_asl_device.contract.preprocess import Square, resize, square_around
 from edge_asl_device.inference.locator import locator_for
 
 Progress = Callable[[int, int], None]
@@ -44,7 +44,7 @@ def square_of(frame: Frame, picture: Picture, spec: Input) -> Square:
 
 def model_picture(frame: Frame, picture: Picture, spec: Input) -> Frame:
     """What the model sees of ``frame``, short of the final shift: RGB uint8 (H, W, 3)."""
-    return resize(crop(frame, square_of(frame, picture, spec)), spec)
+    return resize(square_of(frame, picture, spec).cut(frame), spec)
 
 
 def pack(dataset: Dataset, spec: Input, target: Path, progress: Progress) -> None:

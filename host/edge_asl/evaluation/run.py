@@ -19,7 +19,6 @@ from edge_asl.evaluation.report import MOST_MISTAKES, Mistake, write_report
 from edge_asl.pipeline.bundle import work_folder
 from edge_asl.progress import Progress
 from edge_asl_device.contract.manifest import Bundle, Input, read_bundle
-from edge_asl_device.contract.preprocess import crop
 from edge_asl_device.inference.recogniser import Recogniser
 
 
@@ -64,7 +63,7 @@ def worst_mistakes(dataset: Dataset, spec: Input, pictures: Sequence[Picture], a
     mistakes = []
     for i in wrong:
         picture, frame = pictures[i], dataset.load(pictures[i])
-        seen = crop(frame, square_of(frame, picture, spec))
+        seen = square_of(frame, picture, spec).cut(frame)
         mistakes.append(Mistake(picture.path, picture.label, answers.labels[best[i]], float(sure[i]), seen))
     return mistakes
 

@@ -18,7 +18,7 @@ from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
 from edge_asl_device.contract.manifest import Crop, Input, Resize
 from edge_asl_device.contract.pictures import read_picture
-from edge_asl_device.contract.preprocess import Box, crop, preprocess
+from edge_asl_device.contract.preprocess import Box, preprocess
 from edge_asl_device.errors import PictureError
 from edge_asl_device.inference.locator import CentreSquare
 
@@ -53,7 +53,7 @@ def test_a_record_is_what_the_device_makes_of_the_picture(tmp_path: Path, resize
     assert (tmp_path / "pictures.u8").stat().st_size == 6 * 40 * 40 * 3
     for picture, listed in zip(pictures, dataset.pictures, strict=True):
         frame = read_picture(data / listed.path)
-        tensor = preprocess(crop(frame, CentreSquare().locate(frame)), how)
+        tensor = preprocess(CentreSquare().locate(frame).cut(frame), how)
         np.testing.assert_array_equal(picture.astype(np.int16) - 128, tensor[0])
 
 
