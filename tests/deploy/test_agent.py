@@ -18,11 +18,11 @@ import msgspec
 import pytest
 
 from edge_asl.deploy import agent
-from edge_asl.deploy import device_commands as words
+from edge_asl.deploy.agent_command import AGENT, agent_argv
 from edge_asl.deploy.facts import Facts
 from edge_asl_device.releases.installation import Installation, Mode
 
-SOURCE = words.AGENT.read_bytes()
+SOURCE = AGENT.read_bytes()
 OWNER = "maria@workstation:1"
 
 
@@ -66,7 +66,7 @@ class Answer(NamedTuple):
 
 def ask(command: str, payload: bytes = b"", python: str = sys.executable, **arguments: object) -> Answer:
     run = subprocess.run(
-        words.agent(command, arguments, python),
+        agent_argv(command, arguments, python),
         input=SOURCE + payload, capture_output=True, timeout=60, check=False, cwd="/",
     )  # fmt: skip
     assert not run.stderr, run.stderr.decode()
@@ -269,7 +269,7 @@ def test_of_many_who_take_a_lock_at_once_one_gets_it(tmp_path: Path):
     )
     rivals = [
         subprocess.Popen(
-            [sys.executable, "-c", code, words.AGENT, tmp_path, name],
+            [sys.executable, "-c", code, AGENT, tmp_path, name],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
         )
         for name in ("anna", "bert")

@@ -14,9 +14,10 @@ import pytest
 
 import edge_asl.deploy
 
+FOLDER = Path(edge_asl.deploy.__file__).parent
 MODULES = sorted(
-    f"edge_asl.deploy.{path.stem}"
-    for path in Path(edge_asl.deploy.__file__).parent.glob("*.py")
+    "edge_asl." + ".".join(path.relative_to(FOLDER.parent).with_suffix("").parts)
+    for path in (*FOLDER.glob("*.py"), *FOLDER.glob("steps/*.py"))
     if path.stem != "__init__"
 )
 HEAVY = {"tensorflow", "keras", "ai_edge_litert", "tflite_runtime", "matplotlib", "sklearn", "typer", "ansible"}

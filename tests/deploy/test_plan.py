@@ -18,7 +18,9 @@ import pytest
 
 from edge_asl.deploy.deployment import format_plan
 from edge_asl.deploy.facts import Facts
-from edge_asl.deploy.plan import Activate, Choices, Lock, Plan, Send, Trust, Unlock, Wanted, make_plan
+from edge_asl.deploy.payload import Wanted
+from edge_asl.deploy.plan import Choices, Plan, make_plan
+from edge_asl.deploy.steps import Activate, Lock, Send, Trust, Unlock
 from edge_asl.errors import DeviceError
 from edge_asl_device.releases.installation import Mode
 
@@ -115,8 +117,8 @@ def test_what_the_device_has_is_not_sent():
 
     (whole,) = [step for step in plan.steps if isinstance(step, Send)]
     (rest,) = [step for step in resumed.steps if isinstance(step, Send)]
-    assert whole.bytes == sum(sizes.values())
-    assert rest.bytes == whole.bytes - 10 * len(sizes)
+    assert whole.size_bytes == sum(sizes.values())
+    assert rest.size_bytes == whole.size_bytes - 10 * len(sizes)
 
 
 def test_a_plan_survives_json():

@@ -107,6 +107,11 @@ class Installation(NamedTuple):
         """Name → path, for ``agent.py``, which runs where this package is not."""
         return {name: str(value) for name, value in self._asdict().items() if name != "mode"}
 
+    @property
+    def arguments(self) -> list[str]:
+        """For every command of ``edge-asl-device`` about releases."""
+        return ["--root", str(self.root), "--mode", str(self.mode)]
+
     def linked(self, link: Path) -> str | None:
         """The digest of the release that ``current`` or ``previous`` names, if there is one."""
         try:

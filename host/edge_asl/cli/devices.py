@@ -128,7 +128,7 @@ def deploy(
     The first time everything is sent, later what changed. Killed at any moment, the device serves the old release or
     the new one, and the same command goes on.
     """
-    from edge_asl.deploy.deployment import Request, format_plan
+    from edge_asl.deploy.deployment import DeployRequest, format_plan
     from edge_asl.deploy.deployment import deploy as run
     from edge_asl.deploy.plan import Choices
     from edge_asl.progress import console
@@ -163,7 +163,7 @@ def deploy(
     place = parsed_target(target, mode, root, ssh_config)
     choices = Choices(mode=place.mode, **chosen)
     report = run(
-        Request(
+        DeployRequest(
             bundle=bundle,
             target=place,
             choices=choices,

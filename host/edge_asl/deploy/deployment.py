@@ -13,16 +13,17 @@ from edge_asl.deploy.apply import Application
 from edge_asl.deploy.environment.platforms import AUTO
 from edge_asl.deploy.facts import Facts, read_facts
 from edge_asl.deploy.keys import sign_for_devices
-from edge_asl.deploy.plan import Choices, Plan, Send, Wanted, make_plan
+from edge_asl.deploy.payload import Payload, Wanted, build_payload
+from edge_asl.deploy.plan import Choices, Plan, make_plan
 from edge_asl.deploy.remote import Session
-from edge_asl.deploy.staging import Packed, pack
+from edge_asl.deploy.steps import Send
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
 from edge_asl_device.releases.installation import Mode
 
 
-class Request(Struct, frozen=True, kw_only=True):
+class DeployRequest(Struct, frozen=True, kw_only=True):
     """What was asked for."""
 
     bundle: Path
@@ -36,7 +37,7 @@ class Request(Struct, frozen=True, kw_only=True):
     dry_run: bool = False
 
 
-class Report(Struct, frozen=True):
+class DeployReport(Struct, frozen=True, kw_only=True):
     """What was done."""
 
     target: str
@@ -57,7 +58,7 @@ class Report(Struct, frozen=True):
     facts: Facts
 
 
-def deploy(request: Request, progress: Progress) -> Report:
+def deploy(request: DeployRequest, progress: Progress) -> DeployReport:
     """Bring a bundle and its environment to a device, and have it switch.
 
     Raises:
@@ -70,17 +71,17 @@ def deploy(request: Request, progress: Progress) -> Report:
         facts = read_facts(session, target)
         signer = sign_for_devices(request.bundle, request.key, progress.say, again=True, only_say=request.dry_run)
         choices = replace(request.choices, signer=signer)
-        packed = pack(request.bundle, facts.platform_of(), request.runtime, request.wheelhouse, progress)
-        plan = make_plan(facts, packed.wanted, None, choices)
+        payload = build_payload(request.bundle, facts.platform_of(), request.runtime, request.wheelhouse, progress)
+        plan = make_plan(facts, payload.wanted, None, choices)
         log: list[tuple[str, str]] = []
         if plan.steps and not request.dry_run:
-            plan, log = _apply(session, request, choices, facts, packed, progress)
-    sent = sum(step.bytes for step in plan.steps if isinstance(step, Send)) if log else 0
-    return Report(
+            plan, log = _apply(session, request, choices, facts, payload, progress)
+    sent = sum(step.size_bytes for step in plan.steps if isinstance(step, Send)) if log else 0
+    return DeployReport(
         target=target.name,
-        release=packed.wanted.release,
-        name=packed.wanted.name,
-        version=packed.wanted.version,
+        release=payload.wanted.release,
+        name=payload.wanted.name,
+        version=payload.wanted.version,
         changed=bool(log),
         plan=plan,
         sent_bytes=sent,
@@ -88,22 +89,22 @@ def deploy(request: Request, progress: Progress) -> Report:
         round_trips=session.calls,
         seconds=round(time.monotonic() - started, 2),
         log=log,
-        wanted=replace(packed.wanted, objects={}, bundle_objects=[]),
+        wanted=replace(payload.wanted, objects={}, bundle_objects=[]),
         facts=facts,
     )
 
 
 def _apply(
-    session: Session, request: Request, choices: Choices, facts: Facts, packed: Packed, progress: Progress
+    session: Session, request: DeployRequest, choices: Choices, facts: Facts, payload: Payload, progress: Progress
 ) -> tuple[Plan, list[tuple[str, str]]]:
-    application = Application(session, request.target, facts, packed, progress)
+    application = Application(session, request.target, facts, payload, progress)
     missing = application.begin(break_lock=request.break_lock)
     try:
-        plan = make_plan(facts, packed.wanted, missing, choices)
+        plan = make_plan(facts, payload.wanted, missing, choices)
     except DeviceError:
         application.end()
         raise
-    for line in format_plan(plan, packed.wanted, facts):
+    for line in format_plan(plan, payload.wanted, facts):
         progress.say(line)
     application.apply(plan)
     return plan, application.log
@@ -117,25 +118,4 @@ def format_plan(plan: Plan, wanted: Wanted, facts: Facts) -> Iterator[str]:
     if not plan.steps:
         yield "nothing to do: it runs there and is healthy"
     for number, step in enumerate(plan.steps, 1):
-        yield f"{number}. {_words(step)}"
-
-
-def _words(step: object) -> str:
-    from edge_asl.deploy import plan
-
-    match step:
-        case plan.Send():
-            again = ", everything checked again" if step.repair else ""
-            return f"send {step.files} {'file' if step.files == 1 else 'files'}, {step.bytes / 1e6:.1f} MB{again}"
-        case plan.Configure():
-            return f"set the options: {step.options}"
-        case plan.Screen():
-            return "show the page on the device's screen: cage with Chromium, as the user kiosk"
-        case plan.Trust():
-            return f"trust the signer {step.key.split()[-1]}; from then on nothing unsigned is taken"
-        case plan.Activate():
-            how = "restart" if step.restart else "reload, or restart where the program changed"
-            return f"activate {step.release[:12]} on the device: verify, self-test, switch, {how}, health, else back"
-        case plan.Lock():
-            return "lock"
-    return "unlock"
+        yield f"{number}. {step.says}"

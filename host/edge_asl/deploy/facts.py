@@ -9,17 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from edge_asl.deploy.environment.platforms import Platform
+from edge_asl.deploy.lock import LockHolder
 from edge_asl.deploy.remote import Session
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
 from edge_asl_device.releases.installation import Installation
-
-
-class Lock(Struct, frozen=True):
-    """Whose deployment is at work."""
-
-    owner: str
-    age_s: float
 
 
 class Facts(Struct, frozen=True):
@@ -56,7 +50,7 @@ class Facts(Struct, frozen=True):
     options: str
     root: str
     settings: str
-    lock: Lock | None
+    lock: LockHolder | None
     status: dict[str, Any] | None
     """``edge-asl-device status`` of what is installed."""
     signers: list[str] = []

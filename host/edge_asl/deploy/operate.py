@@ -11,16 +11,17 @@ from typing import Any
 
 import msgspec
 
-from edge_asl.deploy import device_commands as words
-from edge_asl.deploy.apply import ACTIVATION_STALL_S, REFUSAL, Application, redacted, step_of
+from edge_asl.deploy.activation import REFUSAL, redacted, step_of
+from edge_asl.deploy.activation import STALL_S as ACTIVATION_STALL_S
+from edge_asl.deploy.apply import Application
 from edge_asl.deploy.facts import Facts, read_facts
+from edge_asl.deploy.payload import build_payload
 from edge_asl.deploy.plan import Choices
 from edge_asl.deploy.remote import Session
-from edge_asl.deploy.staging import pack
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
-from edge_asl_device.releases.installation import Installation, Mode
+from edge_asl_device.releases.installation import Installation, Mode, program_of
 from edge_asl_device.releases.service_manager import service_manager_of
 from edge_asl_device.releases.status import format_status
 
@@ -62,7 +63,8 @@ def doctor(target: Target, *, json: bool) -> Result:
         facts = read_facts(session, target)
         report: dict[str, Any] | None = None
         if facts.current("digest"):
-            command = [words.current(facts.root), "doctor", f"{facts.root}/current/bundle", "--json"]
+            there = Installation.at(facts.root, target.mode)
+            command = [str(there.program), "doctor", str(there.current / "bundle"), "--json"]
             answer = session.run(command, stall_s=200.0)
             with contextlib.suppress(ValueError):
                 report = json_module.loads(answer.out)
@@ -113,12 +115,13 @@ def bench_there(bundle: Path, target: Target, runs: int, runtime: str, progress:
     with target.remote() as remote:
         session = _session(remote, target)
         facts = read_facts(session, target)
-        packed = pack(bundle, facts.platform_of(), runtime, None, progress)
-        application = Application(session, target, facts, packed, progress)
+        payload = build_payload(bundle, facts.platform_of(), runtime, None, progress)
+        application = Application(session, target, facts, payload, progress)
         application.stage(Choices(mode=target.mode))
-        program = words.staged(facts.root, packed.wanted.environment)
-        folder = f"{facts.root}/releases/{packed.wanted.release}/bundle"
-        answer = session.run([program, *_bench(folder, runs, runtime, json=json)], stall_s=600.0)
+        there = Installation.at(facts.root, target.mode)
+        program = program_of(there.environments / payload.wanted.environment)
+        folder = there.releases / payload.wanted.release / "bundle"
+        answer = session.run([str(program), *_bench(str(folder), runs, runtime, json=json)], stall_s=600.0)
     if answer.status:
         raise DeviceError(f"{target.name}: {answer.err.strip().removeprefix('edge-asl-device: ')}")
     return 0, answer.out.rstrip()
@@ -134,8 +137,8 @@ def _device(target: Target, arguments: list[str], stall_s: float = 100.0) -> Res
         session = _session(remote, target)
         facts = read_facts(session, target)
         _installed(facts, target)
-        command = [words.current(facts.root), *arguments, *words.place(facts.root, target.mode)]
-        answer = session.run(command, stall_s=stall_s)
+        there = Installation.at(facts.root, target.mode)
+        answer = session.run([str(there.program), *arguments, *there.arguments], stall_s=stall_s)
     if answer.status and not answer.out:
         raise DeviceError(f"{target.name}: {answer.err.strip().removeprefix('edge-asl-device: ')}")
     return answer.status, redacted(answer.out.rstrip())

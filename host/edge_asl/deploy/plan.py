@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from edge_asl.deploy import device_commands
 from edge_asl.deploy.facts import Facts
+from edge_asl.deploy.payload import Wanted
+from edge_asl.deploy.steps import Activate, AnyStep, Configure, Lock, Screen, Send, Trust, Unlock
 from edge_asl.errors import DeviceError
 from edge_asl_device.errors import ReleaseError
 from edge_asl_device.releases.installation import Mode
@@ -25,26 +26,6 @@ COMPILED_SHARE = 0.15
 """Compiled modules and folders on top of a new environment's files; 0.1 measured."""
 CLOCK_OFF_S = 86400.0
 SCREEN_PACKAGES = ("cage", "seatd", "chromium")
-
-
-class Wanted(Struct, frozen=True):
-    """The release that shall run, as far as a plan depends on it."""
-
-    release: str
-    bundle: str
-    name: str
-    version: str
-    signature: str | None
-    """SHA-256 of the bundle's signature."""
-    environment: str
-    kind: str
-    program: str
-    objects: dict[str, int]
-    """SHA-256 → bytes of every file."""
-    bundle_objects: list[str] = []
-    """Those of them that the bundle brings."""
-    environment_mb: float = 0.0
-    notes: list[str] = []
 
 
 class Choices(Struct, frozen=True, kw_only=True):
@@ -60,63 +41,6 @@ class Choices(Struct, frozen=True, kw_only=True):
     """Show the page on the device's own screen."""
     signer: str | None = None
     """A public key to trust where the device trusts none yet."""
-
-
-class Step(Struct, frozen=True, tag_field="step", tag=str.lower):
-    """One thing to do."""
-
-
-class Lock(Step, frozen=True):
-    """Keep other deployments away."""
-
-
-class Send(Step, frozen=True):
-    """Files by content, then the release laid out from them beside the others."""
-
-    files: int
-    bytes: int
-    environment: bool
-    """Whether the list of the environment's files goes along."""
-    repair: bool = False
-
-
-class Configure(Step, frozen=True):
-    """The site's options."""
-
-    options: str
-
-
-class Screen(Step, frozen=True):
-    """The browser before the device's own screen."""
-
-
-class Trust(Step, frozen=True):
-    """The first signer: from then on the device takes nothing unsigned."""
-
-    key: str
-
-
-class Activate(Step, frozen=True):
-    """The switch, on the device."""
-
-    release: str
-    restart: bool
-    allow_downgrade: bool
-    health_limit_s: float
-    keep: int
-
-    def command(self, program: str, root: str, mode: Mode) -> list[str]:
-        """What the device is told: the switch is its own program's."""
-        told = [program, "activate", self.release, *device_commands.place(root, mode)]
-        told += ["--health-limit", f"{self.health_limit_s:g}", "--keep", str(self.keep)]
-        return told + ["--allow-downgrade"] * self.allow_downgrade + ["--restart"] * self.restart
-
-
-class Unlock(Step, frozen=True):
-    """Let others deploy."""
-
-
-AnyStep = Lock | Send | Configure | Screen | Trust | Activate | Unlock
 
 
 class Plan(Struct, frozen=True):
@@ -150,14 +74,12 @@ def make_plan(facts: Facts, wanted: Wanted, missing: dict[str, int] | None, choi
     if not staged:
         steps.append(_send(facts, wanted, missing))
     if choices.options is not None and choices.options != facts.options:
-        steps.append(Configure(choices.options))
+        steps.append(Configure(options=choices.options))
     if choices.screen and not facts.screen:
         steps.append(Screen())
     if choices.signer and not facts.signers:
-        steps.append(Trust(choices.signer))
-    steps.append(
-        Activate(wanted.release, not configured, choices.allow_downgrade, choices.health_limit_s, choices.keep)
-    )
+        steps.append(Trust(key=choices.signer))
+    steps.append(_activate(wanted, choices, restart=not configured))
     return Plan([Lock(), *steps, Unlock()], notes)
 
 
@@ -296,4 +218,14 @@ def _send(facts: Facts, wanted: Wanted, missing: dict[str, int] | None) -> Send:
             "free some, or deploy with --keep 2"
         )
     repair = needs_repair(facts)
-    return Send(len(missing), to_send, new_environment or repair, repair)
+    return Send(files=len(missing), size_bytes=to_send, environment=new_environment or repair, repair=repair)
+
+
+def _activate(wanted: Wanted, choices: Choices, *, restart: bool) -> Activate:
+    return Activate(
+        release=wanted.release,
+        restart=restart,
+        allow_downgrade=choices.allow_downgrade,
+        health_limit_s=choices.health_limit_s,
+        keep=choices.keep,
+    )

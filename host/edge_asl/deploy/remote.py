@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import IO, Any, NamedTuple, Protocol, Self
 
-from edge_asl.deploy import device_commands as words
+from edge_asl.deploy.agent_command import AGENT, agent_argv
 from edge_asl.errors import DeviceError, Unreachable
 
 STALL_S = 60.0
@@ -119,6 +119,17 @@ class Session:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
 
+    def check(self, argv: Sequence[str]) -> None:
+        """Run a command that must succeed.
+
+        Raises:
+            DeviceError: it did not.
+            Unreachable: as for ``run``.
+        """
+        answer = self.run(argv)
+        if answer.status != 0:
+            raise DeviceError(f"{self.remote.name}: {answer.err.strip()}")
+
     def agent(
         self,
         command: str,
@@ -141,8 +152,8 @@ class Session:
                 last = json.loads(line)
                 on_value(last)
 
-        given = itertools.chain([words.AGENT.read_bytes()], stdin)
-        answer = self.run(words.agent(command, arguments), given, heard, stall_s)
+        given = itertools.chain([AGENT.read_bytes()], stdin)
+        answer = self.run(agent_argv(command, arguments), given, heard, stall_s)
         if "error" in last:
             raise DeviceError(f"{self.remote.name}: {last['error']}")
         if answer.status == 127:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from edge_asl.deploy.environment.layout import cache_folder
-from edge_asl.deploy.plan import Send
-from edge_asl.deploy.staging import Packed
+from edge_asl.deploy.payload import Payload
+from edge_asl.deploy.steps import Send
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
 
@@ -31,11 +31,11 @@ def packs_folder() -> Path:
     return cache_folder() / "packs"
 
 
-def pack_file(packed: Packed, step: Send, missing: dict[str, int], out: Path, progress: Progress) -> Path:
+def pack_file(payload: Payload, step: Send, missing: dict[str, int], out: Path, progress: Progress) -> Path:
     """The file, named by what it holds; made once.
 
     Args:
-        packed: the release.
+        payload: the release.
         step: whether the environment's list goes along, and everything anew.
         missing: SHA-256 of what the device lacks.
         out: folder of the packs.
@@ -44,18 +44,18 @@ def pack_file(packed: Packed, step: Send, missing: dict[str, int], out: Path, pr
     Raises:
         DeviceError: no room.
     """
-    chosen = packed.wanted.objects if step.repair else missing
-    own = [sha for sha in chosen if sha in packed.wanted.bundle_objects]
-    rest = [sha for sha in chosen if sha not in packed.wanted.bundle_objects]
-    header = packed.header(step, dict.fromkeys([*own, *rest], 0))
+    chosen = payload.wanted.objects if step.repair else missing
+    own = [sha for sha in chosen if sha in payload.wanted.bundle_objects]
+    rest = [sha for sha in chosen if sha not in payload.wanted.bundle_objects]
+    header = payload.header(dict.fromkeys([*own, *rest], 0), environment=step.environment, repair=step.repair)
     name = hashlib.sha256(header).hexdigest()[:32]
     shared = _made(
-        out / f"{_name_of(rest)}.gz", lambda beside: _compress(beside, b"", _sources(packed, rest)), rest, progress
+        out / f"{_name_of(rest)}.gz", lambda beside: _compress(beside, b"", _sources(payload, rest)), rest, progress
     )
 
     def make(beside: Path) -> None:
         # gzip members behind one another are one file: the environment's is compressed once for all bundles.
-        _compress(beside, header, _sources(packed, own))
+        _compress(beside, header, _sources(payload, own))
         with beside.open("ab") as file, shared.open("rb") as more:
             shutil.copyfileobj(more, file, CHUNK)
 
@@ -66,8 +66,8 @@ def _name_of(hashes: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:32]
 
 
-def _sources(packed: Packed, hashes: Iterable[str]) -> list[Path]:
-    return [packed.sources[sha] for sha in hashes]
+def _sources(payload: Payload, hashes: Iterable[str]) -> list[Path]:
+    return [payload.sources[sha] for sha in hashes]
 
 
 def _made(path: Path, make: Callable[[Path], None], files: list[str], progress: Progress) -> Path:

@@ -15,17 +15,18 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edge_asl.deploy import device_commands as words
-from edge_asl.deploy.apply import may_break, owner
+from edge_asl.deploy.agent_command import AGENT, agent_argv
 from edge_asl.deploy.deployment import format_plan
 from edge_asl.deploy.environment.layout import cache_folder
 from edge_asl.deploy.environment.platforms import AUTO, Platform
 from edge_asl.deploy.facts import Facts
 from edge_asl.deploy.fleet.packfile import forget_old, pack_file, packs_folder
 from edge_asl.deploy.keys import sign_for_devices
-from edge_asl.deploy.plan import SPARE_MB, Activate, Choices, Configure, Screen, Send, Trust, make_plan
-from edge_asl.deploy.staging import Packed
-from edge_asl.deploy.staging import pack as pack_release
+from edge_asl.deploy.lock import lock_owner, may_break
+from edge_asl.deploy.payload import Payload, build_payload
+from edge_asl.deploy.plan import SPARE_MB, Choices, make_plan
+from edge_asl.deploy.steps import Activate, AnyStep, Send
+from edge_asl.deploy.steps.step import AgentCommand, ProgramCommand, StepContext
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
 from edge_asl_device.errors import EdgeAslError
@@ -95,12 +96,12 @@ def tasks_for(order: Order, asked: Mapping[str, Asked], progress: Progress) -> d
     out = (order.out or packs_folder()).absolute()
     out.mkdir(parents=True, exist_ok=True)
     forget_old(out)
-    packed: dict[tuple[Platform, str], Packed] = {}
+    packed: dict[tuple[Platform, str], Payload] = {}
 
-    def release_for(platform: Platform, runtime: str) -> Packed:
+    def release_for(platform: Platform, runtime: str) -> Payload:
         kind = platform, runtime
         if kind not in packed:
-            packed[kind] = pack_release(order.bundle, platform, runtime, order.wheelhouse, progress)
+            packed[kind] = build_payload(order.bundle, platform, runtime, order.wheelhouse, progress)
         return packed[kind]
 
     return {device: _task(one, release_for, signer, out, progress) for device, one in asked.items()}
@@ -160,7 +161,7 @@ def read_asked(data: bytes, where: str) -> dict[str, Asked]:
 
 
 def _task(
-    asked: Asked, release_for: Callable[[Platform, str], Packed], signer: str | None, out: Path, progress: Progress
+    asked: Asked, release_for: Callable[[Platform, str], Payload], signer: str | None, out: Path, progress: Progress
 ) -> Task:
     facts = replace(asked.facts, clock_off_s=round(asked.facts.clock - time.time(), 1))
     try:
@@ -184,40 +185,36 @@ def _task(
 
 def _with(
     task: Task,
-    step: object,
+    step: AnyStep,
     asked: Asked,
     facts: Facts,
-    packed: Packed,
+    packed: Payload,
     missing: dict[str, int],
     out: Path,
     progress: Progress,
 ) -> Task:
-    program = words.staged(facts.root, packed.wanted.environment)
+    context = StepContext(Installation.at(facts.root, asked.mode), packed.wanted.environment)
     match step:
         case Send():
             path = pack_file(packed, step, missing, out, progress)
             _refuse_full(facts, step, path)
             return _sent(task, path, asked)
-        case Configure():
-            return _then(task, asked, "set the options", "configure", {"options": step.options})
-        case Screen():
-            return _then(task, asked, "show the page on its screen", "screen", {})
-        case Trust():
-            command = Command("trust the signer", words.trust(program, step.key, facts.root, asked.mode))
-            return replace(task, prepare=[*task.prepare, command])
         case Activate():
-            return replace(
-                task,
-                activate=step.command(program, facts.root, asked.mode),
-                status=words.status(program, facts.root, asked.mode),
-            )
+            command = step.command(context)
+            return replace(task, activate=command.argv, status=command.outcome)
+    match step.command(context):
+        case AgentCommand(name, arguments):
+            return _then(task, asked, step.says, name, arguments)
+        case ProgramCommand(argv):
+            return replace(task, prepare=[*task.prepare, Command(step.says, argv)])
     return task
 
 
 def _sent(task: Task, path: Path, asked: Asked) -> Task:
     """The pack as a file to be copied, or, where it is small, as text behind the agent's."""
-    size, breaks = path.stat().st_size, may_break(asked.facts, asked=asked.break_lock)
-    arguments: dict[str, Any] = {"mode": str(asked.mode), "owner": _owner(), "break_lock": breaks}
+    size, breaks = path.stat().st_size, may_break(asked.facts.lock, asked=asked.break_lock)
+    paths = Installation.at(asked.facts.root, asked.mode).paths()
+    arguments: dict[str, Any] = {"paths": paths, "mode": str(asked.mode), "owner": _owner(), "break_lock": breaks}
     if size > SMALL_BYTES:
         task = _then(task, asked, "lay it out beside what serves", "unpack", arguments | {"name": path.name})
         return replace(task, pack=str(path), sent_bytes=size)
@@ -230,17 +227,16 @@ def _sent(task: Task, path: Path, asked: Asked) -> Task:
 
 def _then(task: Task, asked: Asked, name: str, command: str, arguments: dict[str, Any], *more: Path) -> Task:
     """With one more command of the agent's, which runs from memory as ``remote.Session.agent`` does it."""
-    paths = Installation.at(asked.facts.root, asked.mode).paths()
-    argv = words.agent(command, {"paths": paths} | arguments, asked.facts.interpreter)
-    return replace(task, prepare=[*task.prepare, Command(name, argv, [str(path) for path in (words.AGENT, *more)])])
+    argv = agent_argv(command, arguments, asked.facts.interpreter)
+    return replace(task, prepare=[*task.prepare, Command(name, argv, [str(path) for path in (AGENT, *more)])])
 
 
 def _owner() -> str:
     """Of a device's lock: this process ends before the device takes the pack in, so its number says nothing."""
-    return f"{owner().rpartition(':')[0]}:fleet"
+    return f"{lock_owner().rpartition(':')[0]}:fleet"
 
 
-def _missing(facts: Facts, packed: Packed) -> dict[str, int]:
+def _missing(facts: Facts, packed: Payload) -> dict[str, int]:
     """SHA-256 → 0 of what the device lacks, as far as its releases tell: a program that changed is 1 MB, not 200."""
     wanted = packed.wanted
     there: set[str] = set()
@@ -260,7 +256,7 @@ def _files_of(environment: str) -> set[str]:
 
 
 def _refuse_full(facts: Facts, step: Send, path: Path) -> None:
-    needed_mb = (step.bytes + path.stat().st_size) / 1e6 + SPARE_MB
+    needed_mb = (step.size_bytes + path.stat().st_size) / 1e6 + SPARE_MB
     if needed_mb > facts.free_mb:
         raise DeviceError(
             f"{facts.host}: {facts.root}: expected {needed_mb:.0f} MB of free space, the pack of "

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from edge_asl.deploy.environment.layout import LaidOut, environment_for
 from edge_asl.deploy.environment.platforms import AUTO, Platform, choose
-from edge_asl.deploy.plan import Send, Wanted
 from edge_asl.progress import Progress
 from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, Bundle, read_bundle
 from edge_asl_device.files import sha256_of
@@ -17,7 +18,27 @@ from edge_asl_device.releases.environment import ENVIRONMENT
 from edge_asl_device.releases.release import FORMAT, Release
 
 
-class Packed(NamedTuple):
+class Wanted(Struct, frozen=True):
+    """The release that shall run, as far as a plan depends on it."""
+
+    release: str
+    bundle: str
+    name: str
+    version: str
+    signature: str | None
+    """SHA-256 of the bundle's signature."""
+    environment: str
+    kind: str
+    program: str
+    objects: dict[str, int]
+    """SHA-256 → bytes of every file."""
+    bundle_objects: list[str] = []
+    """Those of them that the bundle brings."""
+    environment_mb: float = 0.0
+    notes: list[str] = []
+
+
+class Payload(NamedTuple):
     """Everything that a device of one kind needs."""
 
     release: Release
@@ -28,27 +49,28 @@ class Packed(NamedTuple):
     sources: dict[str, Path]
     """SHA-256 → a file with these bytes."""
 
-    def header(self, send: Send, objects: Mapping[str, int]) -> bytes:
+    def header(self, objects: Mapping[str, int], *, environment: bool, repair: bool) -> bytes:
         """The line before the bytes, for ``agent.receive``.
 
         Args:
-            send: the plan's step.
             objects: SHA-256 → bytes that are there already, in the order in which the rest of them follows.
+            environment: whether the list of the environment's files goes along.
+            repair: whether the device is to check what it has.
         """
         line = {
             "release": self.release.encoded().decode(),
-            "environment": self.environment_text if send.environment else None,
+            "environment": self.environment_text if environment else None,
             "environment_digest": self.wanted.environment,
             "bundle": self.bundle_files,
-            "repair": send.repair,
+            "repair": repair,
             "objects": [[sha, self.wanted.objects[sha], there] for sha, there in objects.items()],
         }
         return json.dumps(line, sort_keys=True).encode() + b"\n"
 
 
-def pack(
+def build_payload(
     bundle: Path, platform: Platform, kind: str = AUTO, wheelhouse: Path | None = None, progress: Progress | None = None
-) -> Packed:
+) -> Payload:
     """The release of a bundle for a platform.
 
     Raises:
@@ -57,10 +79,10 @@ def pack(
     read = read_bundle(bundle)
     choice = choose(platform, kind)
     laid_out = environment_for(choice, wheelhouse, progress)
-    return _packed(read, laid_out, list(choice.notes))
+    return _payload(read, laid_out, list(choice.notes))
 
 
-def _packed(bundle: Bundle, environment: LaidOut, notes: list[str]) -> Packed:
+def _payload(bundle: Bundle, environment: LaidOut, notes: list[str]) -> Payload:
     names = [*bundle.manifest.files, MANIFEST]
     signed = (bundle.folder / SIGNATURE).is_file()
     files = {name: sha256_of(bundle.folder / name) for name in [*names, *([SIGNATURE] * signed)]}
@@ -84,4 +106,4 @@ def _packed(bundle: Bundle, environment: LaidOut, notes: list[str]) -> Packed:
         notes=notes,
     )
     text = (environment.folder / ENVIRONMENT).read_text(encoding="utf-8")
-    return Packed(release, wanted, text, files, sources)
+    return Payload(release, wanted, text, files, sources)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_asl.deploy.apply import step_of
+from edge_asl.deploy.activation import step_of
 
 
 def test_a_step_and_what_became_of_it():

@@ -1,0 +1,124 @@
+"""Following an activation: what the device says while it switches, and what became of it when the connection broke."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from typing import Any, NoReturn
+
+from edge_asl.deploy.remote import Session
+from edge_asl.deploy.steps.step import DetachedCommand, StepContext
+from edge_asl.errors import DeviceError, Unreachable
+from edge_asl.progress import Progress
+
+STALL_S = 300.0
+"""Hashing a whole environment on a slow card is the longest step without a word, a health check the next."""
+AFTERWARDS_S = 900.0
+"""How long a lost device is asked what became of the activation; it ends within that by its own limits."""
+PAUSE_S = 2.0
+REFUSAL = "edge-asl-device: "
+"""Before what the device's program says when it ends as it should."""
+
+
+class ActivationWatch:
+    """One activation on one device.
+
+    Args:
+        session: with the device.
+        context: of the step.
+        release: that it switches to.
+        command: that does it.
+        progress: told what the device says.
+    """
+
+    def __init__(
+        self, session: Session, context: StepContext, release: str, command: DetachedCommand, progress: Progress
+    ) -> None:
+        self._session, self._context, self._release, self._progress = session, context, release, progress
+        self._name, self._command = session.remote.name, command
+        self.log: list[tuple[str, str]] = []
+        """What the device said while it switched: (step, text)."""
+        self._stray: list[str] = []
+
+    def follow(self) -> None:
+        """Run it to its end.
+
+        Raises:
+            DeviceError: the device refused the release or went back to the one before.
+        """
+        try:
+            answer = self._session.run([*self._command.argv, "--json"], on_line=self._read, stall_s=STALL_S)
+        except Unreachable as error:
+            self._progress.say(f"{error}; the device carries on by itself, asking for the outcome")
+            self._ask()
+            return
+        if answer.status != 0:
+            self._fail(answer.err)
+
+    def _read(self, line: str) -> None:
+        told = step_of(line)
+        if told is None:
+            self._stray.append(line)
+            self._progress.say(f"  {line}")
+            return
+        self.log.append(told)
+        self._progress.say("  {:<12}{}".format(*told))
+
+    def _ask(self) -> None:
+        deadline = time.monotonic() + AFTERWARDS_S
+        while time.monotonic() < deadline:
+            time.sleep(PAUSE_S)
+            try:
+                last = self._last_activation()
+            except (DeviceError, ValueError, KeyError):
+                continue
+            if not last or last["release"] != self._release:
+                raise DeviceError(f"{self._name}: the connection broke before the switch; deploy again")
+            if last["at_work"]:
+                continue
+            self.log.append((last["outcome"], last["message"]))
+            if last["outcome"] != "activated":
+                self._fail("")
+            return
+        raise Unreachable(f"{self._name}: the outcome is still unknown after {AFTERWARDS_S:g} s; see edge-asl status")
+
+    def _last_activation(self) -> Any:
+        return json.loads(self._session.run(self._command.outcome).out)["activation"]
+
+    def _fail(self, said: str) -> NoReturn:
+        last = ([*self._stray, *said.strip().splitlines()] or ["no output"])[-1]
+        refused = last.startswith(REFUSAL)
+        if not self.log and not refused:
+            self._request_recheck(last)
+        step, text = ("", last.removeprefix(REFUSAL)) if refused else self.log[-1]
+        with contextlib.suppress(DeviceError, ValueError, KeyError, TypeError):
+            for line in self._last_activation()["log"]:
+                self._progress.say(f"  | {redacted(line)}")
+        raise DeviceError(f"{self._name}: {f'{step}: ' if step else ''}{text}")
+
+    def _request_recheck(self, last: str) -> NoReturn:
+        """A program that cannot even start cannot check itself: a file of it is damaged."""
+        with contextlib.suppress(DeviceError):
+            self._session.agent("recheck", {"paths": self._context.installation.paths()})
+        raise DeviceError(
+            f"{self._name}: the release's program does not start: {last}; deploy again: every file is checked then"
+        )
+
+
+def step_of(line: str) -> tuple[str, str] | None:
+    """(step, what became of it) from a line of an activation's JSON; None for any other line.
+
+    Such a line is a refusal before the first step, or the traceback of a program that cannot start.
+    """
+    try:
+        said = json.loads(line)
+        return str(said["step"]), str(said["text"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def redacted(line: str) -> str:
+    """A log line without what opens a page."""
+    return re.sub(r"(token=|Bearer |EDGE_ASL_TOKEN=)[^\s&\"']+", r"\1…", line)

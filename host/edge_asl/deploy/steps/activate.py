@@ -1,0 +1,29 @@
+"""The switch, which the device carries out by itself."""
+
+from __future__ import annotations
+
+from edge_asl.deploy.steps.step import DetachedCommand, Step, StepContext
+
+
+class Activate(Step, frozen=True):
+    """Verify, test, switch, watch and, if need be, go back: all by the new release's own program."""
+
+    release: str
+    restart: bool
+    allow_downgrade: bool
+    health_limit_s: float
+    keep: int
+
+    @property
+    def says(self) -> str:
+        """As ``Step.says``."""
+        how = "restart" if self.restart else "reload, or restart where the program changed"
+        return f"activate {self.release[:12]} on the device: verify, self-test, switch, {how}, health, else back"
+
+    def command(self, context: StepContext) -> DetachedCommand:
+        """As ``Step.command``."""
+        program, where = context.program, context.installation.arguments
+        argv = [program, "activate", self.release, *where]
+        argv += ["--health-limit", f"{self.health_limit_s:g}", "--keep", str(self.keep)]
+        argv += ["--allow-downgrade"] * self.allow_downgrade + ["--restart"] * self.restart
+        return DetachedCommand(argv, outcome=[program, "status", "--json", *where])
