@@ -1,10 +1,10 @@
-# Everything a user or a developer of edge-asl types. `make setup` is implied by the others.
+# Every command for users and developers of edge-asl. `make setup` is implied by the others.
 BIN := .venv/bin
 PINS := $(wildcard constraints/*.txt) constraints/setup.sh
 # The word that the demo's hand spells: letters A to Y without J, which moves.
 WORD ?= HELLO
 
-.PHONY: demo setup test check fix bench test-device test-deploy e2e e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi e2e-pi-all pins clean
+.PHONY: demo setup test check fix bench picture test-device test-deploy e2e e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi e2e-pi-all pins clean
 
 demo: setup          ## draw hands, build a bundle, let the device program read a film; at a terminal, show the page
 	$(BIN)/edge-asl demo --word "$(WORD)" --out out/demo
@@ -49,14 +49,17 @@ e2e-pi-all: setup    ## the same with a power cut and a kill at every step, on b
 
 check: setup         ## formatting, lint, types, generated documentation
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
-	$(BIN)/python docs/generate_cli.py --check
+	$(BIN)/python docs/generate_cli.py --check && $(BIN)/python docs/generate_figures.py --check
 
-fix: setup           ## format, mend what can be mended, write docs/cli.md anew
+fix: setup           ## format, apply ruff's fixes, regenerate docs/cli.md and the tables of docs/figures.md
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
-	$(BIN)/python docs/generate_cli.py
+	$(BIN)/python docs/generate_cli.py && $(BIN)/python docs/generate_figures.py
 
-bench: setup         ## the figures of the README (needs EDGE_ASL_DATA and EDGE_ASL_WEIGHTS; about 40 minutes)
+bench: setup         ## the figures in docs/figures.md (needs EDGE_ASL_DATA and EDGE_ASL_WEIGHTS; about 40 minutes)
 	$(BIN)/python bench/all.py
+
+picture: setup       ## the README's picture of the page (chromium)
+	$(BIN)/python docs/draw_page.py
 
 pins:                ## newest versions into constraints/ (needs uv)
 	constraints/update.sh

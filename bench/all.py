@@ -1,10 +1,12 @@
-"""Every figure of the README, as its table: `make bench`. Name some to run only these: `python bench/all.py path`."""
+"""Measures every figure of docs/figures.md: `make bench`. To measure some: `python bench/all.py path startup`."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
+
+from common import ROOT
 
 ALL = (
     "startup",
@@ -25,10 +27,10 @@ ALL = (
 
 
 def main() -> None:
-    """Each in a process of its own: TensorFlow keeps what it once took."""
-    print("| what | found | must | aim |\n|---|---|---|---|", flush=True)
+    """Each in a process of its own, because TensorFlow never returns memory; then the page that shows them."""
     for name in sys.argv[1:] or ALL:
         subprocess.run([sys.executable, str(Path(__file__).with_name(f"{name}.py"))], check=True)
+    subprocess.run([sys.executable, str(ROOT / "docs" / "generate_figures.py")], check=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Thirty kiosks through Ansible in waves: one sshd on 127.0.0.1, a port and a folder for each, all on these cores.
 
-Three roll-outs: the first, in which every kiosk gets its runtime of 200 MB; a new model; once more with nothing new.
+Three roll-outs: the first, in which every kiosk gets its environment of 200 MB; a new model; nothing new.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bad_bundles import bundle
 from many import Kiosks
 
 WAVES = "1,25%,100%"
-MUST_S = 120
+REQUIRED_S = 120
 
 
 def roll_out(kiosks: Kiosks, folder: Path, *more: str) -> dict:
@@ -36,10 +36,10 @@ def roll_out(kiosks: Kiosks, folder: Path, *more: str) -> dict:
     return report
 
 
-def words(report: dict, result: str) -> str:
-    """Seconds, and how many came to the result."""
+def outcome(report: dict, result: str) -> str:
+    """Seconds, and how many devices had this result."""
     count = sum(row["result"] == result for row in report["devices"])
-    return f"{report['seconds']:.0f} s, {count} of {len(report['devices'])} {result}"
+    return f"{report['seconds']:.0f} s ({count} of {len(report['devices'])} {result})"
 
 
 def main() -> None:
@@ -54,11 +54,11 @@ def main() -> None:
         with Kiosks(folder, options.count, ROOT / "tests" / "data" / "pictures") as kiosks:
             first = bundle(folder / "first")
             newer = bundle(folder / "newer", "1.1", changed=True)
-            must = f"≤ {MUST_S} s"
+            required = f"≤ {REQUIRED_S} s"
             of = f"{options.count} devices through Ansible, waves {WAVES}"
-            figure(f"{of}: from nothing", words(roll_out(kiosks, first), "activated"), must)
-            figure(f"{of}: a new model", words(roll_out(kiosks, newer), "activated"), must)
-            figure(f"{of}: nothing new", words(roll_out(kiosks, newer), "unchanged"), must)
+            figure(f"{of}: from nothing", outcome(roll_out(kiosks, first), "activated"), required)
+            figure(f"{of}: a new model", outcome(roll_out(kiosks, newer), "activated"), required)
+            figure(f"{of}: nothing new", outcome(roll_out(kiosks, newer), "unchanged"), required)
     finally:
         if not options.folder:
             shutil.rmtree(folder, ignore_errors=True)

@@ -62,7 +62,8 @@ def main() -> None:
             )
             for n in COUNTS
         ]
-    figure(f"peak memory, {COUNTS[0]:,} and {COUNTS[1]:,} pictures of 224 px", f"{peaks[0]:.0f} and {peaks[1]:.0f} MB")
+    name = f"peak memory of reading {COUNTS[0]:,} and {COUNTS[1]:,} pictures of 224 px for training"
+    figure(name, f"{peaks[0]:.0f} MB and {peaks[1]:.0f} MB")
 
 
 if __name__ == "__main__":

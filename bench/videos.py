@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-from common import OUT, figure, folder, run
+from common import OUT, figure, folder, run, table
 
 MARGIN = 1.35
 # As a kiosk would mark it for this camera: all hands lie in it.
@@ -38,19 +38,23 @@ def main(recipe: str = "letters-small") -> None:
     clips = sorted((folder("EDGE_ASL_DATA") / "videos").glob("*.mp4"))
     bundle = build(recipe)
     squares = json.loads(Path(__file__).with_name("squares.json").read_text())
-    print("\n| clip | square by hand: read, frames right, mostly | marked square | whole frame |\n|---|---|---|---|")
     found: list[dict[str, Read]] = []
     for clip in clips:
         ways = {"hand": squares[clip.stem], "marked": MARKED, "whole": None}
         found.append({way: read(bundle, clip, square) for way, square in ways.items()})
-        cells = " | ".join(f"{r.text or '–'}, {r.right:.0%}, {r.most}" for r in found[-1].values())
-        print(f"| {clip.stem} | {cells} |", flush=True)
-    print()
-    for way, words in (("hand", "a square by hand"), ("marked", "one marked square"), ("whole", "the whole frame")):
+    rows = [[clip.stem, *map(cell, row.values())] for clip, row in zip(clips, found, strict=True)]
+    table("clips", ["clip", "square drawn by hand", "one marked square", "whole frame"], rows)
+    for way, words in (("hand", "square drawn by hand"), ("marked", "one marked square"), ("whole", "whole frame")):
         reads = [row[way] for row in found]
         exact = sum(r.text == clip.stem for r, clip in zip(reads, clips, strict=True))
         right = sum(r.right for r in reads) / len(reads)
-        figure(f"{recipe} on 14 clips of a stranger, {words}", f"{exact} of {len(clips)} read, {right:.0%} of frames")
+        result = f"{exact} of {len(clips)} read, {right:.0%} of frames"
+        figure(f"{recipe} on {len(clips)} clips of a stranger, {words}", result)
+
+
+def cell(found: Read) -> str:
+    """``UV, 100%, V``."""
+    return f"{found.text or '–'}, {found.right:.0%}, {found.most}"
 
 
 def build(recipe: str) -> Path:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +17,10 @@ GENERATOR = ROOT / "docs" / "generate_cli.py"
 
 sys.path.insert(0, str(GENERATOR.parent))
 
-import generate_cli  # noqa: E402 - a script beside its page, not a package
+import generate_cli  # noqa: E402 - scripts beside their pages, not a package
+import generate_figures  # noqa: E402
+
+DOCUMENTS = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")})
 
 
 def test_the_commands_page_is_up_to_date():
@@ -85,7 +92,70 @@ def test_a_document_that_types_what_does_not_exist_is_found_out(line: str, probl
 
 
 def test_documents_type_only_what_exists():
-    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("host/*.md"), *ROOT.glob("device/*.md")]
-    assert ROOT / "docs" / "cli.md" in documents
-    for document in documents:
+    assert ROOT / "docs" / "cli.md" in DOCUMENTS
+    for document in DOCUMENTS:
         assert generate_cli.unknown_mentions(document.read_text(encoding="utf-8")) == [], document
+
+
+def test_documents_link_only_what_exists():
+    """Files in the repository, and headings in them, as GitHub names these."""
+    broken = []
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8")):
+            path, _, heading = target.partition("#")
+            if path.startswith(("http://", "https://")):
+                continue
+            file = document.parent / path if path else document
+            if not file.exists() or (heading and heading not in headings(file)):
+                broken.append(f"{document.relative_to(ROOT)}: {target}")
+    assert broken == []
+
+
+def headings(page: Path) -> set[str]:
+    """``## Ending it, taking it away`` → ``ending-it-taking-it-away``."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_readme_is_short_and_its_picture_small():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 110
+    assert (ROOT / "docs" / "page.webp").stat().st_size <= 150 * 1024
+
+
+# ── The figures ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_figures_are_those_that_were_measured():
+    page = generate_figures.PAGE.read_text(encoding="utf-8")
+    measured = json.loads(generate_figures.FIGURES.read_text(encoding="utf-8"))
+    assert generate_figures.render(page, measured) == page
+    newer = copy.deepcopy(measured)
+    newer["figures"][0]["result"] = "0.123 s"
+    assert "| 0.123 s |" in generate_figures.render(page, newer)
+
+
+def test_a_figure_that_no_table_shows_is_found_out():
+    row = {"name": "heat", "result": "41 °C", "required": "", "goal": "", "script": "bench/heat.py", "machine": "a Pi"}
+    with pytest.raises(ValueError, match=r"no table in docs/figures\.md shows bench/heat\.py"):
+        generate_figures.render("# Figures\n", {"figures": [row], "tables": []})
+
+
+def test_the_check_of_the_figures_says_in_one_line_what_to_do(tmp_path: Path):
+    for name in ("docs/generate_figures.py", "docs/figures.md", "bench/figures.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    script, page = tmp_path / "docs" / "generate_figures.py", tmp_path / "docs" / "figures.md"
+    page.write_text(page.read_text(encoding="utf-8").replace("| 0.05 s |", "| 0.01 s |"), encoding="utf-8")
+    command = [sys.executable, str(script)]
+    run = subprocess.run([*command, "--check"], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr == "docs/figures.md: out of date with bench/figures.json; run make fix\n"
+    subprocess.run(command, check=True)
+    assert subprocess.run([*command, "--check"], check=False).returncode == 0
+
+
+def test_every_bench_script_is_in_the_figures():
+    measured = json.loads(generate_figures.FIGURES.read_text(encoding="utf-8"))
+    scripts = {row["script"] for row in measured["figures"] if row["script"].startswith("bench/")}
+    helpers = {"bench/all.py", "bench/common.py"}
+    assert scripts == {str(path.relative_to(ROOT)) for path in ROOT.glob("bench/*.py")} - helpers
