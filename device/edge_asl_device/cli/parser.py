@@ -6,9 +6,12 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from edge_asl_device import __version__
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_BUNDLE = "the folder that edge-asl build wrote"
 
 
 def parser(*, exit_on_error: bool = True) -> argparse.ArgumentParser:
@@ -21,37 +24,49 @@ def parser(*, exit_on_error: bool = True) -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"edge-asl-device {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
+    for add in (_add_classify, _add_bench, _add_doctor, _add_run, _add_capture, _add_releases):
+        add(commands)
+    return top
+
+
+def _add_classify(commands: Commands) -> None:
     classify = _add(commands, "classify", "name the sign in each picture")
-    classify.add_argument("bundle", type=Path, help="folder that edge-asl build wrote")
-    classify.add_argument("pictures", type=Path, nargs="+", help="picture files or folders of them")
+    classify.add_argument("bundle", type=Path, help=_BUNDLE)
+    classify.add_argument("pictures", type=Path, nargs="+", help="picture files, or folders of them")
     classify.add_argument("--top", type=_positive, default=1, metavar="N", help="show the N best labels (default: 1)")
     _add_runtime(classify)
-    classify.add_argument("--json", action="store_true", help="one JSON object a line")
+    classify.add_argument("--json", action="store_true", help="one JSON object per line")
 
+
+def _add_bench(commands: Commands) -> None:
     bench = _add(commands, "bench", "time the bare inference and the whole path side by side")
-    bench.add_argument("bundle", type=Path, help="folder that edge-asl build wrote")
-    bench.add_argument("--runs", type=_positive, default=300, metavar="N", help="how often each (default: 300)")
+    bench.add_argument("bundle", type=Path, help=_BUNDLE)
+    bench.add_argument("--runs", type=_positive, default=300, metavar="N", help="repetitions of each (default: 300)")
     _add_runtime(bench)
     bench.add_argument("--json", action="store_true", help="one JSON object")
 
-    doctor = _add(commands, "doctor", "say what this machine is and whether a bundle runs on it")
-    doctor.add_argument("bundle", type=Path, nargs="?", help="a bundle to run once with every runtime found")
+
+def _add_doctor(commands: Commands) -> None:
+    doctor = _add(commands, "doctor", "report what this machine has, and whether a bundle runs on it")
+    doctor.add_argument("bundle", type=Path, nargs="?", help="a bundle to run once with every installed runtime")
     doctor.add_argument("--json", action="store_true", help="one JSON object")
 
-    run = _add(commands, "run", "read signs from a camera, show them on a page and say them")
-    run.add_argument("bundle", type=Path, nargs="?", help="folder that edge-asl build wrote")
+
+def _add_run(commands: Commands) -> None:
+    run = _add(commands, "run", "read signs from a camera, show them on a page and speak them")
+    run.add_argument("bundle", type=Path, nargs="?", help=_BUNDLE)
     _add_camera(run)
     run.add_argument("--fast", action="store_true", help="with --headless: every frame, as fast as it can be decoded")
-    run.add_argument("--headless", action="store_true", help="no page: letters and text on standard output")
-    run.add_argument("--demo", type=Path, metavar="FOLDER", help="what edge-asl demo made: its bundle, its film")
+    run.add_argument("--headless", action="store_true", help="no page: print letters and text to standard output")
+    run.add_argument("--demo", type=Path, metavar="FOLDER", help="use the bundle and film that edge-asl demo made")
     _add_page(run)
-    run.add_argument("--mute", action="store_true", help="say nothing until the page's button is pressed")
+    run.add_argument("--mute", action="store_true", help="stay silent until sound is switched on on the page")
     run.add_argument(
         "--clear-after",
         type=_number,
         default=60.0,
         metavar="S",
-        help="seconds without a sign before the text makes room for the next visitor; 0: never (default: 60)",
+        help="clear the text for the next visitor after S seconds without a sign; 0: never (default: 60)",
     )
     run.add_argument(
         "--decoder",
@@ -59,30 +74,33 @@ def parser(*, exit_on_error: bool = True) -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="override when a letter is taken: hold_s=0.5, accept_probability=0.8, ...",
+        help="override when a letter is accepted: hold_s=0.5, accept_probability=0.8, ...",
     )
     _add_runtime(run)
-    run.add_argument("--json", action="store_true", help="JSON: log lines; with --headless each letter and the text")
+    run.add_argument("--json", action="store_true", help="JSON log lines; with --headless, each letter and the text")
 
+
+def _add_capture(commands: Commands) -> None:
     capture = _add(commands, "capture", "store pictures of signs for training, with a banner on the page")
     capture.add_argument("bundle", type=Path, help="the bundle whose square and page are used")
-    capture.add_argument("folder", type=Path, help="where the pictures go, a folder per sign, with signers.csv")
+    capture.add_argument("folder", type=Path, help="where the pictures go: one folder per sign, and signers.csv")
     capture.add_argument("--person", required=True, help="who shows the signs: a name or a number")
-    capture.add_argument("--session", help="room, day or lamp (default: now)")
+    capture.add_argument("--session", help="the room, day or lighting (default: the current time)")
     capture.add_argument("--labels", metavar="A,B,C", help="which signs, in this order (default: the bundle's)")
     capture.add_argument("--count", type=_positive, default=40, metavar="N", help="pictures of each (default: 40)")
-    capture.add_argument("--every", type=_number, default=0.3, metavar="S", help="seconds between two (default: 0.3)")
-    capture.add_argument("--ready", type=_number, default=3.0, metavar="S", help="seconds to form a sign (default: 3)")
+    capture.add_argument(
+        "--every", type=_number, default=0.3, metavar="S", help="seconds between two pictures (default: 0.3)"
+    )
+    capture.add_argument(
+        "--ready", type=_number, default=3.0, metavar="S", help="seconds to get ready for each sign (default: 3)"
+    )
     _add_camera(capture)
     _add_page(capture)
     _add_runtime(capture)
     capture.add_argument("--json", action="store_true", help="JSON log lines, one JSON object at the end")
 
-    _add_releases(commands)
-    return top
 
-
-def _add_releases(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _add_releases(commands: Commands) -> None:
     activate = _add(commands, "activate", "switch to a release that was staged here, and back if it fails")
     activate.add_argument("release", help="its digest, or the first characters of it; status lists them")
     rollback = _add(commands, "rollback", "switch back to the release before")
@@ -148,18 +166,22 @@ def _add_camera(command: argparse.ArgumentParser) -> None:
         help="auto, picamera2[:N], v4l2[:/dev/videoN], a video file, a folder of pictures, or rehearsal:FOLDER "
         "(default: auto)",
     )
-    command.add_argument("--loop", action="store_true", help="a video file or a folder starts again at its end")
-    command.add_argument("--max-fps", type=_rate, metavar="N", help="look at no more frames a second than N, from 1")
+    command.add_argument("--loop", action="store_true", help="play a video file or a folder again and again")
+    command.add_argument("--max-fps", type=_rate, metavar="N", help="read at most N frames per second (1 or more)")
 
 
 def _add_page(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--host", default="127.0.0.1", help="address to serve the page on (default: 127.0.0.1); others need a token"
+        "--host", default="127.0.0.1", help="address to serve the page on (default: 127.0.0.1); any other needs a token"
     )
-    command.add_argument("--port", type=_port, default=8080, help="port of the page; 0: any free one (default: 8080)")
-    command.add_argument("--token-file", type=Path, metavar="FILE", help="file with the token that browsers must bring")
+    command.add_argument(
+        "--port", type=_port, default=8080, help="port of the page; 0 picks a free one (default: 8080)"
+    )
+    command.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="a file with the token that browsers must present"
+    )
     command.add_argument("--language", choices=("en", "de"), default="en", help="of the page (default: en)")
-    command.add_argument("--no-mirror", action="store_true", help="show the picture as the camera sees it")
+    command.add_argument("--no-mirror", action="store_true", help="do not mirror the picture")
 
 
 def _ranged(convert: Callable[[str], float], low: float, high: float, name: str) -> Callable[[str], Any]:
@@ -192,8 +214,8 @@ def _setting(text: str) -> tuple[str, float]:
 _setting.__name__ = "NAME=VALUE"
 
 
-def _add(commands: argparse._SubParsersAction, name: str, does: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
-    added: argparse.ArgumentParser = commands.add_parser(name, help=does, description=does[0].upper() + does[1:] + ".")
+def _add(commands: Commands, name: str, does: str) -> argparse.ArgumentParser:
+    added = commands.add_parser(name, help=does, description=does[0].upper() + does[1:] + ".")
     added.set_defaults(command=name)
     return added
 
