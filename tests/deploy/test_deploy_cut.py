@@ -104,7 +104,7 @@ def test_the_connection_breaks_in_the_activation_and_comes_back(kiosk: Kiosk, tm
         done = running.end()
 
     assert done.status == 0, done.err
-    assert "the device goes on by itself" in done.err
+    assert "the device carries on by itself" in done.err
     assert done.json["log"][-1][0] == "activated"
     assert whole(kiosk, bundle)
 

@@ -157,7 +157,7 @@ def test_a_release_that_was_damaged_on_the_device_is_refused_and_healed_by_the_n
         (packages / "msgspec" / "json.py").symlink_to("inspect.py")
 
     refused = kiosk.deploy(bundle, **program)
-    assert ("expected sha256" if runs else "expected the release's program to begin") in refused.error
+    assert ("expected sha256" if runs else "the release's program does not start") in refused.error
     assert "again" in refused.error
     with Watch(kiosk) as watch:
         report = kiosk.deployed(bundle, **program)

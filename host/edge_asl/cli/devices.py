@@ -130,7 +130,7 @@ def deploy(
     """
     from edge_asl.deploy.deployment import DeployRequest, format_plan
     from edge_asl.deploy.deployment import deploy as run
-    from edge_asl.deploy.plan import Choices
+    from edge_asl.deploy.requirements import Choices
     from edge_asl.progress import console
 
     asked = {

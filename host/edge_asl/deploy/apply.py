@@ -9,10 +9,10 @@ from edge_asl.deploy.activation import ActivationWatch
 from edge_asl.deploy.facts import Facts
 from edge_asl.deploy.lock import lock_owner, may_break
 from edge_asl.deploy.payload import Payload
-from edge_asl.deploy.plan import Choices, Plan, needs_repair, stage
+from edge_asl.deploy.plan import Plan, needs_repair, stage
 from edge_asl.deploy.remote import Session
-from edge_asl.deploy.steps import AnyStep
-from edge_asl.deploy.steps.step import AgentCommand, DetachedCommand, ProgramCommand, StepContext
+from edge_asl.deploy.requirements import Choices
+from edge_asl.deploy.steps.step import AgentCommand, DetachedCommand, ProgramCommand, Step, StepContext
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
@@ -84,7 +84,7 @@ class Application:
         finally:
             self.end()
 
-    def _run(self, step: AnyStep) -> None:
+    def _run(self, step: Step) -> None:
         command = step.command(self._context)
         try:
             match command:

@@ -14,9 +14,10 @@ from edge_asl.deploy.environment.platforms import AUTO
 from edge_asl.deploy.facts import Facts, read_facts
 from edge_asl.deploy.keys import sign_for_devices
 from edge_asl.deploy.payload import Payload, Wanted, build_payload
-from edge_asl.deploy.plan import Choices, Plan, make_plan
+from edge_asl.deploy.plan import Plan, make_plan
 from edge_asl.deploy.remote import Session
-from edge_asl.deploy.steps import Send
+from edge_asl.deploy.requirements import Choices
+from edge_asl.deploy.steps.send import Send
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
@@ -116,6 +117,6 @@ def format_plan(plan: Plan, wanted: Wanted, facts: Facts) -> Iterator[str]:
     yield f"release {wanted.release[:12]}: {wanted.name} {wanted.version}, {wanted.kind}, program {wanted.program}"
     yield from (f"note: {note}" for note in plan.notes)
     if not plan.steps:
-        yield "nothing to do: it runs there and is healthy"
+        yield "nothing to do: this release is running and healthy"
     for number, step in enumerate(plan.steps, 1):
         yield f"{number}. {step.says}"

@@ -16,8 +16,8 @@ from edge_asl.deploy.activation import STALL_S as ACTIVATION_STALL_S
 from edge_asl.deploy.apply import Application
 from edge_asl.deploy.facts import Facts, read_facts
 from edge_asl.deploy.payload import build_payload
-from edge_asl.deploy.plan import Choices
 from edge_asl.deploy.remote import Session
+from edge_asl.deploy.requirements import Choices
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress

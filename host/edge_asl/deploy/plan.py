@@ -6,41 +6,26 @@ done.
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator
-
 from msgspec import Struct
 
 from edge_asl.deploy.facts import Facts
 from edge_asl.deploy.payload import Wanted
-from edge_asl.deploy.steps import Activate, AnyStep, Configure, Lock, Screen, Send, Trust, Unlock
+from edge_asl.deploy.requirements import Choices, check_device, check_trust, notes_on
+from edge_asl.deploy.steps.activate import Activate
+from edge_asl.deploy.steps.configure import Configure
+from edge_asl.deploy.steps.lock import Lock, Unlock
+from edge_asl.deploy.steps.screen import Screen
+from edge_asl.deploy.steps.send import Send
+from edge_asl.deploy.steps.trust import Trust
 from edge_asl.errors import DeviceError
-from edge_asl_device.errors import ReleaseError
-from edge_asl_device.releases.installation import Mode
-from edge_asl_device.releases.settings import parse_options
-from edge_asl_device.releases.trust import version_key
 
 SPARE_MB = 50
 """Left free in any case: logs, a second activation's record."""
 COMPILED_SHARE = 0.15
 """Compiled modules and folders on top of a new environment's files; 0.1 measured."""
-CLOCK_OFF_S = 86400.0
-SCREEN_PACKAGES = ("cage", "seatd", "chromium")
 
 
-class Choices(Struct, frozen=True, kw_only=True):
-    """What whoever deploys chose."""
-
-    mode: Mode = Mode.SYSTEM
-    keep: int = 3
-    allow_downgrade: bool = False
-    health_limit_s: float = 60.0
-    options: str | None = None
-    """New options of ``edge-asl-device run``."""
-    screen: bool = False
-    """Show the page on the device's own screen."""
-    signer: str | None = None
-    """A public key to trust where the device trusts none yet."""
+AnyStep = Lock | Send | Configure | Screen | Trust | Activate | Unlock
 
 
 class Plan(Struct, frozen=True):
@@ -63,14 +48,14 @@ def make_plan(facts: Facts, wanted: Wanted, missing: dict[str, int] | None, choi
     Raises:
         DeviceError: the device cannot take it; the message says what to do.
     """
-    _refuse(facts, choices)
-    notes = [*wanted.notes, *_notes(facts, choices)]
+    check_device(facts, choices)
+    notes = [*wanted.notes, *notes_on(facts, choices.mode)]
     steps: list[AnyStep] = []
     staged, configured = _staged(facts, wanted), _configured(facts, choices)
     serves = facts.current("digest") == wanted.release
     if staged and configured and facts.healthy and serves:
         return Plan([], notes)
-    _refuse_untrusted(facts, wanted, choices, serves=serves)
+    check_trust(facts, wanted, choices, serves=serves)
     if not staged:
         steps.append(_send(facts, wanted, missing))
     if choices.options is not None and choices.options != facts.options:
@@ -90,92 +75,6 @@ def needs_repair(facts: Facts) -> bool:
         return True
     last = status.get("activation") or {}
     return last.get("outcome") == "refused" and last.get("step") == "verify"
-
-
-def _refuse(facts: Facts, choices: Choices) -> None:
-    if choices.mode is not Mode.PLAIN and facts.systemd is None:
-        raise DeviceError(
-            f"{facts.host}: expected systemd, found none; --mode plain runs the program without it, until the machine "
-            "is switched off"
-        )
-    if choices.mode is Mode.SYSTEM and facts.uid != 0:
-        raise DeviceError(
-            f"{facts.host}: expected root, or sudo without a password for {facts.user}, found neither; allow it (echo "
-            f"'{facts.user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/edge-asl), or deploy with --mode user"
-        )
-    if not facts.writable:
-        raise DeviceError(
-            f"{facts.host}: {facts.root}: expected a folder to write to, found none for {facts.user}; "
-            "name another with --root"
-        )
-    options = choices.options if choices.options is not None else facts.options
-    if "picamera2" in options and not facts.debian.get("python3-picamera2"):
-        raise DeviceError(
-            f"{facts.host}: expected picamera2, which the options name, found none; on the device: "
-            "sudo apt install python3-picamera2 --no-install-recommends"
-        )
-    lacking = [name for name in SCREEN_PACKAGES if not facts.debian.get(name)]
-    if choices.screen and lacking:
-        raise DeviceError(
-            f"{facts.host}: expected {', '.join(SCREEN_PACKAGES)} for its screen, found no {', '.join(lacking)}; "
-            f"on the device: sudo apt install --no-install-recommends {' '.join(lacking)}"
-        )
-    if choices.screen and choices.mode is not Mode.SYSTEM:
-        raise DeviceError(f"--screen: expected --mode system, found {choices.mode}; the screen is the machine's")
-    if choices.options is not None:
-        _refuse_options(choices.options)
-
-
-def _refuse_options(options: str) -> None:
-    """The device asks again; here nothing was sent yet."""
-    if not options.isprintable():
-        raise DeviceError(f"--options: expected one line, found {options!r}; give the options in one line")
-    try:
-        parse_options(tuple(shlex.split(options)))
-    except ValueError as error:
-        raise DeviceError(
-            f"--options: expected words as a shell reads them, found: {error}; mend the quotes"
-        ) from error
-    except ReleaseError as error:
-        said = str(error).replace("EDGE_ASL_OPTIONS", "--options", 1)
-        raise DeviceError(f"{said}; edge-asl-device run --help lists them") from error
-
-
-def _refuse_untrusted(facts: Facts, wanted: Wanted, choices: Choices, *, serves: bool) -> None:
-    """What the device would refuse in the end, before the first byte; it has the last word all the same."""
-    least = facts.minimums.get(wanted.name)
-    if least and not (choices.allow_downgrade or serves) and version_key(wanted.version) < version_key(least):
-        raise DeviceError(
-            f"{facts.host}: {wanted.name}: expected version {least} or later, found {wanted.version}; deploy a newer "
-            "one, or go back on purpose with --allow-downgrade"
-        )
-    if facts.signers and wanted.signature is None and not choices.signer:
-        raise DeviceError(
-            f"{facts.host}: expected a signature of {' or '.join(facts.signers)}, found none; "
-            "sign it with edge-asl sign BUNDLE"
-        )
-    if (facts.signers or choices.signer) and not facts.ssh_keygen:
-        raise DeviceError(
-            f"{facts.host}: expected ssh-keygen to verify signatures, found none; on the device: "
-            "sudo apt install openssh-client"
-        )
-
-
-def _notes(facts: Facts, choices: Choices) -> Iterator[str]:
-    if not facts.debian.get("python3-picamera2") and not facts.cameras:
-        yield "no camera is seen; for a ribbon cable: sudo apt install python3-picamera2 --no-install-recommends"
-    if not facts.debian.get("espeak-ng"):
-        yield "no voice; sudo apt install espeak-ng"
-    if facts.edgetpu and not facts.libedgetpu:
-        yield f"a Coral on {', '.join(facts.edgetpu)}, but no libedgetpu: it will run on the processor"
-    if choices.mode is Mode.USER and not facts.lingers:
-        yield f"it starts when {facts.user} logs in; with the machine after: sudo loginctl enable-linger {facts.user}"
-    if choices.mode is Mode.PLAIN:
-        yield "nobody starts the program again after a crash or a restart of the machine"
-    if choices.mode is not Mode.PLAIN and not facts.memory_limits:
-        yield "memory is not limited: add cgroup_enable=memory to /boot/firmware/cmdline.txt"
-    if abs(facts.clock_off_s) > CLOCK_OFF_S:
-        yield f"the device's clock is {abs(facts.clock_off_s) / 86400:.0f} days off; nothing here depends on it"
 
 
 def _staged(facts: Facts, wanted: Wanted) -> bool:
@@ -201,7 +100,7 @@ def stage(facts: Facts, wanted: Wanted, missing: dict[str, int], choices: Choice
     Raises:
         DeviceError: the device cannot take it.
     """
-    _refuse(facts, choices)
+    check_device(facts, choices)
     return _send(facts, wanted, missing)
 
 

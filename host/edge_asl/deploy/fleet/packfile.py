@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edge_asl.deploy.environment.layout import cache_folder
 from edge_asl.deploy.payload import Payload
-from edge_asl.deploy.steps import Send
+from edge_asl.deploy.steps.send import Send
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
 

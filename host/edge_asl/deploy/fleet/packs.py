@@ -24,8 +24,10 @@ from edge_asl.deploy.fleet.packfile import forget_old, pack_file, packs_folder
 from edge_asl.deploy.keys import sign_for_devices
 from edge_asl.deploy.lock import lock_owner, may_break
 from edge_asl.deploy.payload import Payload, build_payload
-from edge_asl.deploy.plan import SPARE_MB, Choices, make_plan
-from edge_asl.deploy.steps import Activate, AnyStep, Send
+from edge_asl.deploy.plan import SPARE_MB, AnyStep, make_plan
+from edge_asl.deploy.requirements import Choices
+from edge_asl.deploy.steps.activate import Activate
+from edge_asl.deploy.steps.send import Send
 from edge_asl.deploy.steps.step import AgentCommand, ProgramCommand, StepContext
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress

@@ -17,8 +17,9 @@ class Activate(Step, frozen=True):
     @property
     def says(self) -> str:
         """As ``Step.says``."""
-        how = "restart" if self.restart else "reload, or restart where the program changed"
-        return f"activate {self.release[:12]} on the device: verify, self-test, switch, {how}, health, else back"
+        how = "restart" if self.restart else "reload (restart if the program changed)"
+        stages = f"verify, self-test, switch, {how}, health check"
+        return f"activate {self.release[:12]}: {stages}; roll back if that fails"
 
     def command(self, context: StepContext) -> DetachedCommand:
         """As ``Step.command``."""

@@ -13,7 +13,7 @@ class Configure(Step, frozen=True):
     @property
     def says(self) -> str:
         """As ``Step.says``."""
-        return f"set the options: {self.options}"
+        return f"set options: {self.options}"
 
     def command(self, context: StepContext) -> AgentCommand:
         """As ``Step.command``."""

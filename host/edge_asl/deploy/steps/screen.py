@@ -11,7 +11,7 @@ class Screen(Step, frozen=True):
     @property
     def says(self) -> str:
         """As ``Step.says``."""
-        return "show the page on the device's screen: cage with Chromium, as the user kiosk"
+        return "show the page on the device's screen (cage with Chromium, as user kiosk)"
 
     def command(self, context: StepContext) -> AgentCommand:
         """As ``Step.command``."""

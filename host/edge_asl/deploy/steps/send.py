@@ -24,7 +24,7 @@ class Send(Step, frozen=True):
     @property
     def says(self) -> str:
         """As ``Step.says``."""
-        again = ", everything checked again" if self.repair else ""
+        again = ", every file checked again" if self.repair else ""
         return f"send {self.files} {'file' if self.files == 1 else 'files'}, {self.size_bytes / 1e6:.1f} MB{again}"
 
     def command(self, context: StepContext) -> AgentCommand:

@@ -13,7 +13,7 @@ class Trust(Step, frozen=True):
     @property
     def says(self) -> str:
         """As ``Step.says``."""
-        return f"trust the signer {self.key.split()[-1]}; from then on nothing unsigned is taken"
+        return f"trust signer {self.key.split()[-1]}; from then on unsigned bundles are refused"
 
     def command(self, context: StepContext) -> ProgramCommand:
         """As ``Step.command``."""

@@ -1,0 +1,135 @@
+"""What a device must have for a deployment, and what is worth knowing about it. Asked before the first byte is sent."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from edge_asl.deploy.facts import Facts
+from edge_asl.deploy.payload import Wanted
+from edge_asl.errors import DeviceError
+from edge_asl_device.errors import ReleaseError
+from edge_asl_device.releases.installation import Mode
+from edge_asl_device.releases.settings import parse_options
+from edge_asl_device.releases.trust import version_key
+
+CLOCK_OFF_S = 86400.0
+SCREEN_PACKAGES = ("cage", "seatd", "chromium")
+
+
+class Choices(Struct, frozen=True, kw_only=True):
+    """What whoever deploys chose."""
+
+    mode: Mode = Mode.SYSTEM
+    keep: int = 3
+    allow_downgrade: bool = False
+    health_limit_s: float = 60.0
+    options: str | None = None
+    """New options of ``edge-asl-device run``."""
+    screen: bool = False
+    """Show the page on the device's own screen."""
+    signer: str | None = None
+    """A public key to trust where the device trusts none yet."""
+
+
+def check_device(facts: Facts, choices: Choices) -> None:
+    """Whether the device can be deployed to as it is.
+
+    Raises:
+        DeviceError: it cannot; the message says what to do.
+    """
+    _check_access(facts, choices.mode)
+    options = choices.options if choices.options is not None else facts.options
+    if "picamera2" in options and not facts.debian.get("python3-picamera2"):
+        raise DeviceError(
+            f"{facts.host}: the options ask for picamera2, which is not installed; on the device: "
+            "sudo apt install python3-picamera2 --no-install-recommends"
+        )
+    if choices.screen:
+        _check_screen(facts, choices.mode)
+    if choices.options is not None:
+        _check_options(choices.options)
+
+
+def _check_access(facts: Facts, mode: Mode) -> None:
+    if mode is not Mode.PLAIN and facts.systemd is None:
+        raise DeviceError(
+            f"{facts.host}: systemd is not running; --mode plain runs the program without it, until the machine is "
+            "switched off"
+        )
+    if mode is Mode.SYSTEM and facts.uid != 0:
+        raise DeviceError(
+            f"{facts.host}: {facts.user} is not root and cannot use sudo without a password; allow it (echo "
+            f"'{facts.user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/edge-asl), or deploy with --mode user"
+        )
+    if not facts.writable:
+        raise DeviceError(
+            f"{facts.host}: {facts.root}: {facts.user} cannot write to it; choose another folder with --root"
+        )
+
+
+def _check_screen(facts: Facts, mode: Mode) -> None:
+    if missing := [name for name in SCREEN_PACKAGES if not facts.debian.get(name)]:
+        raise DeviceError(
+            f"{facts.host}: --screen needs {', '.join(missing)}; on the device: "
+            f"sudo apt install --no-install-recommends {' '.join(missing)}"
+        )
+    if mode is not Mode.SYSTEM:
+        raise DeviceError(f"--screen: expected --mode system, found {mode}; deploy without --screen, or as root")
+
+
+def _check_options(options: str) -> None:
+    """The device checks again; here nothing was sent yet."""
+    if not options.isprintable():
+        raise DeviceError(f"--options: expected one line, found {options!r}; remove line breaks and control characters")
+    try:
+        parse_options(tuple(shlex.split(options)))
+    except ValueError as error:
+        raise DeviceError(f"--options: {error}; check the quotes") from error
+    except ReleaseError as error:
+        said = str(error).replace("EDGE_ASL_OPTIONS", "--options", 1)
+        raise DeviceError(f"{said}; edge-asl-device run --help lists them") from error
+
+
+def check_trust(facts: Facts, wanted: Wanted, choices: Choices, *, serves: bool) -> None:
+    """What the device would refuse in the end; it has the last word all the same.
+
+    Raises:
+        DeviceError: the version is too old, or there is no signature that the device could verify.
+    """
+    least = facts.minimums.get(wanted.name)
+    if least and not (choices.allow_downgrade or serves) and version_key(wanted.version) < version_key(least):
+        raise DeviceError(
+            f"{facts.host}: {wanted.name}: expected version {least} or later, found {wanted.version}; deploy a newer "
+            "one, or add --allow-downgrade"
+        )
+    if facts.signers and wanted.signature is None and not choices.signer:
+        raise DeviceError(
+            f"{facts.host}: the bundle is not signed, and this device accepts only bundles signed by "
+            f"{' or '.join(facts.signers)}; sign it with edge-asl sign BUNDLE"
+        )
+    if (facts.signers or choices.signer) and not facts.ssh_keygen:
+        raise DeviceError(
+            f"{facts.host}: ssh-keygen, which verifies signatures, is not installed; on the device: "
+            "sudo apt install openssh-client"
+        )
+
+
+def notes_on(facts: Facts, mode: Mode) -> Iterator[str]:
+    """What does not stop a deployment but may surprise somebody later."""
+    if not facts.debian.get("python3-picamera2") and not facts.cameras:
+        yield "no camera found; for one on a ribbon cable: sudo apt install python3-picamera2 --no-install-recommends"
+    if not facts.debian.get("espeak-ng"):
+        yield "no speech output; to add it: sudo apt install espeak-ng"
+    if facts.edgetpu and not facts.libedgetpu:
+        yield f"there is a Coral ({', '.join(facts.edgetpu)}) but no libedgetpu: the model will run on the CPU"
+    if mode is Mode.USER and not facts.lingers:
+        yield f"starts only after {facts.user} logs in; to start at boot: sudo loginctl enable-linger {facts.user}"
+    if mode is Mode.PLAIN:
+        yield "nothing restarts the program after a crash or a reboot"
+    if mode is not Mode.PLAIN and not facts.memory_limits:
+        yield "memory use is not limited; to limit it, add cgroup_enable=memory to /boot/firmware/cmdline.txt"
+    if abs(facts.clock_off_s) > CLOCK_OFF_S:
+        yield f"the device's clock is {abs(facts.clock_off_s) / 86400:.0f} days off; deploying does not depend on it"
