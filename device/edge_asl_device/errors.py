@@ -2,6 +2,7 @@
 
 EdgeAslError
 ├── BundleError     a bundle is missing, damaged, or made for another contract
+├── FileError       a file or folder is missing, damaged, too long or no regular one
 ├── RuntimeMissing  no TensorFlow Lite runtime can be imported, or it refuses the model
 ├── PictureError    a picture or film cannot be read
 ├── ReleaseError    a release on a device is damaged, does not start, or cannot be switched to
@@ -35,6 +36,17 @@ class BundleError(EdgeAslError):
 
     def __init__(self, text: str) -> None:
         super().__init__(one_line(text))
+
+
+class FileError(EdgeAslError):
+    """A file or folder is not as its list says. Whoever knows what it belongs to says what to do: ``file_errors_as``.
+
+    What it quotes may be hostile.
+    """
+
+    def __init__(self, text: str, advice: str = "") -> None:
+        super().__init__(one_line(text))
+        self.advice = advice
 
 
 class RuntimeMissing(EdgeAslError):  # noqa: N818 - named after what happened, like FileNotFoundError's kin

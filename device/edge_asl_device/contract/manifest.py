@@ -19,7 +19,8 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
-from edge_asl_device.contract.untrusted import brief, decode_json, open_regular, read_bounded
+from edge_asl_device.contract.tree import Entry, Tree, read_verified
+from edge_asl_device.contract.untrusted import brief, decode_json, file_errors_as, read_bounded
 from edge_asl_device.errors import BundleError
 
 FORMAT_VERSION = 1
@@ -45,6 +46,7 @@ MAX_SIGNATURE_BYTES = 16_384
 # Read whole where it is used. The largest backbone's model is 4 MB, a report below 1 MB.
 MAX_FILE_BYTES = 100_000_000
 MAX_FILES = 100
+AGAIN = "copy or build the bundle again"
 
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Meta(pattern="^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
@@ -214,14 +216,9 @@ class Bundle(NamedTuple):
         Raises:
             BundleError: the file was changed or taken away since the bundle was read.
         """
-        path, file = self.folder / name, self.manifest.files[name]
-        data = read_bounded(path, MAX_FILE_BYTES)
-        if hashlib.sha256(data).hexdigest() != file.sha256:
-            raise BundleError(
-                f"{path}: expected {file.size} bytes of sha256 {file.sha256[:12]}…, found {len(data)} others; "
-                "copy or build the bundle again"
-            )
-        return data
+        file = self.manifest.files[name]
+        with file_errors_as(BundleError, AGAIN):
+            return read_verified(self.folder / name, file.sha256, file.size)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -275,10 +272,14 @@ def read_bundle(folder: Path) -> Bundle:
             f"{folder}: expected a bundle with {MANIFEST}, found {error.strerror}; "
             "name the folder that edge-asl build wrote"
         ) from error
-    data = read_bounded(path, MAX_MANIFEST_BYTES)
-    manifest = parse_manifest(data, str(path))
-    _check_files(folder, manifest.files)
-    bundle = Bundle(folder, manifest, hashlib.sha256(data).hexdigest())
+    with file_errors_as(BundleError, AGAIN):
+        data = read_bounded(path, MAX_MANIFEST_BYTES)
+        manifest = parse_manifest(data, str(path))
+        bundle = Bundle(folder, manifest, hashlib.sha256(data).hexdigest())
+        files = {name: Entry(file.sha256, file.size) for name, file in manifest.files.items()}
+        Tree(files, unlisted=frozenset({MANIFEST, SIGNATURE})).verify(folder)
+        if os.path.lexists(folder / SIGNATURE):
+            read_bounded(folder / SIGNATURE, MAX_SIGNATURE_BYTES)
     _check_labels(bundle)
     return bundle
 
@@ -300,31 +301,6 @@ def _check_contract(manifest: Manifest, name: str) -> None:
     for required in (MODEL, LABELS):
         if required not in manifest.files:
             raise BundleError(f"{name}: files: expected {required}, found {brief(', '.join(manifest.files)) or 'none'}")
-
-
-def _check_files(folder: Path, files: Mapping[str, File]) -> None:
-    with os.scandir(folder) as present:  # one at a time: a folder of millions is refused at its first stranger
-        for entry in present:
-            if entry.name not in files and entry.name not in (MANIFEST, SIGNATURE):
-                raise BundleError(
-                    f"{entry.path}: expected only files that the manifest lists, found this one; remove it"
-                )
-    for name, file in files.items():
-        _check_file(folder / name, file)
-    if os.path.lexists(folder / SIGNATURE):
-        read_bounded(folder / SIGNATURE, MAX_SIGNATURE_BYTES)
-
-
-def _check_file(path: Path, file: File) -> None:
-    with open_regular(path) as opened:
-        size = os.fstat(opened.fileno()).st_size
-        if size != file.size:
-            raise BundleError(f"{path}: expected {file.size} bytes, found {size}; copy or build the bundle again")
-        found = hashlib.file_digest(opened, "sha256").hexdigest()
-    if found != file.sha256:
-        raise BundleError(
-            f"{path}: expected sha256 {file.sha256[:12]}…, found {found[:12]}…; copy or build the bundle again"
-        )
 
 
 def _check_labels(bundle: Bundle) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -13,39 +14,69 @@ from typing import NoReturn
 
 import msgspec
 
-from edge_asl_device.errors import NOT_SHOWN, BundleError
+from edge_asl_device.errors import NOT_SHOWN, BundleError, EdgeAslError, FileError
+
+_SAFE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+"""O_NONBLOCK: opening a pipe that nobody writes to would wait for ever; on a regular file it changes nothing."""
+
+
+def open_regular(path: Path, folder: int | None = None) -> BufferedReader:
+    """Open a regular file for reading; no link is followed, no pipe waited for.
+
+    Args:
+        path: of the file.
+        folder: descriptor of the folder that it lies in, if that is open; ``path`` stands in the error all the same.
+
+    Raises:
+        FileError: it is no such file.
+    """
+    # Judged by the descriptor, so that nobody can exchange the file between the check and its use.
+    try:
+        descriptor = os.open(path if folder is None else path.name, _SAFE | os.O_NOFOLLOW, dir_fd=folder)
+    except OSError as error:
+        found = "a link" if error.errno == errno.ELOOP else error.strerror
+        raise FileError(f"{path}: expected a regular file, found {found}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileError(f"{path}: expected a regular file, found a folder, pipe or device")
+    return os.fdopen(descriptor, "rb")
+
+
+def open_folder(path: Path, folder: int | None = None) -> int:
+    """The descriptor of a folder, to be closed; inside an open ``folder`` no link is followed.
+
+    Raises:
+        FileError: it is no folder.
+    """
+    flags = _SAFE | os.O_DIRECTORY
+    try:
+        return os.open(path, flags) if folder is None else os.open(path.name, flags | os.O_NOFOLLOW, dir_fd=folder)
+    except OSError as error:
+        found = "a link or a file" if error.errno in (errno.ENOTDIR, errno.ELOOP) else error.strerror
+        raise FileError(f"{path}: expected a folder, found {found}") from error
 
 
 def read_bounded(path: Path, most: int) -> bytes:
     """The bytes of a regular file of at most ``most`` bytes. No link is followed, no pipe waited for.
 
     Raises:
-        BundleError: it is no such file, or longer.
+        FileError: it is no such file, or longer.
     """
     with open_regular(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
-        raise BundleError(f"{path}: expected at most {most} bytes, found more; build the bundle again")
+        raise FileError(f"{path}: expected at most {most} bytes, found more")
     return data
 
 
-def open_regular(path: Path) -> BufferedReader:
-    """Open a regular file for reading; no link is followed, no pipe waited for.
-
-    Raises:
-        BundleError: it is no such file.
-    """
-    # Judged by the descriptor, so that nobody can exchange the file between look and use. O_NONBLOCK: opening a pipe
-    # that nobody writes to would wait for ever; on a regular file it changes nothing.
+@contextlib.contextmanager
+def file_errors_as(kind: type[EdgeAslError], advice: str) -> Iterator[None]:
+    """Raise ``kind`` for a ``FileError``, with what to do about it."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except OSError as error:
-        found = "a link" if error.errno == errno.ELOOP else error.strerror
-        raise BundleError(f"{path}: expected a regular file, found {found}; copy the bundle again") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise BundleError(f"{path}: expected a regular file, found a folder, pipe or device; copy the bundle again")
-    return os.fdopen(descriptor, "rb")
+        yield
+    except FileError as error:
+        advice = f"{error.advice}, or {advice}" if error.advice else advice
+        raise kind(f"{error}; {advice}") from error
 
 
 def decode_json(data: bytes, name: str, most: int) -> object:

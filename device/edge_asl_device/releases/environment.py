@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
+from edge_asl_device.contract.tree import Entry, Tree
 from edge_asl_device.errors import ReleaseError, one_line
 
 ENVIRONMENT = "environment.json"
@@ -71,10 +72,19 @@ class EnvironmentManifest(Struct, frozen=True, forbid_unknown_fields=True):
         """The bytes whose hash is the digest; equal manifests give equal bytes."""
         return msgspec.json.encode(self, order="deterministic")
 
+    def tree(self) -> Tree:
+        """What its folder must hold."""
+        return Tree(entries(self.files), self.links, frozenset({ENVIRONMENT}), compiled=True)
+
     @property
     def size(self) -> int:
         """Bytes of all files."""
         return sum(file.size for file in self.files.values())
+
+
+def entries(files: Mapping[str, EnvironmentFile]) -> dict[str, Entry]:
+    """The files as a tree has them."""
+    return {name: Entry(file.sha256, file.size, file.mode) for name, file in files.items()}
 
 
 def digest_of(data: bytes) -> str:

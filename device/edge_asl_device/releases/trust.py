@@ -28,7 +28,7 @@ from edge_asl_device.contract.manifest import (
     SIGNATURE,
     VERSION,
 )
-from edge_asl_device.contract.untrusted import brief, decode_json, read_bounded
+from edge_asl_device.contract.untrusted import brief, decode_json, file_errors_as, read_bounded
 from edge_asl_device.errors import BundleError, TrustError
 from edge_asl_device.files import write_atomically
 
@@ -262,10 +262,8 @@ def _exists(path: Path) -> bool:
 
 
 def _read(path: Path, most: int) -> bytes:
-    try:
+    with file_errors_as(TrustError, "check its owner and mode"):
         return read_bounded(path, most)
-    except BundleError as error:
-        raise TrustError(str(error)) from error
 
 
 class _Answer(NamedTuple):

@@ -29,7 +29,8 @@ from edge_asl.deploy.environment.platforms import Choice
 from edge_asl.deploy.environment.wheels import UNUSED, members, pick, read_pins, verified
 from edge_asl.errors import PlatformError
 from edge_asl.progress import Progress, Quiet
-from edge_asl_device.errors import ReleaseError
+from edge_asl_device.contract.tree import Tree
+from edge_asl_device.errors import FileError, ReleaseError
 from edge_asl_device.releases.environment import (
     ENVIRONMENT,
     EXECUTABLE,
@@ -39,6 +40,7 @@ from edge_asl_device.releases.environment import (
     EnvironmentFile,
     EnvironmentManifest,
     digest_of,
+    entries,
     parse_environment,
 )
 
@@ -178,7 +180,7 @@ def _read_packages(folder: Path) -> Packages | None:
         packages = msgspec.json.decode((folder / PACKAGES).read_bytes(), type=Packages)
     except (OSError, msgspec.DecodeError):
         return None
-    return packages if _whole(folder, packages.files) else None
+    return packages if _is_whole(folder, Tree(entries(packages.files), unlisted=frozenset({PACKAGES}))) else None
 
 
 def _read_environment(folder: Path) -> LaidOut | None:
@@ -187,15 +189,16 @@ def _read_environment(folder: Path) -> LaidOut | None:
         manifest = parse_environment(data)
     except (OSError, ReleaseError):
         return None
-    return LaidOut(folder, manifest, digest_of(data)) if _whole(folder, manifest.files) else None
+    return LaidOut(folder, manifest, digest_of(data)) if _is_whole(folder, manifest.tree(), hashes=False) else None
 
 
-def _whole(folder: Path, files: dict[str, EnvironmentFile]) -> bool:
-    """Whether all files are there with their sizes: what a full disk or a tidy user may have spoilt."""
+def _is_whole(folder: Path, tree: Tree, *, hashes: bool = True) -> bool:
+    """Whether nothing is missing: a disk may have been full, a user tidy. The device hashes whatever it receives."""
     try:
-        return all(os.stat(f"{folder}/{name}").st_size == file.size for name, file in files.items())  # noqa: PTH116
-    except OSError:
+        tree.verify(folder, hashes=hashes)
+    except FileError:
         return False
+    return True
 
 
 def _kept(folder: Path, read: Callable[[Path], T | None], make: Callable[[Path], None]) -> T:
