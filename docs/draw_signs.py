@@ -1,7 +1,8 @@
 """Draws the handshapes that the kiosk's page shows beside the camera: one small picture for each letter and digit.
 
-They come from the bones of the synthetic signer, clean and without a room, on a transparent ground. J and Z move: an
-arrow follows the fingertip that draws them. Run it again after a change to the signer; the same signer, the same bytes.
+They are the synthetic signer's own hands, in clean light and without a room, on a transparent background. J and Z move:
+an arrow follows the fingertip that draws them. Run it again after changing the signer; an unchanged signer gives the
+same bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ SIZE = 192
 QUALITY = 82
 # Drawn finer and averaged down: smooth edges around the hand and along the arrow.
 OVERSAMPLE = 4
-# An open hand fills this share of the picture; a fist is drawn larger than life, but only so much, in palms a side.
+# An open hand fills this share of the picture. A fist is enlarged, but only so far: the side as a multiple of the palm.
 FILLED, LARGEST, MOVING_SCALE = 0.84, 0.50, 0.36
 ARROW, OUTLINE = (0, 74, 173), (255, 255, 255)
 SIGNER = Person(
@@ -35,13 +36,13 @@ SIGNER = Person(
     left_handed=False,
     habit=Pose(np.zeros((4, 4)), np.zeros((3, 2)), np.zeros(4)),
 )
-# A soft lamp from above left: fingers cast seams, nothing is lost in the dark.
+# A soft lamp from above left: seams show between the fingers, and nothing is lost in the dark.
 LAMP = Light(direction=(-0.39, -0.55, 0.74), ambient=0.58, tint=(1.0, 1.0, 1.0))
 
-# The nail of the finger that draws the letter: skeleton.hand_parts lists index, middle, ring, little finger, thumb.
+# Which finger draws the letter: skeleton.hand_parts lists index, middle, ring, little finger, thumb.
 DRAWING_NAIL = {"J": 3, "Z": 0}
 
-# The signer's Z is small, made for a camera: on a picture the arrow must be told from the finger.
+# The signer's Z is small, made for a camera; in a picture, the arrow must stand clear of the finger.
 WIDENED = {"J": 1.35, "Z": 1.45}
 
 Picture = NDArray[np.uint8]
@@ -67,9 +68,9 @@ def draw(sign: str) -> Picture:
 
 
 def _moving(sign: str) -> Picture:
-    """The hand where it begins, and the way of its fingertip."""
+    """The hand where it begins, and the path of its fingertip."""
     states = next(step.states for step in spelled(sign, 1.0) if step.sign == sign)
-    # The wrist's turn at J's end would carry the tip out of the picture: the letter is what the hand's place draws.
+    # Without the wrist's turn at the end of J, which would carry the fingertip out of the picture.
     way = np.array([(state.x, state.y) for state in states]) * WIDENED[sign]
     way -= way[0]
     parts = posed(SIGNER, MOVING[sign])
@@ -83,7 +84,7 @@ def _moving(sign: str) -> Picture:
 
 
 def _box(parts: Parts) -> tuple[Point, Point]:
-    """Lower left and upper right corner of the hand without the arm, in palms from the wrist; y up."""
+    """Lower left and upper right corner of the hand without the arm, in palm lengths from the wrist; y points up."""
     hand = parts.kind < ARM
     points = np.vstack((parts.start[hand, :2], parts.end[hand, :2]))
     radii = np.concatenate((parts.start_radius[hand], parts.end_radius[hand]))[:, np.newaxis]
@@ -91,7 +92,7 @@ def _box(parts: Parts) -> tuple[Point, Point]:
 
 
 def _placed(parts: Parts, scale: float, middle: Point) -> Parts:
-    """Palms to pixels, ``middle`` in the middle."""
+    """From palm lengths to pixels, with ``middle`` in the middle of the picture."""
     side = SIZE * OVERSAMPLE
     return to_pixels(parts, scale * side, (0.5 - middle[0] * scale) * side, (0.5 + middle[1] * scale) * side)
 
@@ -102,9 +103,9 @@ def _tip(parts: Parts, nail: int) -> Point:
 
 
 def _hand(parts: Parts) -> Picture:
-    """RGBA from the same hand before black and before white: where they agree, it covers.
+    """RGBA, from the same hand in front of black and of white: it is opaque where the two agree.
 
-    ``scene.paint`` gives opaque pictures only; what shines through is what the two grounds leave different.
+    ``scene.paint`` only makes opaque pictures; where the background shines through, the two differ.
     """
     side = SIZE * OVERSAMPLE
     black, white = (paint(np.full((side, side, 3), grey, np.float32), parts, SIGNER, LAMP) for grey in (0.0, 255.0))
@@ -114,7 +115,7 @@ def _hand(parts: Parts) -> Picture:
 
 
 def _rounded(curve: Point) -> Point:
-    """(n, 2) → (m, 2): the corners of a hook cut off three times over (Chaikin 1974), its ends kept."""
+    """(n, 2) → (m, 2): corners cut off three times over (Chaikin 1974), the ends kept."""
     for _ in range(3):
         quarter = curve[:-1] * 0.75 + curve[1:] * 0.25
         three = curve[:-1] * 0.25 + curve[1:] * 0.75
@@ -124,7 +125,7 @@ def _rounded(curve: Point) -> Point:
 
 
 def _arrow(picture: Picture, way: Point) -> None:
-    """A line with a head at its end, outlined so that it shows on skin and on any ground."""
+    """A line with a head at its end, outlined so that it shows on skin and on any background."""
     ahead = way[-1] - way[-2]
     ahead /= np.linalg.norm(ahead)
     across = np.array((-ahead[1], ahead[0]))
@@ -140,7 +141,7 @@ def _arrow(picture: Picture, way: Point) -> None:
 
 
 def _shrunk(picture: Picture) -> Picture:
-    """Averaged down with the colours weighted by their cover, or a dark seam would run around the hand."""
+    """Averaged down with the colours weighted by their opacity, or a dark seam would run around the hand."""
     cover = picture[:, :, 3:].astype(np.float32) / 255
     premultiplied = np.dstack((picture[:, :, :3] * cover, cover))
     small = cv2.resize(premultiplied, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
@@ -156,9 +157,7 @@ def main() -> int:
         bgra = cv2.cvtColor(draw(sign), cv2.COLOR_RGBA2BGRA)
         ok, data = cv2.imencode(".webp", bgra, (cv2.IMWRITE_WEBP_QUALITY, QUALITY))
         if not ok:
-            sys.stderr.write(
-                f"{sign}: expected OpenCV to write WebP, found no encoder; install opencv-python-headless\n"
-            )
+            sys.stderr.write(f"{sign}: this OpenCV cannot write WebP; install opencv-python-headless\n")
             return 1
         (FOLDER / f"{sign}.webp").write_bytes(data.tobytes())
         total += len(data)

@@ -112,7 +112,7 @@ def test_documents_link_only_what_exists():
 
 
 def headings(page: Path) -> set[str]:
-    """``## Ending it, taking it away`` → ``ending-it-taking-it-away``."""
+    """``## Stopping and removing`` → ``stopping-and-removing``."""
     titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
