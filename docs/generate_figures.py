@@ -1,4 +1,4 @@
-"""Writes the tables of docs/figures.md from bench/figures.json; ``--check`` only compares.
+"""Writes the tables of docs/figures.md from bench/figures.json; with ``--check`` it only compares.
 
 The page's prose is written by hand. Between ``<!-- figures: bench/path.py … -->`` and ``<!-- end -->`` stand the
 figures of these scripts, between ``<!-- table: NAME -->`` and ``<!-- end -->`` a table of its own.
