@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge_asl_device.camera.picamera import INSTALL
@@ -22,6 +23,7 @@ from edge_asl_device.outputs.speech import APT, PROGRAM
 from edge_asl_device.releases.environment import ENVIRONMENT
 from edge_asl_device.releases.installation import Installation
 from edge_asl_device.releases.settings import parse_options, read_settings
+from edge_asl_device.text.languages import LANGUAGES, Language
 
 
 def doctor(options: argparse.Namespace) -> int:
@@ -45,6 +47,7 @@ def examine(bundle: Path | None) -> dict[str, object]:
     }
     report["camera"] = _camera()
     report["voice"] = _voice()
+    report["language"] = {code: _language(LANGUAGES[code]) for code in _languages()}
     problem = None
     if bundle is not None:
         try:
@@ -120,13 +123,33 @@ def _deployed() -> bool:
     return (Path(sys.prefix) / ENVIRONMENT).is_file()
 
 
-def _site_source() -> Source:
-    """What the kiosk reads; ``auto`` where its options cannot be read."""
+def _languages() -> Sequence[str]:
+    """That of a deployed kiosk; elsewhere all."""
+    return [_site_options().language] if _deployed() else tuple(LANGUAGES)
+
+
+def _language(language: Language) -> str:
+    spoken = f"spoken with espeak-ng's voice {language.voice}"
+    if language.word_list is None:
+        return f"{spoken}; no word list, so word suggestions and corrected reading are off"
+    return f"{spoken}; word suggestions and corrected reading are on"
+
+
+def _site_options() -> argparse.Namespace:
+    """What the kiosk was told; the defaults where its options cannot be read."""
     root = Path(sys.prefix).resolve().parents[1]
     try:
         installation = Installation.here(str(root), (root / "mode").read_text(encoding="ascii").strip())
-        return parse_source(parse_options(read_settings(installation.settings).options).source)
+        return parse_options(read_settings(installation.settings).options)
     except (OSError, ValueError, EdgeAslError):
+        return parse_options(())
+
+
+def _site_source() -> Source:
+    """What the kiosk reads; ``auto`` where it cannot be found."""
+    try:
+        return parse_source(_site_options().source)
+    except EdgeAslError:
         return Source("auto", "")
 
 

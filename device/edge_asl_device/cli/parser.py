@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from edge_asl_device import __version__
+from edge_asl_device.outputs import OUTPUTS
+from edge_asl_device.text.languages import LANGUAGES
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _BUNDLE = "the folder that edge-asl build wrote"
@@ -60,6 +62,14 @@ def _add_run(commands: Commands) -> None:
     run.add_argument("--headless", action="store_true", help="no page: print letters and text to standard output")
     run.add_argument("--demo", type=Path, metavar="FOLDER", help="use the bundle and film that edge-asl demo made")
     _add_page(run)
+    run.add_argument(
+        "--output",
+        type=_output,
+        action="append",
+        metavar="NAME[:SETTING]",
+        help="where letters, words and text go besides the page: voice or voice:ESPEAK-VOICE, lines (standard output); "
+        "repeat it for several (default: voice, with --headless lines)",
+    )
     run.add_argument("--mute", action="store_true", help="stay silent until sound is switched on on the page")
     run.add_argument(
         "--clear-after",
@@ -180,7 +190,9 @@ def _add_page(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--token-file", type=Path, metavar="FILE", help="a file with the token that browsers must present"
     )
-    command.add_argument("--language", choices=("en", "de"), default="en", help="of the page (default: en)")
+    command.add_argument(
+        "--language", choices=tuple(LANGUAGES), default="en", help="of page, voice and word list (default: en)"
+    )
     command.add_argument("--no-mirror", action="store_true", help="do not mirror the picture")
 
 
@@ -212,6 +224,15 @@ def _setting(text: str) -> tuple[str, float]:
 
 
 _setting.__name__ = "NAME=VALUE"
+
+
+def _output(text: str) -> str:
+    if text.partition(":")[0] not in OUTPUTS:
+        raise ValueError
+    return text
+
+
+_output.__name__ = "NAME[:SETTING]"
 
 
 def _add(commands: Commands, name: str, does: str) -> argparse.ArgumentParser:

@@ -17,7 +17,7 @@ from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.telemetry.logs import start_logging
 
 if TYPE_CHECKING:
-    from edge_asl_device.kiosk.service import Settings
+    from edge_asl_device.kiosk.settings import Settings
 
 TOKEN_PATTERN = "[A-Za-z0-9._~-]{16,}"  # noqa: S105 - a pattern
 """What needs no quoting in an address; shorter ones can be tried out."""
@@ -42,39 +42,23 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run_headless(options: argparse.Namespace) -> int:
-    from edge_asl_device.kiosk.headless import read_source
+    from edge_asl_device.kiosk.headless import read_headless
 
-    start_logging(as_json=options.json)
-    text, begun_s = "", None
-    source = parse_source(options.source)
-    for time_s, state in read_source(
-        options.bundle,
-        source,
-        fast=options.fast,
-        loop=options.loop,
-        decoder=dict(options.decoder),
-        runtime=options.runtime,
-        threads=options.threads,
-    ):
-        begun_s = time_s if begun_s is None else begun_s
-        text = state.text.strip()
-        if state.accepted is None:
-            continue
-        if options.json:
-            letter = {"time_s": round(time_s - begun_s, 3), "label": state.accepted, "probability": state.probability}
-            _print(json.dumps({**letter, "text": state.text}))
-        else:
-            _print(f"{time_s - begun_s:7.2f} s  {state.accepted:<8} {state.probability:.2f}  {state.text}")
-    _print(json.dumps({"text": text}) if options.json else f"text: {text}")
+    read_headless(_settings(options, **_reading(options), outputs=_outputs(options, "lines")), fast=options.fast)
     return 0
 
 
 def _serve_reading(options: argparse.Namespace) -> int:
     from edge_asl_device.kiosk.service import Service
 
-    clear_after_s = options.clear_after or None
-    settings = _settings(options, muted=options.mute, decoder=dict(options.decoder), clear_after_s=clear_after_s)
-    return Service(settings).run(_announce)
+    settings = _settings(
+        options,
+        **_reading(options),
+        **_page(options),
+        outputs=_outputs(options, "voice"),
+        clear_after_s=options.clear_after or None,
+    )
+    return Service(settings, _announce).run()
 
 
 def capture(options: argparse.Namespace) -> int:
@@ -92,8 +76,8 @@ def capture(options: argparse.Namespace) -> int:
         every_s=options.every,
         ready_s=options.ready,
     )
-    service = Service(_settings(options, collection=collection))
-    status = service.run(_announce)
+    service = Service(_settings(options, **_page(options), collection=collection), _announce)
+    status = service.run()
     stored, wanted = service.stored, len(collection.labels) * collection.count
     if options.json:
         _print(json.dumps({"folder": str(options.folder), "stored": stored, "wanted": wanted}))
@@ -109,25 +93,38 @@ def _announce(address: str) -> None:
 
 
 def _settings(options: argparse.Namespace, **more: Any) -> Settings:
-    from edge_asl_device.kiosk.service import Settings
+    from edge_asl_device.kiosk.settings import Settings
 
     start_logging(as_json=options.json)
-    source = parse_source(options.source)
-    check_source(source)
     return Settings(
         bundle=options.bundle,
-        source=source,
+        source=parse_source(options.source),
         loop_film=options.loop,
         runtime=options.runtime,
         threads=options.threads,
-        max_fps=options.max_fps,
-        host=options.host,
-        port=options.port,
-        token=_token(options.token_file, options.host),
         language=options.language,
-        mirror=not options.no_mirror,
+        as_json=options.json,
         **more,
     )
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    return {"muted": options.mute, "decoder": dict(options.decoder)}
+
+
+def _outputs(options: argparse.Namespace, usual: str) -> tuple[str, ...]:
+    return tuple(options.output or [usual])
+
+
+def _page(options: argparse.Namespace) -> dict[str, Any]:
+    check_source(parse_source(options.source))
+    return {
+        "max_fps": options.max_fps,
+        "host": options.host,
+        "port": options.port,
+        "token": _token(options.token_file, options.host),
+        "mirror": not options.no_mirror,
+    }
 
 
 def _token(file: Path | None, host: str) -> str | None:

@@ -13,7 +13,6 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,8 @@ from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import write_atomically
 from edge_asl_device.inference.locator import Locator
 from edge_asl_device.kiosk.loop import Feed
-from edge_asl_device.kiosk.tasks import LoopTasks
+from edge_asl_device.kiosk.mode import Mode, Publish
+from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.web.messages import CameraView, Capturing, PageState, SquareView
 
 TABLE = "signers.csv"
@@ -57,8 +57,8 @@ class Collection(Struct, frozen=True, kw_only=True):
     """To form the next sign in."""
 
 
-class Collector(LoopTasks):
-    """Stores the square of a frame every so often, sign after sign; a ``Consumer`` of the loop.
+class Collector(Mode):
+    """Stores the square of a frame every so often, sign after sign.
 
     Args:
         collection: what and where; the folder is made.
@@ -69,9 +69,9 @@ class Collector(LoopTasks):
         EdgeAslError: a name that cannot be a file's, or a folder with another table.
     """
 
-    def __init__(
-        self, collection: Collection, locator: Locator, publish: Callable[[PageState, Frame | None], None]
-    ) -> None:
+    activity = "storing pictures"
+
+    def __init__(self, collection: Collection, locator: Locator, publish: Publish) -> None:
         super().__init__()
         self._collection, self._locator, self._publish = collection, locator, publish
         self._square: Square | None = None
@@ -85,7 +85,7 @@ class Collector(LoopTasks):
             ) from error
         self._left = list(collection.labels)
         self._stored = 0
-        self.stored_in_all = 0
+        self.stored = 0
         self._due_s: float | None = None
         self._full = self._ended = False
         self._end_s = 0.0
@@ -96,13 +96,17 @@ class Collector(LoopTasks):
         """Whether every picture is stored and the page has said so, or no further one can come."""
         return self._ended or (not self._left and time.monotonic() >= self._end_s)
 
-    def command(self, name: str, _wanted: dict[str, Any]) -> None:
+    def command(self, name: str, _arguments: dict[str, Any]) -> None:
         """There is no text to change.
 
         Raises:
             ValueError: always.
         """
-        raise ValueError(f"expected a kiosk that reads, found one that stores pictures; {name} does nothing")
+        raise ValueError(f"{name!r} is not available while capturing")
+
+    def replace_reader(self, reader: Reader) -> None:
+        """See ``Mode``: its locator says what is stored."""
+        self._locator = reader.recogniser.locator
 
     def frame(self, frame: Frame, feed: Feed) -> None:
         """Store the frame's square if one is due."""
@@ -130,7 +134,7 @@ class Collector(LoopTasks):
             return
         self._full = False
         self._stored += 1
-        self.stored_in_all += 1
+        self.stored += 1
         self._due_s = frame.time_s + wanted.every_s
         if self._stored == wanted.count:
             self._left.pop(0)
@@ -149,7 +153,7 @@ class Collector(LoopTasks):
     def _show(self, feed: Feed, frame: Frame | None) -> None:
         camera = CameraView(str(feed.status.state), feed.status.reason)
         square = SquareView(*self._square) if self._square else None
-        self._publish(PageState(camera, square, capture=self._capturing(frame)), frame)
+        self._publish(PageState(camera, square, notices=self.notices(), capture=self._capturing(frame)), frame)
 
     def _capturing(self, frame: Frame | None) -> Capturing:
         wanted = self._collection

@@ -3,48 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from edge_asl_device.camera import CameraState
-from edge_asl_device.camera.source import Source, check_source, open_source
+from edge_asl_device.camera.source import check_source, open_source
 from edge_asl_device.camera.supervisor import CameraSupervisor
 from edge_asl_device.inference.loading import load
 from edge_asl_device.kiosk.loop import WAIT_S
 from edge_asl_device.kiosk.reader import Reader
+from edge_asl_device.kiosk.settings import Settings
+from edge_asl_device.outputs import Context, open_outputs
+from edge_asl_device.text.languages import LANGUAGES
 from edge_asl_device.text.transcriber import State
 
 
-def read_source(
-    bundle: Path,
-    source: Source,
-    *,
-    fast: bool,
-    loop: bool,
-    decoder: dict[str, float],
-    runtime: str,
-    threads: int,
-) -> Iterator[tuple[float, State]]:
-    """(seconds, what a screen would show) for every frame that was read.
+def read_headless(settings: Settings, *, fast: bool) -> None:
+    """Read a film or folder to its end, a camera without end, and tell the outputs.
 
     Args:
-        bundle: its folder.
-        source: a camera, or a film or folder until its end.
+        settings: what the command line asked for; what belongs to the page is ignored.
         fast: every frame of a film as fast as it can be decoded, in its own time; else the newest frame, as at a kiosk.
-        loop: a film or folder starts again at its end.
-        decoder: overrides of the manifest's.
-        runtime: as for ``TfliteEngine``.
-        threads: as there.
 
     Raises:
         EdgeAslError: bundle or source cannot be read.
     """
-    reader = Reader(load(bundle, runtime, threads), decoder)
+    context = Context(LANGUAGES[settings.language], muted=settings.muted, as_json=settings.as_json)
+    reader = Reader(load(settings.bundle, settings.runtime, settings.threads), settings.decoder)
+    with open_outputs(settings.outputs, context) as outputs:
+        before = ""
+        for time_s, state in _states(settings, reader, fast=fast):
+            outputs.read(time_s, before, state)
+            outputs.text(state.text)
+            before = state.text
+
+
+def _states(settings: Settings, reader: Reader, *, fast: bool) -> Iterator[tuple[float, State]]:
+    """(seconds, what a screen would show) for every frame that was read."""
     if fast:
-        with open_source(source, paced=False, loop=loop) as camera:
+        with open_source(settings.source, paced=False, loop=settings.loop_film) as camera:
             yield from reader.read_all(camera)
         return
-    check_source(source)
-    with CameraSupervisor(source, loop=loop) as supervisor:
+    check_source(settings.source)
+    with CameraSupervisor(settings.source, loop=settings.loop_film) as supervisor:
         while supervisor.status.state is not CameraState.ENDED:
             frame = supervisor.next(WAIT_S)
             if frame is not None:

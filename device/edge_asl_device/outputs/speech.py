@@ -1,4 +1,4 @@
-"""Saying words aloud with espeak-ng: a child process with a time limit, never in the way of reading."""
+"""Speaking words aloud with espeak-ng: a child process with a time limit."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import queue
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Self
 
+from edge_asl_device.outputs import DEFAULT_CONTEXT, Context, Control, Letter, Output
 from edge_asl_device.web.messages import VoiceState
 
 PROGRAM = "espeak-ng"
@@ -18,48 +19,32 @@ APT = "sudo apt install espeak-ng"
 SPEAK_LIMIT_S = 15.0
 MAX_CHARACTERS = 200
 WAITING = 3
-"""Words that wait to be said; more would be said long after they were spelled."""
+"""Longest queue of texts to be spoken; more would be heard long after they were spelled."""
 
 log = logging.getLogger(__name__)
 
 
-class Voice(Protocol):
-    """Says what was read."""
+class Espeak(Output):
+    """espeak-ng in a thread of its own. Where it is not installed, this stays silent and logs so once.
 
-    @property
-    def state(self) -> VoiceState:
-        """What a page shows of it."""
-        ...
-
-    def say(self, text: str) -> None:
-        """Say it soon; returns at once."""
-        ...
-
-    def mute(self, muted: bool) -> None:
-        """Be quiet from now on, or no longer."""
-        ...
-
-
-class Espeak:
-    """espeak-ng in a thread of its own; a context manager. Absent, it stays silent and says so once.
+    The thread is started on entering and takes one text after the other from a queue, so that speaking never delays
+    reading; it alone touches ``_running``, except that muting kills the process.
 
     Args:
-        muted: begin silent.
-        language: a voice of espeak-ng's.
-        observe: told ``spoken``, ``failed`` or ``dropped`` for each text.
+        setting: one of espeak-ng's voices; empty for that of the language.
+        context: language, whether to begin silent, and who counts what is spoken.
     """
 
-    def __init__(
-        self, *, muted: bool = False, language: str = "en-us", observe: Callable[[str], None] = lambda _result: None
-    ) -> None:
+    def __init__(self, setting: str = "", context: Context = DEFAULT_CONTEXT) -> None:
         self._program = shutil.which(PROGRAM)
-        self._muted, self._language, self._observe = muted, language, observe
+        self._voice = setting or context.language.voice
+        self._muted, self._observe = context.muted, context.observe
         self._texts: queue.Queue[str | None] = queue.Queue(WAITING)
         self._running: subprocess.Popen[bytes] | None = None
         self._ended = False
         self._thread = threading.Thread(target=self._speak_all, name="voice", daemon=True)
         if self._program is None:
-            log.warning("no voice", extra={"expected": PROGRAM, "do": APT})
+            log.warning("no voice", extra={"missing": PROGRAM, "do": APT})
 
     @property
     def state(self) -> VoiceState:
@@ -70,8 +55,23 @@ class Espeak:
             return "muted"
         return "speaking" if self._running else "ready"
 
+    @property
+    def controls(self) -> Mapping[str, Control]:
+        """``speak`` says all text; ``mute``, with ``muted`` true or false, silences the voice or ends its silence."""
+        return {"speak": lambda _arguments, text: self.say(text), "mute": self._press_mute}
+
+    def letter(self, letter: Letter) -> None:
+        """Letters are not spoken."""
+
+    def word(self, word: str) -> None:
+        """Say it."""
+        self.say(word)
+
+    def text(self, text: str) -> None:
+        """All text is spoken only when a visitor asks for it."""
+
     def say(self, text: str) -> None:
-        """Say it when what was given before has been said."""
+        """Say it once everything given before has been said; from any thread, returns at once."""
         spoken = " ".join(text.split())[:MAX_CHARACTERS]
         if not spoken or self._muted or self._program is None:
             return
@@ -81,11 +81,17 @@ class Espeak:
             self._observe("dropped")
 
     def mute(self, muted: bool) -> None:
-        """Also what is being said right now."""
+        """Be silent from now on, cutting off what is being said, or no longer."""
         self._muted = muted
         running = self._running
         if muted and running is not None:
             running.kill()
+
+    def _press_mute(self, arguments: Mapping[str, Any], _text: str) -> None:
+        muted = arguments.get("muted")
+        if muted is not True and muted is not False:  # nor 1 and 0
+            raise ValueError(f"muted: expected true or false, found {muted!r}")
+        self.mute(muted)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -105,8 +111,8 @@ class Espeak:
                 self._speak(text)
 
     def _speak(self, text: str) -> None:
-        # Through standard input: no text can be taken for an option. Capitals are spelled, words are not.
-        command = [str(self._program), "-v", self._language, "-s", "150", "--stdin"]
+        # Through standard input, where no text can pass for an option; in lower case, as capitals would be spelled out.
+        command = [str(self._program), "-v", self._voice, "-s", "150", "--stdin"]
         try:
             with subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -115,7 +121,7 @@ class Espeak:
                     _, said = self._running.communicate(text.lower().encode(), SPEAK_LIMIT_S)
                 except subprocess.TimeoutExpired:
                     self._running.kill()
-                    said = f"no end within {SPEAK_LIMIT_S:g} s".encode()
+                    said = f"did not finish within {SPEAK_LIMIT_S:g} s".encode()
                 code = self._running.wait(5)
         except (OSError, subprocess.TimeoutExpired) as error:
             code, said = 1, str(error).encode()
@@ -123,5 +129,5 @@ class Espeak:
             self._running = None
         self._observe("spoken" if code == 0 else "failed")
         if code != 0 and not self._muted:
-            words = said.decode(errors="replace").strip().splitlines()
-            log.warning("voice failed", extra={"status": code, "reason": words[-1] if words else None})
+            lines = said.decode(errors="replace").strip().splitlines()
+            log.warning("voice failed", extra={"status": code, "reason": lines[-1] if lines else None})

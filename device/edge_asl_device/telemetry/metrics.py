@@ -7,6 +7,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from edge_asl_device.camera import CameraState
+from edge_asl_device.contract.manifest import Bundle
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
 
@@ -39,6 +40,15 @@ class Metrics:
     def observe_stage(self, stage: str, seconds: float) -> None:
         """One stage of one frame took so long."""
         self.stage.labels(stage).observe(seconds)
+
+    def count_speech(self, result: str) -> None:
+        """A text was ``spoken``, ``failed`` or ``dropped``."""
+        self.speech.labels(result).inc()
+
+    def name_bundle(self, bundle: Bundle) -> None:
+        """This bundle reads from now on."""
+        manifest = bundle.manifest
+        self.bundle.info({"name": manifest.name, "version": manifest.version, "digest": bundle.digest[:12]})
 
     def text(self) -> bytes:
         """Prometheus' text format."""

@@ -1,9 +1,9 @@
-"""Words: how an unfinished word may go on, and what a misread one probably was. Offline, from a list of 30,000 words.
+"""How an unfinished word may go on, and what a misread one probably was. Offline, from a list of 30,000 words.
 
-The list is ``words.txt`` (most frequent first; sources and licences in ``words.NOTICE.txt``). No library: measured in a
-fresh process, symspellpy takes 29 MB and 0.30 s for these words, wordfreq 43 MB and 0.40 s, RapidFuzz 6 MB and up to
-4 ms a word; a dictionary asked for every word one edit away (Peter Norvig, "How to Write a Spelling Corrector", 2007)
-takes 4 MB, 0.04 s and 0.3 ms.
+The English list is ``words.txt`` (most frequent first; sources and licences in ``words.NOTICE.txt``). No library:
+measured in a fresh process, symspellpy takes 29 MB and 0.30 s for these words, wordfreq 43 MB and 0.40 s, RapidFuzz
+6 MB and up to 4 ms a word; a dictionary asked for every word one edit away (Peter Norvig, "How to Write a Spelling
+Corrector", 2007) takes 4 MB, 0.04 s and 0.3 ms.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from functools import lru_cache
 from pathlib import Path
 from string import ascii_uppercase
 from typing import NamedTuple, Self
-
-LIST = Path(__file__).with_name("words.txt")
 
 # Signed and read instead, the nine most frequent confusions of a letters model on people it never saw.
 CONFUSIONS = (
@@ -42,7 +40,7 @@ UNLIKELY = 2.5
 
 # Longer than any word of the list; keeps the time of a query bounded.
 LONGEST = 20
-# Shorter words have too many neighbours to be put right unasked; four letters are often a name.
+# Shorter words have too many neighbours to be corrected unasked; four letters are often a name.
 SHORTEST_MISREAD = 3
 SHORTEST_GARBLED = 5
 FARTHEST = 5.3
@@ -59,7 +57,7 @@ class Guess(NamedTuple):
     word: str
 
 
-class Words:
+class WordList:
     """A frequency list that completes and corrects; upper case in, upper case out.
 
     Args:
@@ -73,9 +71,9 @@ class Words:
         self._right = lru_cache(maxsize=256)(self._put_right)
 
     @classmethod
-    def load(cls) -> Self:
-        """Read the list that is installed with the package: 0.04 s, 4 MB."""
-        return cls(LIST.read_text(encoding="ascii").split())
+    def load(cls, name: str) -> Self:
+        """Read a list that is installed beside this module: 0.04 s, 4 MB."""
+        return cls(Path(__file__).with_name(name).read_text(encoding="ascii").split())
 
     def __contains__(self, word: str) -> bool:
         return word.upper() in self._rank

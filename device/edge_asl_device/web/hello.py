@@ -1,4 +1,4 @@
-"""What a page is told when it connects."""
+"""The ``hello`` that a page is sent when it connects, and again when anything in it changes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Literal
 from edge_asl_device import __version__
 from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.web.app import STATIC
-from edge_asl_device.web.messages import BundleView, FrameSize, Hello, Sign, VoiceState
+from edge_asl_device.web.messages import BundleView, FrameSize, Hello, Sign
 
 
-def greeting(
+def hello_message(
     reader: Reader,
     size: FrameSize | None,
     *,
@@ -18,7 +18,6 @@ def greeting(
     language: str,
     mode: Literal["read", "capture"],
     mirror: bool,
-    voice: VoiceState,
 ) -> Hello:
     """The ``hello`` of a bundle, a camera (once a frame has shown its size) and what the command line asked for."""
     manifest = reader.bundle.manifest
@@ -32,11 +31,10 @@ def greeting(
         frame=size,
         bundle=BundleView(manifest.name, manifest.version, reader.bundle.digest),
         signs=tuple(Sign(label, _picture_of(label)) for label in manifest.labels),
-        voice=voice,
     )
 
 
 def _picture_of(label: str) -> str | None:
-    """Of a handshape that is drawn; a label may be anything, also what is no file name."""
+    """The drawing of its handshape; a label may be anything, even what cannot be a file name."""
     name = f"signs/{label}.webp"
     return f"/static/{name}" if label.isalnum() and (STATIC / name).is_file() else None

@@ -124,4 +124,3 @@ class Hello(Struct, frozen=True):
     frame: FrameSize | None
     bundle: BundleView
     signs: tuple[Sign, ...]
-    voice: VoiceState

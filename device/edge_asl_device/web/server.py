@@ -16,12 +16,16 @@ MAX_CONNECTIONS = 300
 
 
 class Server(uvicorn.Server):
-    """uvicorn whose signals are the program's own."""
+    """uvicorn that leaves signals to the program."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave them alone."""
+        """Capture none."""
         yield
+
+    def stop(self) -> None:
+        """End soon; from any thread."""
+        self.should_exit = True
 
 
 def make_server(app: ASGIApp) -> Server:

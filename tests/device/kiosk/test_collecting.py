@@ -148,4 +148,4 @@ def test_buttons_do_nothing_while_pictures_are_stored(golden_bundle: Path, tmp_p
     with Program(*arguments(golden_bundle, tmp_path, "--labels", "A", "--every", "30")) as program:
         program.wait_until_ready()
         status, text, _ = program.ask("/api/clear", "POST", {})
-        assert (status, b"stores pictures" in text) == (400, True)
+        assert (status, b"'clear' is not available while capturing" in text) == (400, True)

@@ -23,7 +23,7 @@ def spoken(tmp_path: Path) -> Path:
     """A program of espeak-ng's name that writes down what it is to say; the file."""
     voice = tmp_path / "bin" / "espeak-ng"
     voice.parent.mkdir()
-    voice.write_text(f'#!/bin/sh\nread -r text; echo "$text" >> {tmp_path}/spoken\n')
+    voice.write_text(f'#!/bin/sh\nread -r text; echo "$2 $text" >> {tmp_path}/spoken\n')
     voice.chmod(0o755)
     return tmp_path / "spoken"
 
@@ -50,7 +50,7 @@ def test_a_visit(kiosk: tuple[Program, Listener], spoken: Path):
     assert all(0 <= state["letter"]["probability"] <= 1 for state in page.states if state["letter"])
     offered = [state["suggestions"] for state in page.states if state["word"] == "BAL"]
     assert any("BALANCE" in words for words in offered), offered[-1]
-    wait_for(lambda: spoken.exists() and spoken.read_text() == "bally\n")
+    wait_for(lambda: spoken.exists() and spoken.read_text() == "en-us bally\n")
     assert "BALLY" not in "".join(program.raw), "what is spelled is not logged"
 
     wait_for(lambda: page.state["text"] == "", 10, "empty for the next visitor")
@@ -58,6 +58,19 @@ def test_a_visit(kiosk: tuple[Program, Listener], spoken: Path):
     seen = len(page.states)
     wait_for(lambda: len(page.states) > seen + 10)
     assert all(len(state["text"]) <= 2 for state in page.states[seen:]), "nobody brings back what another spelled"
+
+
+def test_a_visit_in_german(golden_bundle: Path, spoken: Path):
+    """The voice is German; nobody is offered English words, for there is no German list."""
+    path = os.pathsep.join([str(spoken.parent / "bin"), os.environ["PATH"]])
+    arguments = ("run", golden_bundle, "--source", FILM, "--loop", "--language", "de")
+    with Program(*arguments, environment={"PATH": path}) as program:
+        page = program.wait_until_ready().listen()
+        wait_for(lambda: page.state.get("text", "").startswith("BALLY "), 25)
+        wait_for(lambda: spoken.exists() and spoken.read_text() == "de bally\n")
+        assert page.hello["language"] == "de"
+        assert any(state["word"] == "BAL" for state in page.states)
+        assert {(*state["suggestions"], state["corrected"]) for state in page.states} == {(None,)}
 
 
 def test_the_next_visitor_finds_nothing_although_the_camera_is_gone(golden_bundle: Path, tmp_path: Path):

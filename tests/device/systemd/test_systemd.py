@@ -140,7 +140,7 @@ def test_it_is_never_given_up(name: str):
 
 def test_the_watchdog_waits_longer_than_a_camera_may_be_silent():
     from edge_asl_device.camera.supervisor import SILENCE_LIMIT_S
-    from edge_asl_device.kiosk.service import END_LIMIT_S
+    from edge_asl_device.kiosk.ending import END_LIMIT_S
 
     found = settings("edge-asl.service")
     assert float(found["WatchdogSec"][0]) > 2 * SILENCE_LIMIT_S

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 
-from edge_asl_device.text.suggestions import CONFUSIONS, LIST, Words
+from edge_asl_device.text import languages
+from edge_asl_device.text.suggestions import CONFUSIONS, WordList
+
+LIST = Path(languages.__file__).with_name(languages.LANGUAGES["en"].word_list or "")
 
 
 @pytest.fixture(scope="module")
-def words() -> Words:
-    return Words.load()
+def words() -> WordList:
+    return WordList.load(LIST.name)
 
 
 def test_the_list_is_upper_case_letters_each_word_once() -> None:
     listed = LIST.read_text(encoding="ascii").split("\n")[:-1]
     assert len(listed) == len(set(listed)) == 30_000
     assert all(word.isalpha() and word.isupper() for word in listed)
+
+
+def test_every_language_of_the_page_has_a_voice_and_every_word_list_is_there() -> None:
+    page = Path(languages.__file__).parents[1] / "web" / "static" / "languages.json"
+    assert set(languages.LANGUAGES) == set(json.loads(page.read_text(encoding="utf-8")))
+    for language in languages.LANGUAGES.values():
+        assert language.voice
+        assert language.word_list is None or LIST.with_name(language.word_list).is_file()
 
 
 @pytest.mark.parametrize(
@@ -36,7 +49,7 @@ def test_the_list_is_upper_case_letters_each_word_once() -> None:
         ("hel", "HELLO"),
     ],
 )
-def test_suggests(words: Words, read: str, wanted: str) -> None:
+def test_suggests(words: WordList, read: str, wanted: str) -> None:
     found = words.suggest(read)
     assert wanted in found
     assert len(found) <= 4
@@ -44,14 +57,14 @@ def test_suggests(words: Words, read: str, wanted: str) -> None:
 
 
 def test_completions_come_first_and_the_most_frequent_of_them_at_the_very_front() -> None:
-    words = Words(["THE", "TOE", "THEN", "THEM", "OTHER", "TREE"])
+    words = WordList(["THE", "TOE", "THEN", "THEM", "OTHER", "TREE"])
     assert words.suggest("THE") == ("THEN", "THEM", "TOE")
     assert words.suggest("THE", 1) == ("THEN",)
 
 
 @pytest.mark.parametrize(("signed", "read"), CONFUSIONS)
 def test_every_known_confusion_is_undone(signed: str, read: str) -> None:
-    words = Words([f"B{signed}CE", "BULL"])
+    words = WordList([f"B{signed}CE", "BULL"])
     assert words.suggest(f"B{read}CE") == (f"B{signed}CE",)
     assert words.corrected(f"B{read}CE ") == f"B{signed}CE "
 
@@ -72,24 +85,24 @@ def test_every_known_confusion_is_undone(signed: str, read: str) -> None:
         ("KOT ", None),
     ],
 )
-def test_corrects_only_finished_words_that_are_clearly_misread(words: Words, text: str, right: str | None) -> None:
+def test_corrects_only_finished_words_that_are_clearly_misread(words: WordList, text: str, right: str | None) -> None:
     assert words.corrected(text) == right
 
 
 @pytest.mark.parametrize(
     "read", ["", " ", "1", "A1", "hello\n", "É", "İ", "A" * 21, "A" * 100_000, "🙂", "A B", "-", "[", "\x00"]
 )
-def test_what_is_no_word_gets_no_suggestion_and_stays(words: Words, read: str) -> None:
+def test_what_is_no_word_gets_no_suggestion_and_stays(words: WordList, read: str) -> None:
     assert words.suggest(read) == ()
     assert words.corrected(read + " ") is None
 
 
-def test_none_is_suggested_when_none_is_asked_for(words: Words) -> None:
+def test_none_is_suggested_when_none_is_asked_for(words: WordList) -> None:
     assert words.suggest("HEL", 0) == words.suggest("HEL", -1) == ()
 
 
 @pytest.mark.parametrize("read", ["A", "MO" * 10, "ABCDEFGHIKLMNOPQRSTU", "A" * 20, "VOHQM" * 4])
-def test_a_query_takes_bounded_work(words: Words, read: str) -> None:
+def test_a_query_takes_bounded_work(words: WordList, read: str) -> None:
     """Processor time, not wall time: other programs do not count. Ten times the time that this takes here."""
     started = time.process_time()
     for _ in range(5):
@@ -97,7 +110,7 @@ def test_a_query_takes_bounded_work(words: Words, read: str) -> None:
     assert time.process_time() - started < 5 * 0.05
 
 
-def test_no_suggestion_is_one_that_a_hall_full_of_children_should_not_see(words: Words) -> None:
+def test_no_suggestion_is_one_that_a_hall_full_of_children_should_not_see(words: WordList) -> None:
     assert not {"".join(chr(ord(c) - 1) for c in shifted) for shifted in ("GVDL", "TIJU", "DVOU", "XIPSF")} & {
         word for start in ("FU", "SHI", "CU", "CUN", "FUC", "WHO", "WHOR") for word in words.suggest(start, 200)
     }

@@ -1,0 +1,66 @@
+"""What ``/healthz`` and ``/metrics`` answer, from any thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from edge_asl_device import __version__
+from edge_asl_device.camera.supervisor import CameraSupervisor
+from edge_asl_device.kiosk.publishing import Publisher
+from edge_asl_device.outputs import Outputs
+from edge_asl_device.telemetry.metrics import Metrics
+
+STALLED_S = 2.0
+
+
+class Health:
+    """Reads what the loop's thread writes; only ``beat`` writes here, and only the loop calls it.
+
+    Args:
+        run: another one after every start.
+        camera: whose state is told.
+        publisher: whose bundle reads, and which frames it published.
+        outputs: whose state is told.
+        ending: set once the program is about to end.
+    """
+
+    def __init__(
+        self, run: str, camera: CameraSupervisor, publisher: Publisher, outputs: Outputs, ending: threading.Event
+    ) -> None:
+        self._run, self._camera, self._publisher, self._outputs = run, camera, publisher, outputs
+        self._ending = ending
+        self._beat_s = time.monotonic()
+
+    def beat(self) -> None:
+        """The loop has come round."""
+        self._beat_s = time.monotonic()
+
+    def facts(self) -> tuple[bool, dict[str, object]]:
+        """Whether signs are being read, and everything that a deployer or a monitor wants to know."""
+        now_s = time.monotonic()
+        ready = now_s - self._beat_s < STALLED_S and not self._ending.is_set()
+        status, reader = self._camera.status, self._publisher.reader
+        manifest, engine = reader.bundle.manifest, reader.recogniser.engine
+        return ready, {
+            "ready": ready,
+            "program": __version__,
+            "run": self._run,
+            "bundle": {"name": manifest.name, "version": manifest.version, "digest": reader.bundle.digest},
+            "runtime": engine.runtime,
+            "accelerator": engine.accelerator,
+            "frames_10s": self._publisher.frames_within(10),
+            "camera": {
+                "state": str(status.state),
+                "reason": status.reason,
+                "for_s": round(now_s - status.since_s, 1),
+            },
+            "voice": self._outputs.state,
+        }
+
+    def metrics(self, metrics: Metrics) -> bytes:
+        """The text of ``/metrics``, with what is read only when somebody asks."""
+        metrics.camera.state(str(self._camera.status.state))
+        metrics.reopened.set(self._camera.reopened)
+        metrics.pages.set(self._publisher.hub.pages)
+        return metrics.text()

@@ -1,0 +1,36 @@
+"""What the command line asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from edge_asl_device.camera.source import Source
+from edge_asl_device.kiosk.collecting import Collection
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Of one run; some mean something with a page only."""
+
+    bundle: Path
+    source: Source
+    loop_film: bool = False
+    runtime: str = "auto"
+    threads: int = 1
+    max_fps: float | None = None
+    decoder: dict[str, float] = {}
+    """Overrides of the manifest's decoder."""
+    host: str = "127.0.0.1"
+    port: int = 8080
+    token: str | None = None
+    language: str = "en"
+    """Of page, voice and word list: a key of ``LANGUAGES``."""
+    mirror: bool = True
+    outputs: tuple[str, ...] = ()
+    """As ``--output`` names them."""
+    muted: bool = False
+    as_json: bool = False
+    clear_after_s: float | None = 60.0
+    collection: Collection | None = None
+    """Store pictures instead of reading signs."""

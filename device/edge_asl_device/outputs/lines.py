@@ -1,0 +1,49 @@
+"""Letters and text as lines on standard output, for people or, as JSON, for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import TracebackType
+
+from edge_asl_device.errors import EdgeAslError
+from edge_asl_device.outputs import Context, Letter, Output
+
+
+class Lines(Output):
+    """A line for each letter, and the whole text at the end.
+
+    Raises:
+        EdgeAslError: a setting was given.
+    """
+
+    def __init__(self, setting: str, context: Context) -> None:
+        if setting:
+            raise EdgeAslError(f"--output lines:{setting}: 'lines' takes no setting")
+        self._json = context.as_json
+        self._text = ""
+
+    def letter(self, letter: Letter) -> None:
+        """``   1.20 s  A        0.98  HA``."""
+        if self._json:
+            _print(json.dumps(letter._asdict() | {"time_s": round(letter.time_s, 3)}))
+        else:
+            _print(f"{letter.time_s:7.2f} s  {letter.label:<8} {letter.probability:.2f}  {letter.text}")
+
+    def word(self, word: str) -> None:
+        """Its letters have been printed."""
+
+    def text(self, text: str) -> None:
+        """Kept for the end."""
+        self._text = text.strip()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            _print(json.dumps({"text": self._text}) if self._json else f"text: {self._text}")
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
