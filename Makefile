@@ -15,7 +15,7 @@ setup: .venv/.complete   ## make .venv with the pinned packages and both distrib
 .venv/.complete: $(PINS) pyproject.toml host/pyproject.toml device/pyproject.toml
 	constraints/setup.sh .venv workspace device host
 
-test: setup test-device  ## all tests, the device's in an environment of its own, the quick ones of them in both
+test: setup test-device  ## the tests; the device's also in an environment of its own
 	$(BIN)/pytest -m "not whole_program and not deployment"
 
 test-deploy: setup   ## deployments over a real sshd, one device and many through Ansible (openssh-server; nine minutes)
@@ -28,7 +28,7 @@ test-device: .venv-device/.complete  ## the device's tests with only its wheel a
 	rm -rf dist/device && $(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist/device ./device
 	constraints/setup.sh .venv-device "$$($(BIN)/python constraints/device_kind.py)" dist/device/*.whl
 
-e2e: e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi   ## the slow layers: real drivers, a real systemd, an emulated Pi (root, Debian)
+e2e: e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi   ## the slow tests: real drivers, a real systemd, an emulated Pi (root, Debian)
 
 e2e-picamera2:       ## real picamera2 on libcamera's virtual camera (mmdebstrap; builds a Debian root once)
 	tests/e2e_picamera2/run.sh
@@ -61,8 +61,8 @@ bench: setup         ## the figures in docs/figures.md (needs EDGE_ASL_DATA and 
 picture: setup       ## the README's picture of the page (chromium)
 	$(BIN)/python docs/draw_page.py
 
-pins:                ## newest versions into constraints/ (needs uv)
+pins:                ## pin the newest versions in constraints/ (needs uv)
 	constraints/update.sh
 
-clean:               ## what the other targets made, models included
+clean:               ## delete what the other targets made, models included
 	rm -rf .venv .venv-device dist out models/.work calibration_data/*/ .pytest_cache .mypy_cache .ruff_cache .hypothesis

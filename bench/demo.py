@@ -1,4 +1,4 @@
-"""How long `make demo` takes after packages are installed, and what it reads."""
+"""How long `make demo` takes once packages are installed, and what it reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deploying over a real sshd on 127.0.0.1: an unchanged second time, and only a model of 0.6 MB changed."""
+"""Deploying over a real sshd on 127.0.0.1: from nothing, with nothing changed, with only a model of 0.6 MB changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SETTINGS = ("model.alpha=0.35", "training.epochs=0", "data.split=signer")
 
 
 def main() -> None:
-    """One kiosk, four deployments and more."""
+    """Deploy to one kiosk again and again."""
     bundles = [build(seed) for seed in (1, 2)]
     size = (bundles[1] / "model.tflite").stat().st_size
     with tempfile.TemporaryDirectory() as scratch, Sshd(Path(scratch, "sshd")) as server:
@@ -64,7 +64,7 @@ def took(report: dict) -> str:
 
 
 class Relay:
-    """Between ssh and the server: counts what goes to the device, as it is on the wire."""
+    """Sits between ssh and the server and counts the bytes that go to the device, as they are on the wire."""
 
     def __init__(self, server: Sshd) -> None:
         self.sent = 0
@@ -91,14 +91,14 @@ class Relay:
 
 
 def wall_seconds(kiosk: Kiosk, bundle: Path) -> float:
-    """As somebody waits for it."""
+    """How long somebody waits for the command."""
     started = time.perf_counter()
     subprocess.run(kiosk.command("deploy", bundle), env=kiosk.environment, check=True, capture_output=True)
     return time.perf_counter() - started
 
 
 def silence(kiosk: Kiosk, bundle: Path) -> float:
-    """Seconds from the last answer of the old run to the first ready one of the new, in a restart."""
+    """Seconds from the old process's last answer to the new one's first ready answer, in a restart."""
     with Watch(kiosk) as watch:
         kiosk.deployed(bundle, "--options", kiosk.options_with("--language", "de"))
     ready = [answer is not None and answer["ready"] for answer in watch.answers]
@@ -107,7 +107,7 @@ def silence(kiosk: Kiosk, bundle: Path) -> float:
 
 
 def build(seed: int) -> Path:
-    """MobileNetV2 0.35 at 128 px without training: its weights are the published ones, its head is the seed's."""
+    """MobileNetV2 0.35 at 128 px, untrained: published weights, and a random head drawn from the seed."""
     pictures, bundle = OUT / "letters-224", OUT / "models" / f"deploy-{seed}"
     if not pictures.exists():
         run("edge-asl", "synth", "pictures", pictures, "--signs", "letters", "--count", 24, "--size", 224)

@@ -1,4 +1,4 @@
-"""Films of 20 random words by drawn hands that no training saw: letter error rate at 60, 100 and 120 letters a minute.
+"""Films of 20 random words by drawn hands not seen in training: letter error rate at 30 to 120 letters a minute.
 
 The letter error rate is Levenshtein's distance between raw text and what was spelled, spaces included, as a share of
 what was spelled. ``python bench/film.py [bundle] [hands]``; without a bundle, the demo's is built.
@@ -51,7 +51,7 @@ def read(film: Path, bundle: Path) -> str:
 
 
 def distance(one: str, other: str) -> int:
-    """Levenshtein's."""
+    """Levenshtein's distance: the fewest letters to insert, delete or replace."""
     before = list(range(len(other) + 1))
     for place, letter in enumerate(one, start=1):
         row = [place]
@@ -62,7 +62,7 @@ def distance(one: str, other: str) -> int:
 
 
 def main(bundle: str = "", hands: int = 6) -> None:
-    """One row a pace, and the fastest pace that costs nothing."""
+    """A row for each pace, then the fastest pace at which no more is lost."""
     if not bundle:
         bundle = str(demo_bundle())
     rates: dict[int, float] = {}

@@ -53,7 +53,7 @@ def words_mb() -> float:
 
 
 def build_letters_224() -> Path:
-    """A head on MobileNetV2 1.0 at 224 px that tells drawn letters apart so so: events come at nearly every frame."""
+    """MobileNetV2 1.0 at 224 px with a mediocre head for drawn letters: nearly every frame causes an event."""
     bundle, pictures = OUT / "models" / "kiosk-224", OUT / "letters-224"
     if not pictures.exists():
         run("edge-asl", "synth", "pictures", pictures, "--signs", "letters", "--count", 24, "--size", 224)
@@ -67,7 +67,7 @@ def build_letters_224() -> Path:
 
 
 def film_of(text: str, fps: int = 30) -> Path:
-    """A drawn hand spells it, 640×480; made once."""
+    """A film in which a drawn hand spells the text, 640×480; made once."""
     from edge_asl.datasets.synthetic import write_film
 
     path = OUT / f"{text.replace(' ', '_')}-{fps}.mp4"
@@ -75,7 +75,7 @@ def film_of(text: str, fps: int = 30) -> Path:
 
 
 def latencies_ms(page: Listener, begun: int) -> list[float]:
-    """From the frame's capture to the event's arrival at the page, of every event that a frame caused."""
+    """From a frame's capture to the event's arrival at the page, for every event that a frame caused."""
     pairs = zip(page.times[begun:], page.states[begun:], strict=False)
     seen, delays = set(), []
     for at_s, state in pairs:
@@ -98,12 +98,12 @@ def memory_mb(program: Program) -> tuple[float, float]:
 
 
 def descriptors(program: Program) -> int:
-    """Open file descriptors of all of them."""
+    """Open file descriptors of the program and everything below it."""
     return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in [program.process.pid, *program.children()])
 
 
 def demo_bundle() -> Path:
-    """What reads drawn letters well."""
+    """A bundle that reads drawn letters well."""
     run("edge-asl", "demo", "--out", OUT / "demo", "--json")
     return OUT / "demo" / "models" / "demo"
 

@@ -1,4 +1,4 @@
-"""Memory that packing and one pass over 100,000 pictures of 224 px take; the pictures are one JPEG under many names."""
+"""How much memory decoding and one pass over 100,000 pictures of 224 px take; all are one JPEG under many names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole path beside the bare inference, at 224 px, one thread; the weights do not matter for the time."""
+"""The whole path compared with the bare inference, at 224 px, one thread; the weights do not affect the time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ten minutes at full speed: does memory or a descriptor creep? `python bench/soak.py 60` for a shorter look."""
+"""Ten minutes at full speed: do memory or open files grow? `python bench/soak.py 60` takes an hour instead."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ WARM_S = 60.0
 
 
 def main(minutes: float = 10.0) -> None:
-    """A page that listens and one that looks, buttons pressed, pages coming and going all the while."""
-    # More frames a second than any camera of a kiosk gives: what creeps, creeps faster.
+    """A page listens all the time; others come and go, and buttons are pressed."""
+    # More frames per second than a kiosk's camera gives, so that any leak shows sooner.
     film = film_of("HELLO WORLD", fps=100)
     with Program("run", build_letters_224(), "--source", film, "--loop", "--mute", "--clear-after", "5") as program:
         page = program.wait_until_ready().listen()

@@ -1,4 +1,4 @@
-"""How many synthetic pictures and film frames one core draws a second: ``python bench/synthetic.py [pictures]``."""
+"""How many synthetic pictures and film frames one core draws per second: ``python bench/synthetic.py [pictures]``."""
 
 from __future__ import annotations
 

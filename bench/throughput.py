@@ -1,4 +1,4 @@
-"""Training throughput against the tutorials' way, side by side in one run.
+"""Training throughput compared with the tutorials' way, side by side in one run.
 
 The tutorials (deeplizard's MobileNet series and the notebooks after it) feed
 ``ImageDataGenerator.flow_from_directory`` at 224 px, batch 10, into a MobileNet of which the last 23 layers train with
@@ -36,7 +36,7 @@ WEIGHTS = "mobilenet_1_0_224_no_top.weights.h5"
 
 
 def theirs(data: Path, weights: Path) -> float:
-    """Pictures a second of the tutorials' way."""
+    """Pictures per second of the tutorials' way."""
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
     batches = ImageDataGenerator(
@@ -55,7 +55,7 @@ def theirs(data: Path, weights: Path) -> float:
 
 
 def ours(dataset: Dataset, weights: Path, size: int, scratch: Path) -> float:
-    """Pictures a second of ``edge_asl.training``, everything included but building the network."""
+    """Pictures per second of ``edge_asl.training``, everything included except building the network."""
     recipe = load_recipe(
         "digits",
         [

@@ -1,4 +1,4 @@
-"""Whole frames of a person who was never seen in training, clip by clip: what the letters model reads.
+"""What the letters model reads in clips of a person not seen in training.
 
 The hand's square comes in three ways: given by hand for each clip (`squares.json`), one square for all clips as a
 kiosk marks it, and the centre of the whole frame, where the hand is not.
@@ -24,7 +24,7 @@ HELD = (0.45, 0.7)
 
 
 class Read(NamedTuple):
-    """What came of one clip in one square."""
+    """What was read in one clip with one square."""
 
     text: str
     right: float
@@ -34,7 +34,7 @@ class Read(NamedTuple):
 
 
 def main(recipe: str = "letters-small") -> None:
-    """A row a clip, then the sums."""
+    """A row for each clip, then the totals."""
     clips = sorted((folder("EDGE_ASL_DATA") / "videos").glob("*.mp4"))
     bundle = build(recipe)
     squares = json.loads(Path(__file__).with_name("squares.json").read_text())
