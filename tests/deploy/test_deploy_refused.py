@@ -55,7 +55,7 @@ def test_a_model_that_hangs_on_real_pictures_goes_back(kiosk: Kiosk, tmp_path: P
     done = kiosk.deploy(bad_bundles.late(tmp_path / "late"), health=QUICK_S)
 
     assert "rolled-back: health: expected" in done.error
-    assert "serves again" in done.error
+    assert "is running again" in done.error
     assert "  | " in done.err  # the device's own log lines
     assert kiosk.status()["activation"]["outcome"] == "rolled-back"
 
@@ -80,7 +80,7 @@ def test_options_that_the_program_refuses_are_not_taken(kiosk: Kiosk, base: Path
         (kiosk.root / "kiosk.env.next").write_text("EDGE_ASL_OPTIONS=--clear-after never\n")
         refused = kiosk.device("activate", kiosk.linked(), "--restart")
 
-    found = "expected options of edge-asl-device run, found: argument --clear-after"
+    found = "edge-asl-device run does not accept them: argument --clear-after"
     assert f"--options: {found}" in done.error
     assert "1. lock" not in done.err
     assert refused.status == 1
@@ -106,7 +106,7 @@ def test_a_first_deployment_that_fails_leaves_nothing_running(new_kiosk: Callabl
     done = kiosk.deploy(bad_bundles.late(tmp_path / "late"), "--options", kiosk.options, health=QUICK_S)
 
     assert "failed: health" in done.error
-    assert "nothing served before, nothing serves now" in done.error
+    assert "there is no earlier release, nothing is running" in done.error
     assert kiosk.health() is None
     assert kiosk.linked() is None
     assert not (kiosk.root / "kiosk.pid").exists()

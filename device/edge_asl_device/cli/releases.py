@@ -1,7 +1,7 @@
-"""``activate``, ``rollback``, ``recover`` and ``status`` on the command line.
+"""``activate``, ``rollback``, ``recover``, ``trust`` and ``status`` on the command line.
 
-The work is done by a process of its own, in a session of its own, which a lost connection does not end; what was typed
-follows what it says.
+An activation runs in a process and session of its own, which a lost connection does not end; the command follows its
+output.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from pathlib import Path
 from typing import TextIO
 
 from edge_asl_device.errors import ReleaseError, TrustError
-from edge_asl_device.releases.activation import Activation, Options
+from edge_asl_device.releases.activation import Activation
 from edge_asl_device.releases.installation import Installation
-from edge_asl_device.releases.record import Outcome, Record, at_work, read_record
+from edge_asl_device.releases.proof import Options
+from edge_asl_device.releases.record import Announce, Outcome, Record, at_work, in_progress
 from edge_asl_device.releases.service_manager import service_manager_of
 from edge_asl_device.releases.status import format_status, status
 from edge_asl_device.releases.trust import add_signer, read_signers
 
 PAUSE_S = 0.05
-SAY_S = 30.0
+ANNOUNCE_S = 30.0
 LIMIT_S = 900.0
-"""For a whole activation: hashes, self-test, two health checks, on the slowest Pi."""
+"""For a whole activation (hashes, self-test, two health checks) on the slowest Pi."""
 
 
 def show_status(options: argparse.Namespace) -> int:
@@ -37,14 +38,14 @@ def show_status(options: argparse.Namespace) -> int:
 
 
 def trust(options: argparse.Namespace) -> int:
-    """``edge-asl-device trust``: whose bundles are taken."""
+    """``edge-asl-device trust``: whose signatures are accepted."""
     installation = _installation(options)
     if options.key is not None:
         installation.root.mkdir(parents=True, exist_ok=True)
         if options.first and (known := read_signers(installation.signers)):
             names = " and ".join(signer.principal for signer in known)
             raise TrustError(
-                f"{installation.signers}: expected no signer yet, found {names}; edge-asl keys trust adds one more"
+                f"{installation.signers}: the device already trusts {names}; to add a signer: edge-asl keys trust"
             )
         add_signer(installation.signers, options.key)
     for signer in read_signers(installation.signers):
@@ -62,11 +63,11 @@ def activate(options: argparse.Namespace) -> int:
 
 
 def rollback(options: argparse.Namespace) -> int:
-    """``edge-asl-device rollback``: the release before, its version allowed although it is lower."""
+    """``edge-asl-device rollback``: activate the release before, although its version is lower."""
     installation = _installation(options)
     previous = installation.linked(installation.previous)
     if previous is None:
-        raise ReleaseError(f"{installation.previous}: expected a release to go back to, found none")
+        raise ReleaseError(f"{installation.previous}: there is no earlier release to go back to")
     options.allow_downgrade = True
     return _follow(options, installation, ["activate", previous])
 
@@ -84,24 +85,24 @@ def _work(options: argparse.Namespace, installation: Installation, do: Callable[
         keep=options.keep,
     )
     try:
-        record = do(Activation(installation, service_manager_of(installation), chosen, _sayer(options)))
+        record = do(Activation(installation, service_manager_of(installation), chosen, _announcer(options)))
     except OSError as error:
-        # What happened is in the record as far as that could be written; recovery goes on from there.
+        # What happened is in the record, as far as that could be written; the next activation recovers from there.
         raise ReleaseError(
-            f"{error.filename or installation.root}: {error.strerror}; free some space, then activate"
+            f"{error.filename or installation.root}: {error.strerror}; free some space, then activate again"
         ) from error
     return 0 if record is None or record.outcome is Outcome.ACTIVATED else 1
 
 
-def _sayer(options: argparse.Namespace) -> Callable[[str, str], None]:
-    def say(step: str, text: str) -> None:
+def _announcer(options: argparse.Namespace) -> Announce:
+    def announce(step: str, text: str) -> None:
         _print(json.dumps({"step": step, "text": text}) if options.json else f"{step:<12}{text}")
 
-    return say
+    return announce
 
 
 def _follow(options: argparse.Namespace, installation: Installation, command: list[str]) -> int:
-    """Start the worker and show what it says until it ends; the exit status is its outcome's."""
+    """Start the worker and show its output until it ends; the exit status is its outcome's."""
     _wait_for_another(options, installation)
     arguments = [*command, "--root", str(installation.root), "--mode", str(installation.mode), "--worker"]
     arguments += ["--health-limit", str(options.health_limit)]
@@ -122,33 +123,32 @@ def _follow(options: argparse.Namespace, installation: Installation, command: li
 
 
 def _wait_for_another(options: argparse.Namespace, installation: Installation) -> None:
-    """One whose workstation is gone goes on by itself, and ends within its own limits."""
-    deadline, say_at = time.monotonic() + LIMIT_S, 0.0
+    """An activation whose workstation is gone carries on by itself and ends within its own limits."""
+    deadline, announce_at = time.monotonic() + LIMIT_S, 0.0
     while at_work(installation):
-        record = read_record(installation)
-        found = f"{record.release[:12]} in step {record.step}" if record else "another"
+        other = in_progress(installation)
         if time.monotonic() > deadline:
-            raise ReleaseError(f"activation: expected none at work, found {found}; see edge-asl-device status")
-        if time.monotonic() >= say_at:
-            _sayer(options)("wait", f"for the activation of {found}")
-            say_at = time.monotonic() + SAY_S
+            raise ReleaseError(f"{other} for more than {LIMIT_S:g} s; see edge-asl-device status")
+        if time.monotonic() >= announce_at:
+            _announcer(options)("wait", other)
+            announce_at = time.monotonic() + ANNOUNCE_S
         time.sleep(PAUSE_S)
 
 
 def _shown(worker: subprocess.Popen[bytes], path: Path) -> int:
     deadline = time.monotonic() + LIMIT_S
-    with path.open(encoding="utf-8", errors="replace") as said:
+    with path.open(encoding="utf-8", errors="replace") as log:
         while worker.poll() is None:
-            _pass_on(said)
+            _print_new(log)
             if time.monotonic() > deadline:
-                raise ReleaseError(f"activation: expected an end within {LIMIT_S:g} s, found none; see {path}")
+                raise ReleaseError(f"activation did not finish within {LIMIT_S:g} s; see {path}")
             time.sleep(PAUSE_S)
-        _pass_on(said)
+        _print_new(log)
     return worker.returncode if worker.returncode in (0, 1) else 1
 
 
-def _pass_on(said: TextIO) -> None:
-    if text := said.read():
+def _print_new(log: TextIO) -> None:
+    if text := log.read():
         sys.stdout.write(text)
         sys.stdout.flush()
 

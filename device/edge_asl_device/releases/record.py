@@ -1,6 +1,6 @@
-"""How far an activation came: ROOT/activation.json, written anew at every step, synced.
+"""How far an activation got: ROOT/activation.json, rewritten and synced at every step.
 
-After a power cut or a lost connection it tells what happened, and what is still to be recovered.
+After a power cut or a lost connection it tells what happened and what is left to do.
 """
 
 from __future__ import annotations
@@ -9,48 +9,52 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from edge_asl_device.errors import ReleaseError
 from edge_asl_device.files import write_atomically
 from edge_asl_device.releases.installation import Installation
 
+Announce = Callable[[str, str], None]
+"""Told (step, what came of it)."""
+
 
 class Outcome(StrEnum):
-    """What became of an activation."""
+    """How an activation ended."""
 
     RUNNING = "running"
-    """Not ended; if nobody is at it, it was interrupted."""
+    """Not finished; if no process is at it, it was interrupted."""
     ACTIVATED = "activated"
     """The release serves."""
     REFUSED = "refused"
     """Nothing was switched."""
     ROLLED_BACK = "rolled-back"
-    """It was switched, was not healthy, and the one before serves again."""
+    """It was switched to, was not healthy, and the release before serves again."""
     FAILED = "failed"
-    """It was not healthy, and there is no healthy one before it."""
+    """It was not healthy, and neither is the release before, if there is one."""
 
 
 class Record(Struct, frozen=True):
-    """``activation.json``. Unknown keys are passed over: an older program may read a newer one's after a rollback."""
+    """``activation.json``. Unknown keys are ignored: after a rollback an older program may read a newer one's."""
 
     release: str
     fallback: str | None
-    """What served before, and serves again if this does not."""
+    """The release to go back to."""
     outcome: Outcome
     step: str
     message: str
     since: float
-    """Seconds since 1970 by the device's clock, which may stand there."""
+    """Seconds since 1970 by the device's clock, which may be wrong."""
     previous: str | None = None
-    """What ``previous`` named before; if this release does not serve, it names it again."""
+    """What ``previous`` named before, to be restored if this release does not serve."""
     frames_expected: bool = False
     log: list[str] = []
-    """The program's last lines where it failed."""
+    """The program's last log lines if it failed."""
 
 
 def read_record(installation: Installation) -> Record | None:
@@ -61,37 +65,74 @@ def read_record(installation: Installation) -> Record | None:
         return None
 
 
-def write_record(installation: Installation, record: Record) -> None:
-    """Replace the record, synced."""
-    write_atomically(installation.activation, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
-
-
 def begun(release: str, fallback: str | None, previous: str | None) -> Record:
     """The record of an activation that begins."""
     return Record(release, fallback, Outcome.RUNNING, "begin", "", time.time(), previous)
 
 
+class Journal:
+    """The record of one activation while it goes on, and who is told about it.
+
+    Args:
+        installation: where.
+        record: to begin or go on with.
+        announce: told (step, what came of it).
+    """
+
+    def __init__(self, installation: Installation, record: Record, announce: Announce) -> None:
+        self._installation, self.record, self.announce = installation, record, announce
+
+    def expect_frames(self, *, expected: bool) -> None:
+        """Note whether the camera gave frames before the switch."""
+        self.record = replace(self.record, frames_expected=expected)
+
+    def keep_log(self, lines: list[str]) -> None:
+        """Note what the failed program logged."""
+        self.record = replace(self.record, log=lines)
+
+    def enter(self, step: str, message: str = "") -> None:
+        """Write down that a step begins."""
+        self._write(replace(self.record, step=step, message=message))
+        with contextlib.suppress(OSError):  # shows other deployments that this one is alive
+            os.utime(self._installation.lock)
+
+    def finish(self, outcome: Outcome, message: str) -> Record:
+        """Write down how it ended."""
+        self._write(replace(self.record, outcome=outcome, message=message))
+        self.announce(str(outcome), message)
+        return self.record
+
+    def _write(self, record: Record) -> None:
+        self.record = record
+        encoded = msgspec.json.format(msgspec.json.encode(record))
+        write_atomically(self._installation.activation, encoded + b"\n")
+
+
 @contextlib.contextmanager
 def only_one(installation: Installation) -> Iterator[None]:
-    """Keep a second activation out; the kernel lets go of it when the process ends, however it ends.
+    """Keep a second activation out. The kernel releases the lock when the process ends, however it ends.
 
     Raises:
-        ReleaseError: another one is at work.
+        ReleaseError: another one is in progress.
     """
     with (installation.root / "activation.lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            record = read_record(installation)
-            found = f"one of {record.release[:12]} in step {record.step}" if record else "another"
-            raise ReleaseError(
-                f"activation: expected none at work, found {found}; wait, and see edge-asl-device status"
-            ) from None
+            other = in_progress(installation)
+            raise ReleaseError(f"{other}; wait for it to finish, edge-asl-device status shows its progress") from None
         yield
 
 
+def in_progress(installation: Installation) -> str:
+    """A line on the activation in progress."""
+    record = read_record(installation)
+    which = f"of {record.release[:12]} (step {record.step})" if record else "of another release"
+    return f"activation {which} is in progress"
+
+
 def at_work(installation: Installation) -> bool:
-    """Whether an activation is at work now."""
+    """Whether an activation is in progress."""
     try:
         descriptor = os.open(installation.root / "activation.lock", os.O_RDONLY)
     except OSError:

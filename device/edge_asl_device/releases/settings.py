@@ -13,8 +13,9 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_asl_device.errors import EdgeAslError, ReleaseError
+from edge_asl_device.errors import ReleaseError
 from edge_asl_device.files import sync_folder
+from edge_asl_device.kiosk.options import add_run_options
 
 
 class Page(NamedTuple):
@@ -129,17 +130,17 @@ def page_of(settings: SiteSettings) -> Page:
 
 
 def parse_options(options: tuple[str, ...]) -> argparse.Namespace:
-    """``edge-asl-device run``'s options, read by its own parser.
+    """The options of ``edge-asl-device run``, as it reads them.
 
     Raises:
         ReleaseError: it would refuse them.
     """
-    from edge_asl_device.cli.parser import parser
-
-    said = io.StringIO()  # argparse ends the program for some of what it refuses, and says why on standard error
+    run = argparse.ArgumentParser(prog="edge-asl-device run", add_help=False)
+    add_run_options(run)
+    output = io.StringIO()  # argparse ends the program, and says why on standard error
     try:
-        with contextlib.redirect_stderr(said):
-            return parser(exit_on_error=False).parse_args(["run", "bundle", *options])
-    except (argparse.ArgumentError, SystemExit, EdgeAslError) as error:
-        reason = said.getvalue().strip().rpartition("error: ")[2] or error
-        raise ReleaseError(f"EDGE_ASL_OPTIONS: expected options of edge-asl-device run, found: {reason}") from error
+        with contextlib.redirect_stderr(output):
+            return run.parse_args(options)
+    except SystemExit as error:
+        reason = output.getvalue().strip().rpartition("error: ")[2]
+        raise ReleaseError(f"EDGE_ASL_OPTIONS: edge-asl-device run does not accept them: {reason}") from error

@@ -1,0 +1,129 @@
+"""The options of ``run``, which a site's settings hold, too; what ``capture`` shares with it; their types."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edge_asl_device.outputs import OUTPUTS
+from edge_asl_device.text.languages import LANGUAGES
+
+
+def add_run_options(run: argparse.ArgumentParser) -> None:
+    """Everything that ``edge-asl-device run`` takes beside the bundle."""
+    add_camera_options(run)
+    run.add_argument("--fast", action="store_true", help="with --headless: every frame, as fast as it can be decoded")
+    run.add_argument("--headless", action="store_true", help="no page: print letters and text to standard output")
+    run.add_argument("--demo", type=Path, metavar="FOLDER", help="use the bundle and film that edge-asl demo made")
+    add_page_options(run)
+    run.add_argument(
+        "--output",
+        type=_output,
+        action="append",
+        metavar="NAME[:SETTING]",
+        help="where letters, words and text go besides the page: voice or voice:ESPEAK-VOICE, lines (standard output); "
+        "repeat it for several (default: voice, with --headless lines)",
+    )
+    run.add_argument("--mute", action="store_true", help="stay silent until sound is switched on on the page")
+    run.add_argument(
+        "--clear-after",
+        type=number,
+        default=60.0,
+        metavar="S",
+        help="clear the text for the next visitor after S seconds without a sign; 0: never (default: 60)",
+    )
+    run.add_argument(
+        "--decoder",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="override when a letter is accepted: hold_s=0.5, accept_probability=0.8, ...",
+    )
+    add_runtime_options(run)
+    run.add_argument("--json", action="store_true", help="JSON log lines; with --headless, each letter and the text")
+
+
+def add_camera_options(command: argparse.ArgumentParser) -> None:
+    """Which camera."""
+    command.add_argument(
+        "--source",
+        default="auto",
+        metavar="SOURCE",
+        help="auto, picamera2[:N], v4l2[:/dev/videoN], a video file, a folder of pictures, or rehearsal:FOLDER "
+        "(default: auto)",
+    )
+    command.add_argument("--loop", action="store_true", help="play a video file or a folder again and again")
+    command.add_argument("--max-fps", type=_rate, metavar="N", help="read at most N frames per second (1 or more)")
+
+
+def add_page_options(command: argparse.ArgumentParser) -> None:
+    """Where the page is served, and how."""
+    command.add_argument(
+        "--host", default="127.0.0.1", help="address to serve the page on (default: 127.0.0.1); any other needs a token"
+    )
+    command.add_argument(
+        "--port", type=_port, default=8080, help="port of the page; 0 picks a free one (default: 8080)"
+    )
+    command.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="a file with the token that browsers must present"
+    )
+    command.add_argument(
+        "--language", choices=tuple(LANGUAGES), default="en", help="of page, voice and word list (default: en)"
+    )
+    command.add_argument("--no-mirror", action="store_true", help="do not mirror the picture")
+
+
+def add_runtime_options(command: argparse.ArgumentParser) -> None:
+    """What runs the model."""
+    command.add_argument(
+        "--runtime",
+        choices=("auto", "litert", "tflite"),
+        default="auto",
+        help="ai-edge-litert, tflite-runtime, or the first of them that is installed (default: auto)",
+    )
+    command.add_argument(
+        "--threads", type=positive_number, default=1, metavar="N", help="processor threads (default: 1)"
+    )
+
+
+def _ranged(convert: Callable[[str], float], low: float, high: float, name: str) -> Callable[[str], Any]:
+    """A type for argparse, which names it in its message: "invalid number from 1 value: '0'"."""
+
+    def parse(text: str) -> float:
+        number = convert(text)
+        if not low <= number <= high:  # nor "nan"
+            raise ValueError
+        return number
+
+    parse.__name__ = name
+    return parse
+
+
+positive_number = _ranged(int, 1, math.inf, "number from 1")
+number = _ranged(float, 0, 1e6, "number from 0")
+# Slower than that, buttons and systemd's watchdog would wait for the next frame.
+_rate = _ranged(float, 1, 1e6, "number from 1")
+_port = _ranged(int, 0, 65535, "port number")
+
+
+def _setting(text: str) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError
+    return name, float(value)
+
+
+_setting.__name__ = "NAME=VALUE"
+
+
+def _output(text: str) -> str:
+    if text.partition(":")[0] not in OUTPUTS:
+        raise ValueError
+    return text
+
+
+_output.__name__ = "NAME[:SETTING]"
