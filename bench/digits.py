@@ -38,7 +38,7 @@ def main() -> None:
         low, high = found["interval"]["low"], found["interval"]["high"]
         of = f"{low:.1%}–{high:.1%}; {found['pictures']} pictures of {found['people']} people"
         figure(f"{name}: int8 accuracy on unseen people", f"{found['accuracy']:.2%} ({of})", required, goal)
-        figure(f"{name}: accuracy lost by quantization", f"{found['loss_points']:.2f} points", "≤ 0.5", "≤ 0.1")
+        figure(f"{name}: accuracy lost by quantization", f"{found['lost_points']:.2f} points", "≤ 0.5", "≤ 0.1")
         limits = ("≤ 8 min", "≤ 3 min") if alpha == "0.35" else ("", "")
         figure(f"{name}: build time", f"{seconds / 60:.1f} min", *limits)
         figure(f"{name}: model size", f"{(target / 'model.tflite').stat().st_size / 1e6:.2f} MB", size)

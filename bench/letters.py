@@ -28,7 +28,7 @@ def main() -> None:
     low, high = found["interval"]["low"], found["interval"]["high"]
     of = f"{low:.1%}–{high:.1%}; {found['pictures']} pictures, {len(found['labels'])} classes"
     figure("letters: int8 accuracy on unseen blocks of shots", f"{found['accuracy']:.2%} ({of})", "≥ 95 %", "≥ 98 %")
-    figure("letters: accuracy lost by quantization", f"{found['loss_points']:.2f} points", "≤ 0.5", "≤ 0.1")
+    figure("letters: accuracy lost by quantization", f"{found['lost_points']:.2f} points", "≤ 0.5", "≤ 0.1")
     figure("letters: build time", f"{seconds / 60:.1f} min")
     figure("letters: model size", f"{(target / 'model.tflite').stat().st_size / 1e6:.2f} MB")
     for name, (required, goal) in SETS.items():

@@ -23,10 +23,11 @@ def one_pass(count: int) -> float:
 
     import numpy as np
 
-    from edge_asl.datasets.pixel_store import PackedPictures, pack
+    from edge_asl.datasets.pixel_store import PixelStore, write_pixel_store
     from edge_asl.datasets.types import Dataset, Picture
+    from edge_asl.progress import unwatched
     from edge_asl.recipes.recipe import Augmentation
-    from edge_asl.training.batches import Pictures, training_batches
+    from edge_asl.training.batches import PictureInputs, training_batches
     from edge_asl_device.contract.manifest import Crop, Input, Resize
     from edge_asl_device.contract.pictures import decode_picture
 
@@ -35,9 +36,9 @@ def one_pass(count: int) -> float:
     pictures = tuple(Picture(f"{i:06}.jpg", "AB"[i % 2]) for i in range(count))
     dataset = Dataset(Path(), "folders", ("A", "B"), pictures, "", lambda picture: decode_picture(data, picture.path))
     with tempfile.TemporaryDirectory(dir=Path(sys.argv[2]).parent) as scratch:
-        pack(dataset, spec, Path(scratch) / "pictures.u8", lambda _done, _total: None)
-        with PackedPictures(Path(scratch) / "pictures.u8", dataset, spec) as packed:
-            for _ in training_batches(Pictures(packed, Augmentation(), 1), np.arange(count), 32, 1, 1):
+        write_pixel_store(dataset, spec, Path(scratch) / "pictures.u8", unwatched)
+        with PixelStore(Path(scratch) / "pictures.u8", dataset, spec) as pixels:
+            for _ in training_batches(PictureInputs(pixels, Augmentation(), 1), np.arange(count), 32, 1, 1):
                 pass
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

@@ -3,7 +3,7 @@
 The tutorials (deeplizard's MobileNet series and the notebooks after it) feed
 ``ImageDataGenerator.flow_from_directory`` at 224 px, batch 10, into a MobileNet of which the last 23 layers train with
 Adam 1e-4, for 30 epochs. Ours: the same backbone, weights, pictures and trainable layers through ``edge_asl.training``,
-everything included: decoding into the packed file, augmentation, the frozen layers' pass for two variants of each
+everything included: decoding into the pixel store, augmentation, the frozen layers' pass for two variants of each
 picture, validation, averaging of the weights, a checkpoint after each epoch. Of theirs only
 steady epochs count. Their 23 layers include pooling and head.
 """
@@ -21,13 +21,13 @@ from pathlib import Path
 import keras
 from common import figure, folder
 
-from edge_asl.datasets.pixel_store import PackedPictures, pack
+from edge_asl.datasets.pixel_store import PixelStore, write_pixel_store
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.types import Dataset
-from edge_asl.progress import Quiet
+from edge_asl.progress import Quiet, unwatched
 from edge_asl.recipes.recipe import load_recipe
 from edge_asl.training.backbone import build_network
-from edge_asl.training.fit import Job, fine_tune
+from edge_asl.training.fit import TrainingJob, fine_tune
 from edge_asl_device.contract.manifest import Crop, Input
 
 THEIR_EPOCHS, OUR_EPOCHS = 2, 30
@@ -66,11 +66,11 @@ def ours(dataset: Dataset, weights: Path, size: int, scratch: Path) -> float:
     spec = Input(size, size, Crop.CENTRE_SQUARE, recipe.model.resize)
     network = build_network(recipe.model, len(dataset.labels), str(weights))
     started = time.perf_counter()
-    pack(dataset, spec, scratch / "pictures.u8", lambda _done, _total: None)
-    with PackedPictures(scratch / "pictures.u8", dataset, spec) as packed:
-        rows = packed.rows_of([picture.path for picture in dataset.pictures])
-        job = Job(
-            recipe, packed, rows, rows[:64], len(dataset.labels), "none",
+    write_pixel_store(dataset, spec, scratch / "pictures.u8", unwatched)
+    with PixelStore(scratch / "pictures.u8", dataset, spec) as pixels:
+        rows = pixels.rows_of([picture.path for picture in dataset.pictures])
+        job = TrainingJob(
+            recipe, pixels, rows, rows[:64], len(dataset.labels), "none",
             scratch / "features.npy", scratch / "checkpoint.npz", scratch / "logs",
         )  # fmt: skip
         fine_tune(network, job, None, Quiet())

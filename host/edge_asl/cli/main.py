@@ -152,7 +152,7 @@ def evaluate(
     json: JsonOption = False,
 ) -> None:
     """Measure a bundle on labelled pictures."""
-    from edge_asl.evaluation.run import evaluate_bundle
+    from edge_asl.pipeline.evaluate import evaluate_bundle
     from edge_asl.progress import console
 
     _print_evaluation(evaluate_bundle(bundle, data, part.value, layout, report, console()), json)

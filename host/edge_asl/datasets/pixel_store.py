@@ -1,8 +1,8 @@
-"""Every picture once decoded, cropped and resized as the device would, side by side in one file.
+"""Every picture decoded, cropped and resized once, as the device would, and stored in one file.
 
-Training reads pictures in random order, many times; decoding a JPEG costs more than reading 48 KB. Records are read
+Training reads pictures many times in random order; decoding a JPEG costs more than reading 48 KB. Records are read
 with ``pread``, so that memory holds a batch and not the file: a memory map of 100,000 pictures would count as 15 GB
-of resident memory as soon as it was touched.
+of resident memory once it was read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from edge_asl.datasets.types import Dataset, Frame, Picture
 from edge_asl.errors import DataError
+from edge_asl.progress import Advance
 from edge_asl_device.contract.manifest import Input
 from edge_asl_device.contract.preprocess import Square, resize, square_around
 from edge_asl_device.inference.locator import locator_for
 
-Progress = Callable[[int, int], None]
 _AHEAD = 256  # decoded pictures in flight: bounds memory at 256 × 150 KB
 
 
@@ -38,7 +38,7 @@ def square_of(frame: Frame, picture: Picture, spec: Input) -> Square:
         return square_around(picture.box, frame.shape[0], frame.shape[1], spec.margin)
     found = locator_for(spec).locate(frame)
     if found is None:
-        raise DataError(f"{picture.path}: no hand was found in this picture; add a box for it, or take it out")
+        raise DataError(f"{picture.path}: no hand found in this picture; add a box for it, or remove it")
     return found
 
 
@@ -47,7 +47,7 @@ def model_picture(frame: Frame, picture: Picture, spec: Input) -> Frame:
     return resize(square_of(frame, picture, spec).cut(frame), spec)
 
 
-def pack(dataset: Dataset, spec: Input, target: Path, progress: Progress) -> None:
+def write_pixel_store(dataset: Dataset, spec: Input, target: Path, advance: Advance) -> None:
     """Write all pictures of ``dataset``, in its order, to ``target``: uint8 (N, H, W, 3), row-major, no header.
 
     Raises:
@@ -56,37 +56,42 @@ def pack(dataset: Dataset, spec: Input, target: Path, progress: Progress) -> Non
     """
     total = len(dataset.pictures)
     needed = total * spec.height * spec.width * 3
-    free = shutil.disk_usage(target.parent).free
-    if free < needed + 50_000_000:
-        raise DataError(
-            f"{target.parent}: expected {needed // 1_000_000 + 50} MB free for {total} unpacked pictures, "
-            f"found {free // 1_000_000} MB; free some space or choose another --out"
-        )
+    require_space(target.parent, needed, f"{total} decoded pictures", "free some space or choose another --out")
     beside = target.with_suffix(".tmp")
     try:
-        _write(dataset, spec, beside, progress)
+        _write(dataset, spec, beside, advance)
         beside.replace(target)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
 
 
-def _write(dataset: Dataset, spec: Input, path: Path, progress: Progress) -> None:
-    total = len(dataset.pictures)
+def require_space(folder: Path, needed: int, what: str, remedy: str) -> None:
+    """Refuse to start what would fill the disk.
+
+    Raises:
+        DataError: less than ``needed`` bytes and a reserve of 50 MB are free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed + 50_000_000:
+        megabytes = needed // 1_000_000 + 50
+        raise DataError(f"{folder}: expected {megabytes} MB free for {what}, found {free // 1_000_000} MB; {remedy}")
+
+
+def _write(dataset: Dataset, spec: Input, path: Path, advance: Advance) -> None:
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, path.open("wb") as file:
-        for start in range(0, total, _AHEAD):
+        for start in range(0, len(dataset.pictures), _AHEAD):
             chunk = dataset.pictures[start : start + _AHEAD]
-            for done, square in enumerate(
-                pool.map(lambda p: model_picture(dataset.load(p), p, spec), chunk), start + 1
-            ):
-                file.write(np.ascontiguousarray(square).data)
-                progress(done, total)
+            prepared = pool.map(lambda p: model_picture(dataset.load(p), p, spec), chunk)
+            for done, picture in enumerate(prepared, start + 1):
+                file.write(np.ascontiguousarray(picture).data)
+                advance(done)
         file.flush()
         os.fsync(file.fileno())
 
 
-class PackedPictures:
-    """A file that ``pack`` wrote; a context manager."""
+class PixelStore:
+    """A file that ``write_pixel_store`` wrote; a context manager."""
 
     def __init__(self, path: Path, dataset: Dataset, spec: Input) -> None:
         self._descriptor = os.open(path, os.O_RDONLY)
@@ -106,7 +111,7 @@ class PackedPictures:
         return pictures
 
     def rows_of(self, paths: Sequence[str]) -> NDArray[np.int64]:
-        """int64 (len(paths),): where these pictures lie."""
+        """int64 (len(paths),): the rows of these pictures."""
         return np.array([self.rows[path] for path in paths], np.int64)
 
     def __enter__(self) -> Self:

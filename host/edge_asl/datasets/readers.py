@@ -64,7 +64,7 @@ def list_dataset(root: Path, layout: str = "auto", *, signer_pattern: str | None
     if layout not in LAYOUTS:
         raise DataError(f"layout {layout!r}: expected one of {', '.join(LAYOUTS)}")
     if not root.exists():
-        raise DataError(f"{root}: expected a folder of pictures, found nothing; check the path")
+        raise DataError(f"{root}: no such folder of pictures; check the path")
     chosen = detect_layout(root) if layout == "auto" else layout
     if root.is_file() and chosen != "csv":
         raise DataError(f"{root}: expected a folder for layout {chosen}, found a file; name its folder")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from edge_asl.evaluation.metrics import ClassScore, Evaluation, PersonScore
-    from edge_asl.evaluation.reliability import CalibrationBin
+    from edge_asl.evaluation.reliability import ReliabilityBin
 
 # Drawn in colours that nothing else uses, then replaced by the page's variables.
 _INK, _FAINT, _ACCENT, _BAD, _PAPER = "#010203", "#010204", "#010205", "#010206", "#010207"
@@ -73,7 +73,7 @@ def confusion_figure(evaluation: Evaluation, description: str) -> str:
     return svg()
 
 
-def reliability_figure(bins: tuple[CalibrationBin, ...], description: str) -> str:
+def reliability_figure(bins: tuple[ReliabilityBin, ...], description: str) -> str:
     """Stated probability against how often it came true; the diagonal is honesty."""
     with _figure("reliability", 4.6, 4.2, description) as (figure, svg):
         axes = _axes(figure)

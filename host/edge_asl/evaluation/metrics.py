@@ -1,11 +1,11 @@
-"""From predictions to figures. Pure: arrays in, one JSON-able struct out."""
+"""From predictions to figures. Pure: arrays in, one struct out that JSON can hold."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from edge_asl.errors import DataError
 from edge_asl.evaluation.intervals import Interval, bootstrap_people, wilson
 from edge_asl.evaluation.reliability import (
-    CalibrationBin,
+    ReliabilityBin,
     ThresholdPoint,
-    calibration_bins,
     calibration_error,
+    reliability_bins,
     threshold_points,
 )
 from edge_asl_device.contract.manifest import Metrics
@@ -28,18 +28,35 @@ Probabilities = NDArray[np.float32]
 Indices = NDArray[np.integer[Any]]
 
 
+class Predictions(NamedTuple):
+    """What a model answered for N pictures of C classes."""
+
+    labels: tuple[str, ...]
+    """The C class names in the order of the model's outputs."""
+    truth: Indices
+    """int (N,): indices into the labels."""
+    probabilities: Probabilities
+    """float32 (N, C), 0 to 1, of the int8 model."""
+    signers: Sequence[str | None]
+    """Who each picture shows; None if the data do not say."""
+    latencies_ms: Sequence[float] = ()
+    """How long recognitions took; any number of them."""
+    probabilities_float: Probabilities | None = None
+    """float32 (N, C), 0 to 1, of the float model, if it was run."""
+
+
 class ClassScore(Struct, frozen=True):
-    """One sign. None where a figure has no meaning: nothing to find, or nothing claimed."""
+    """One sign. None where a figure has no meaning."""
 
     label: str
     support: int
     """Pictures that show it."""
     precision: float | None
-    """Of the answers that said so, how many were right; None: it was never answered."""
+    """The fraction of the answers with this sign that were right; None: it was never answered."""
     recall: float | None
-    """Of the pictures that show it, how many were named; None: no picture shows it."""
+    """The fraction of the pictures of this sign that were recognised; None: there are none."""
     f1: float | None
-    """Harmonic mean of the two; None: no picture shows it."""
+    """Harmonic mean of the two; None: there are no pictures of it."""
 
 
 class PersonScore(Struct, frozen=True):
@@ -59,7 +76,7 @@ class Confusion(Struct, frozen=True):
     predicted: str
     count: int
     share: float
-    """Of the pictures that show ``truth``."""
+    """As a fraction of the pictures of ``truth``."""
 
 
 class Evaluation(Struct, frozen=True):
@@ -69,7 +86,7 @@ class Evaluation(Struct, frozen=True):
     labels: tuple[str, ...]
     pictures: int
     people: int | None
-    """How many people are known by name in the data; None: nobody is."""
+    """How many people the data name; None: nobody is named."""
     accuracy: float
     interval: Interval
     """Wilson, as if every picture were an independent draw."""
@@ -80,55 +97,38 @@ class Evaluation(Struct, frozen=True):
     """Mean of the F1 of those classes that occur."""
     classes: tuple[ClassScore, ...]
     persons: tuple[PersonScore, ...]
-    """The worst first."""
+    """The least accurate first."""
     confusion: tuple[tuple[int, ...], ...]
     """Rows: truth, columns: answer, both in the order of ``labels``."""
     confusions: tuple[Confusion, ...]
     """The most frequent first, at most ten."""
     calibration_error: float
-    calibration: tuple[CalibrationBin, ...]
+    reliability: tuple[ReliabilityBin, ...]
     thresholds: tuple[ThresholdPoint, ...]
     accuracy_float: float | None
     agreement: float | None
-    """How often float and int8 name the same class."""
-    loss_points: float | None
+    """How often float and int8 give the same answer."""
+    lost_points: float | None
     """Float accuracy minus int8 accuracy, in percentage points; negative: int8 is better."""
     median_ms: float | None
     p95_ms: float | None
 
 
-def evaluate_predictions(
-    *,
-    labels: tuple[str, ...],
-    truth: Indices,
-    probabilities_int8: Probabilities,
-    probabilities_float: Probabilities | None,
-    signers: Sequence[str | None],
-    split: str,
-    invoke_ms: Sequence[float] | None,
-) -> Evaluation:
-    """Measure the int8 model, and beside it the float one, on N pictures of C classes.
-
-    Args:
-        labels: The C class names in the order of the model's outputs.
-        truth: int (N,), indices into ``labels``.
-        probabilities_int8: float32 (N, C), 0 to 1, of the quantized model.
-        probabilities_float: The same of the float model, where it was run.
-        signers: Who each of the N pictures shows, None where the data do not say.
-        split: Which pictures, for the reader: ``test by signer``.
-        invoke_ms: How long inferences took, in milliseconds; any number of them.
+def evaluate_predictions(predictions: Predictions, split: str) -> Evaluation:
+    """Measure the int8 model, and beside it the float one; ``split`` says which pictures: ``test by signer``.
 
     Raises:
-        DataError: there is not one picture.
-        ValueError: arrays do not fit each other.
+        DataError: there is not a single picture.
+        ValueError: the arrays' shapes do not match.
     """
-    _check(labels, truth, probabilities_int8, probabilities_float, signers, split)
-    answer = probabilities_int8.argmax(axis=1)
+    _check(predictions, split)
+    labels, truth, probabilities, signers, latencies_ms, probabilities_float = predictions
+    answer = probabilities.argmax(axis=1)
     right = answer == truth
     matrix = _confusion_matrix(truth, answer, len(labels))
     classes = _class_scores(labels, truth, answer)
-    confidence = probabilities_int8.max(axis=1)
-    bins = calibration_bins(confidence, right)
+    confidence = probabilities.max(axis=1)
+    bins = reliability_bins(confidence, right)
     answer_float = None if probabilities_float is None else probabilities_float.argmax(axis=1)
     accuracy = float(right.mean())
     accuracy_float = None if answer_float is None else float((answer_float == truth).mean())
@@ -136,24 +136,24 @@ def evaluate_predictions(
         split=split,
         labels=labels,
         pictures=len(truth),
-        people=len({s for s in signers if s is not None}) or None,
+        people=len(set(signers) - {None}) or None,
         accuracy=accuracy,
         interval=wilson(int(right.sum()), len(right)),
         interval_people=bootstrap_people(right, signers),
-        top3=_top(probabilities_int8, truth, 3),
+        top3=_top(probabilities, truth, 3),
         macro_f1=float(np.mean([c.f1 for c in classes if c.f1 is not None])),
         classes=classes,
         persons=_person_scores(right, signers),
-        confusion=tuple(tuple(int(n) for n in row) for row in matrix),
+        confusion=tuple(tuple(row) for row in matrix.tolist()),
         confusions=_most_confused(labels, matrix),
         calibration_error=calibration_error(bins),
-        calibration=bins,
+        reliability=bins,
         thresholds=threshold_points(confidence, right),
         accuracy_float=accuracy_float,
         agreement=None if answer_float is None else float((answer_float == answer).mean()),
-        loss_points=None if accuracy_float is None else 100 * (accuracy_float - accuracy),
-        median_ms=float(np.median(invoke_ms)) if invoke_ms else None,
-        p95_ms=float(np.percentile(invoke_ms, 95)) if invoke_ms else None,
+        lost_points=None if accuracy_float is None else 100 * (accuracy_float - accuracy),
+        median_ms=float(np.median(latencies_ms)) if latencies_ms else None,
+        p95_ms=float(np.percentile(latencies_ms, 95)) if latencies_ms else None,
     )
 
 
@@ -161,7 +161,7 @@ def to_manifest_metrics(evaluation: Evaluation) -> Metrics:
     """The part of an evaluation that travels in the bundle's manifest.
 
     Raises:
-        ValueError: the float model was not evaluated, but the manifest compares the two.
+        ValueError: the float model, which the manifest compares with, was not evaluated.
     """
     if evaluation.accuracy_float is None or evaluation.agreement is None:
         raise ValueError("expected an evaluation with float probabilities, found one without")
@@ -225,7 +225,7 @@ def _most_confused(labels: tuple[str, ...], matrix: NDArray[np.int64]) -> tuple[
 
 
 def _top(probability: Probabilities, truth: Indices, count: int) -> float:
-    best = np.argsort(-probability, axis=1, kind="stable")[:, :count]  # equal ones in the labels' order, as the device
+    best = np.argsort(-probability, axis=1, kind="stable")[:, :count]  # ties in the labels' order, as on the device
     return float((best == truth[:, np.newaxis]).any(axis=1).mean())
 
 
@@ -233,18 +233,12 @@ def _or_none(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def _check(
-    labels: tuple[str, ...],
-    truth: Indices,
-    probabilities_int8: Probabilities,
-    probabilities_float: Probabilities | None,
-    signers: Sequence[str | None],
-    split: str,
-) -> None:
+def _check(predictions: Predictions, split: str) -> None:
+    labels, truth, signers = predictions.labels, predictions.truth, predictions.signers
     if len(truth) == 0:
-        raise DataError(f"{split}: expected at least one picture to evaluate, found none; split the data again")
-    shape = (len(truth), len(labels))
-    for name, array in (("probabilities_int8", probabilities_int8), ("probabilities_float", probabilities_float)):
+        raise DataError(f"{split}: there are no pictures to evaluate; split the data again")
+    for name in ("probabilities", "probabilities_float"):
+        array, shape = getattr(predictions, name), (len(truth), len(labels))
         if array is not None and array.shape != shape:
             raise ValueError(f"{name}: expected shape {shape}, found {array.shape}")
     if len(signers) != len(truth):

@@ -1,4 +1,4 @@
-"""Whether a probability means what it says, and what a threshold on it leaves."""
+"""Whether a probability means what it says, and what a confidence threshold leaves."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-CALIBRATION_BINS = 15
+BINS = 15
 THRESHOLDS = (0.5, 0.7, 0.8, 0.9)
 
 
-class CalibrationBin(Struct, frozen=True):
-    """Answers whose probability lies in (lower, upper]."""
+class ReliabilityBin(Struct, frozen=True):
+    """Answers whose probability lies in (lower, upper]: one bar of the reliability diagram."""
 
     lower: float
     upper: float
@@ -33,9 +33,9 @@ class ThresholdPoint(Struct, frozen=True):
     """Among those; None: there are none."""
 
 
-def calibration_bins(
-    confidence: NDArray[np.float32], right: NDArray[np.bool_], count: int = CALIBRATION_BINS
-) -> tuple[CalibrationBin, ...]:
+def reliability_bins(
+    confidence: NDArray[np.float32], right: NDArray[np.bool_], count: int = BINS
+) -> tuple[ReliabilityBin, ...]:
     """Sort answers into ``count`` bins of equal width by probability; their weighted gaps are the ECE.
 
     Source: C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, On Calibration of Modern Neural Networks, ICML 2017,
@@ -43,26 +43,16 @@ def calibration_bins(
     """
     # Bins are half-open (lower, upper]; a probability of exactly 0 belongs to the first.
     which = np.clip(np.ceil(confidence.astype(np.float64) * count).astype(int) - 1, 0, count - 1)
-    bins = []
-    for i in range(count):
-        inside = which == i
-        n = int(inside.sum())
-        bins.append(
-            CalibrationBin(
-                lower=i / count,
-                upper=(i + 1) / count,
-                count=n,
-                confidence=float(confidence[inside].mean()) if n else None,
-                accuracy=float(right[inside].mean()) if n else None,
-            )
-        )
-    return tuple(bins)
+    return tuple(
+        ReliabilityBin(i / count, (i + 1) / count, int(inside.sum()), _mean(confidence[inside]), _mean(right[inside]))
+        for i, inside in enumerate(which == i for i in range(count))
+    )
 
 
-def calibration_error(bins: Iterable[CalibrationBin]) -> float:
+def calibration_error(bins: Iterable[ReliabilityBin]) -> float:
     """Expected calibration error, 0 to 1: the bins' gaps between probability and accuracy, weighted by count.
 
-    Source: as ``calibration_bins``; at least one bin must hold an answer.
+    Source: as ``reliability_bins``; at least one bin must hold an answer.
     """
     filled = [(b.count, b.confidence, b.accuracy) for b in bins if b.confidence is not None and b.accuracy is not None]
     total = sum(count for count, _, _ in filled)
@@ -70,10 +60,10 @@ def calibration_error(bins: Iterable[CalibrationBin]) -> float:
 
 
 def threshold_points(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> tuple[ThresholdPoint, ...]:
-    """Coverage and accuracy at each of ``THRESHOLDS``; arguments as ``calibration_bins``."""
-    points = []
-    for threshold in THRESHOLDS:
-        answered = confidence >= threshold
-        accuracy = float(right[answered].mean()) if answered.any() else None
-        points.append(ThresholdPoint(threshold, float(answered.mean()), accuracy))
-    return tuple(points)
+    """Coverage and accuracy at each of ``THRESHOLDS``; arguments as ``reliability_bins``."""
+    answered = {threshold: confidence >= threshold for threshold in THRESHOLDS}
+    return tuple(ThresholdPoint(t, float(given.mean()), _mean(right[given])) for t, given in answered.items())
+
+
+def _mean(values: NDArray[np.float32] | NDArray[np.bool_]) -> float | None:
+    return float(values.mean()) if len(values) else None

@@ -113,7 +113,7 @@ def _figures(e: Evaluation) -> dict[str, Any]:
             e, f"Table of {len(e.labels)} by {len(e.labels)} signs, shown against answered. {mistake}"
         ),
         "reliability": figures.reliability_figure(
-            e.calibration,
+            e.reliability,
             "Bars: how often the model was right at each stated probability; on average "
             f"{_percent(e.calibration_error)} away from the diagonal.",
         ),

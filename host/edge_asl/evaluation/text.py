@@ -1,4 +1,4 @@
-"""An evaluation as a few lines for the terminal; the report says the rest."""
+"""An evaluation as a few lines for the terminal; the report has the rest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from edge_asl.evaluation.metrics import Evaluation
 
 
 def format_evaluation(evaluation: Evaluation) -> str:
-    """Accuracy with its interval, float beside int8, the weakest classes and people, the usual confusions."""
+    """Accuracy with its interval, float beside int8, latency, the weakest classes, the commonest confusions."""
     low, high = evaluation.interval.low, evaluation.interval.high
     by_people = evaluation.interval_people
     over = f"; over people {by_people.low:.1%} to {by_people.high:.1%}" if by_people else ""
@@ -18,11 +18,11 @@ def format_evaluation(evaluation: Evaluation) -> str:
     ]
     if evaluation.accuracy_float is not None:
         lines.append(
-            f"float        {evaluation.accuracy_float:.2%}  (int8 loses {evaluation.loss_points:.2f} points, "
+            f"float        {evaluation.accuracy_float:.2%}  (int8 loses {evaluation.lost_points:.2f} points, "
             f"agrees on {evaluation.agreement:.2%})"
         )
     if evaluation.median_ms is not None:
-        lines.append(f"time here    {evaluation.median_ms:.2f} ms median, {evaluation.p95_ms:.2f} ms p95")
+        lines.append(f"latency      {evaluation.median_ms:.2f} ms median, {evaluation.p95_ms:.2f} ms p95")
     weak = sorted((c for c in evaluation.classes if c.f1 is not None and c.f1 < 1), key=lambda c: c.f1 or 0)[:5]
     if weak:
         lines.append("weakest      " + ", ".join(f"{c.label} (F1 {c.f1:.2f})" for c in weak))

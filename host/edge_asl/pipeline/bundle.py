@@ -1,4 +1,4 @@
-"""Writing a bundle: the folder that the device runs, complete or not at all."""
+"""Writing a bundle, the folder that the device runs: completely or not at all."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ PACKAGES = (
 def write_bundle(target: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
     """Write ``contents`` (file name → bytes), labels and manifest to ``target``, replacing an older bundle.
 
-    ``manifest.files`` is filled in here. The new bundle is read back as the device would before it takes the place.
+    ``manifest.files`` is filled in here. The new bundle is read back, as the device would, before it is put in place.
 
     Raises:
-        DataError: ``target`` exists and is no bundle.
-        BundleError: what was written does not read back.
+        DataError: ``target`` exists and is not a bundle.
+        BundleError: the written files do not read back.
     """
-    check_place(target)
+    check_bundle_path(target)
     with replacing_folder(target) as folder:
         for name, content in contents.items():
             (folder / name).write_bytes(content)
@@ -47,24 +47,31 @@ def write_bundle(target: Path, manifest: Manifest, contents: Mapping[str, bytes]
         read_bundle(folder)
 
 
-def check_place(target: Path) -> None:
-    """Refuse a place where a bundle must not or cannot lie.
+def check_bundle_path(target: Path) -> None:
+    """Refuse a path where no bundle may be written.
 
     Raises:
-        DataError: ``target`` exists and is no bundle, or its name cannot be a bundle's.
+        DataError: ``target`` exists and is not a bundle, or its name is not allowed for bundles.
     """
     if not re.fullmatch(NAME, target.name):
         raise DataError(
             f"{target}: expected a name of letters, digits, dots, dashes and underscores, found {target.name!r}; "
             "choose another --out"
         )
-    found = "a file" if target.is_file() else "a folder of other files"
-    if target.is_file() or (target.exists() and any(target.iterdir()) and not (target / MANIFEST).is_file()):
+    if found := other_files(target, MANIFEST):
         raise DataError(f"{target}: expected a bundle or no folder, found {found}; choose another --out")
 
 
+def other_files(target: Path, marker: str) -> str | None:
+    """What ``target`` holds that must not be replaced: anything but a folder that is empty or contains ``marker``."""
+    if target.is_file():
+        return "a file"
+    foreign = target.is_dir() and any(target.iterdir()) and not (target / marker).is_file()
+    return "a folder of other files" if foreign else None
+
+
 def work_folder(bundle: Path) -> Path:
-    """Where a build keeps what its steps made: ``.work/NAME`` beside the bundle."""
+    """Where a build keeps its steps' results: ``.work/NAME`` beside the bundle."""
     return bundle.parent / ".work" / bundle.name
 
 
@@ -74,12 +81,12 @@ def version_of(created: datetime) -> str:
 
 
 def package_versions() -> dict[str, str]:
-    """The installed versions of what decides a model."""
+    """The installed versions of the packages that determine a model."""
     return {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def git_commit(folder: Path) -> str | None:
-    """The commit checked out in ``folder``, with ``+`` when files differ from it; None outside a checkout."""
+    """The commit checked out in ``folder``, with ``+`` if files differ from it; None outside a checkout."""
     try:
         run = subprocess.run(
             ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--match=", "--dirty=+"],

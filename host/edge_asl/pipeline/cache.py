@@ -1,4 +1,4 @@
-"""Steps that remember what they used: the same inputs, and nothing is done again."""
+"""Skipping a build's steps whose inputs have not changed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from edge_asl.progress import Progress
 from edge_asl_device.files import write_atomically
 
 
-class Steps:
-    """The record of a build's steps in ``steps.json`` of its working folder."""
+class StepCache:
+    """The record of a build's steps, in ``steps.json`` of its working folder."""
 
     def __init__(self, work: Path, progress: Progress) -> None:
         self._path = work / "steps.json"
@@ -26,10 +26,10 @@ class Steps:
         make: Callable[[], None],
         present: Sequence[Path] = (),
     ) -> bool:
-        """Call ``make`` unless this step already made ``outputs`` from inputs of this ``digest``; True if it did.
+        """Call ``make`` unless this step already made ``outputs`` from inputs of this ``digest``; True if it ran.
 
-        Files in ``present`` must be there, but others may have changed them since. A step that fails leaves no
-        record, so that the next build does it again.
+        Files in ``present`` must exist but may have been changed since. A step that fails leaves no record, so the
+        next build repeats it.
         """
         known = self._done.get(name) == [digest, *map(_stamp, outputs)]
         if known and all(path.exists() for path in present):
@@ -55,5 +55,5 @@ def _read(path: Path) -> dict[str, list[str]]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}  # no record: every step is done
+        return {}  # no record: every step runs
     return found if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""The pictures that a build chose for quantization, kept where people can look at them."""
+"""The calibration set: the pictures that a build chose for quantization, kept where people can look at them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import cv2
 
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
+from edge_asl.pipeline.bundle import other_files
 from edge_asl_device.files import replacing_folder, sha256_of
 
 LIST = "SHA256SUMS"
@@ -23,9 +24,9 @@ def keep_calibration_pictures(target: Path, dataset: Dataset, pictures: Sequence
     Rows of a CSV file become PNG files.
 
     Raises:
-        DataError: ``target`` is a folder of something else.
+        DataError: ``target`` is a file, or a folder of other files.
     """
-    check_calibration_place(target)
+    check_calibration_folder(target)
     with replacing_folder(target) as folder:
         lines = []
         for picture in pictures:
@@ -36,21 +37,20 @@ def keep_calibration_pictures(target: Path, dataset: Dataset, pictures: Sequence
         (folder / LIST).write_text("".join(sorted(lines, key=lambda line: line.split("  ")[1])), encoding="utf-8")
 
 
-def check_calibration_place(target: Path) -> None:
-    """Refuse to replace what no build has written.
+def check_calibration_folder(target: Path) -> None:
+    """Refuse to replace what was not written by a build.
 
     Raises:
-        DataError: ``target`` is a folder of something else.
+        DataError: ``target`` is a file, or a folder of other files.
     """
-    if target.exists() and not (target / LIST).is_file() and (target.is_file() or any(target.iterdir())):
+    if found := other_files(target, LIST):
         raise DataError(
-            f"{target}: expected calibration pictures with {LIST} or nothing, found something else; "
-            "choose another --calibration"
+            f"{target}: expected calibration pictures or no folder, found {found}; choose another --calibration"
         )
 
 
 def _free(path: Path) -> Path:
-    """``path``, or with a number where another picture took the name: a/b_c.jpg and a_b/c.jpg are called alike."""
+    """``path``, with a number if the name is taken: a/b_c.jpg and a_b/c.jpg would both become a_b_c.jpg."""
     others = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
     return path if not path.exists() else next(other for other in others if not other.exists())
 

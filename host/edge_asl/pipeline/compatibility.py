@@ -1,4 +1,4 @@
-"""Whether a freshly quantized model keeps the contract and loads in the oldest runtime that was promised."""
+"""Whether a quantized model meets the contract and loads in the oldest runtime that its recipe promises."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from edge_asl.progress import Progress
 from edge_asl.tflite.inspect import contract_violations, inspect_model
 from edge_asl.tflite.operator_versions import version_key
 
-# Module and smallest version of the runtimes that a recipe may name; LiteRT is always present on the workstation.
+# Module and minimum version of the runtimes that a recipe may name; the workstation always has LiteRT.
 _PROMISED = {"tflite-2.14": ("tflite_runtime", "2.14"), "litert": ("ai_edge_litert", "2.21")}
 
-# A process of its own: TensorFlow and tflite-runtime in one process clash.
+# In a separate process: TensorFlow and tflite-runtime clash within one.
 _LOAD = """
 import sys
 from {module}.interpreter import Interpreter
@@ -30,7 +30,7 @@ def check_model(model: bytes, classes: int, runtime: str, progress: Progress) ->
     """Check a ``.tflite`` file's bytes against the contract and a recipe's ``quantization.runtime``.
 
     Raises:
-        QuantizationError: a tensor is not the contract's, an operator is too new, or the runtime refuses the file.
+        QuantizationError: a tensor violates the contract, an operator is too new, or the runtime refuses the file.
     """
     with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
         file.write(model)
@@ -38,19 +38,17 @@ def check_model(model: bytes, classes: int, runtime: str, progress: Progress) ->
         facts = inspect_model(Path(file.name))
         if violations := contract_violations(facts, classes):
             more = f"; and {len(violations) - 3} more" if len(violations) > 3 else ""
-            raise QuantizationError(
-                f"model: expected full int8 as the contract says, found: {'; '.join(violations[:3])}{more}"
-            )
+            raise QuantizationError(f"model: not full int8 as the contract requires: {'; '.join(violations[:3])}{more}")
         module, version = _PROMISED[runtime]
         needed = facts.minimum_runtime or "an unknown version"
         if facts.minimum_runtime is None or version_key(needed) > version_key(version):
             newest = ", ".join(f"{o.name} v{o.version}" for o in facts.operators)
             raise QuantizationError(
-                f"model: expected operators of TensorFlow Lite {version}, found some that need "
-                f"{needed} ({newest}); set quantization.runtime=litert or choose another backbone"
+                f"model: expected operators of TensorFlow Lite {version}, found some that need {needed} ({newest}); "
+                "set quantization.runtime=litert or choose another backbone"
             )
         if importlib.util.find_spec(module) is None:
-            progress.say(f"  {module} is not installed here: its operators' versions fit, loading was not tried")
+            progress.say(f"  {module} is not installed here: operator versions are compatible, loading was not tested")
             return
         _load(Path(file.name), module)
         progress.say(f"  loads and runs in {module}")
@@ -66,7 +64,7 @@ def _load(model: Path, module: str) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise QuantizationError(f"model: expected {module} to run it, found no answer in 120 s") from error
+        raise QuantizationError(f"model: {module} did not run it within 120 s") from error
     if run.returncode != 0:
         last = (run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1]
-        raise QuantizationError(f"model: expected {module} to load and run it, found: {last}")
+        raise QuantizationError(f"model: {module} does not run it: {last}")

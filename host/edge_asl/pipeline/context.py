@@ -1,4 +1,4 @@
-"""What a build is asked for, and what its steps share: data, split, working folder."""
+"""What the user asks of a build, and what its steps share: data, split, working folder."""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_asl import __version__
-from edge_asl.datasets.pixel_store import PackedPictures
+from edge_asl.datasets.pixel_store import PixelStore
 from edge_asl.datasets.readers import read_dataset
-from edge_asl.datasets.splits import make_split, read_split, write_split
+from edge_asl.datasets.splits import describe_split, make_split, pictures_of, read_split, write_split
 from edge_asl.datasets.types import Dataset, Picture, Split
-from edge_asl.errors import DataError, TrainingError
-from edge_asl.evaluation.run import describe_split
-from edge_asl.pipeline.bundle import check_place, work_folder
-from edge_asl.pipeline.cache import Steps
-from edge_asl.pipeline.calibration_set import check_calibration_place
+from edge_asl.errors import DataError
+from edge_asl.pipeline.bundle import check_bundle_path, work_folder
+from edge_asl.pipeline.cache import StepCache
+from edge_asl.pipeline.calibration_set import check_calibration_folder
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import Recipe, digest_of
-from edge_asl_device.contract.manifest import (
-    VERSION,
-    Crop,
-    Input,
-)
+from edge_asl.training.weights import check_weights
+from edge_asl_device.contract.manifest import VERSION, Crop, Input
 from edge_asl_device.files import sha256_of
 
 
@@ -37,54 +33,53 @@ class BuildRequest(NamedTuple):
     """``imagenet``, ``none`` or a file."""
     out: Path
     calibration: Path
-    """Folder below which the calibration pictures are kept, by bundle name."""
+    """Folder that keeps the calibration pictures, in a subfolder per bundle name."""
     split_file: Path | None = None
-    """A split made before, instead of one made by the recipe."""
+    """An existing split, instead of one made as the recipe says."""
     min_accuracy: float | None = None
     """0 to 1."""
     version: str | None = None
     warnings: tuple[str, ...] = ()
-    """What the report should say of these pictures before the figures."""
+    """What the report should say before the figures."""
 
     @property
     def work(self) -> Path:
-        """Where the steps keep what they made."""
+        """Where the steps keep their results."""
         return work_folder(self.out)
 
 
 class BuildContext(NamedTuple):
-    """What all steps share."""
+    """What all steps of a build share."""
 
     request: BuildRequest
     dataset: Dataset
     split: Split
     spec: Input
-    steps: Steps
+    cache: StepCache
     progress: Progress
     base_digest: str
-    """Of the data, the split and the picture size."""
+    """Of the data, the split and the input size."""
 
     def path(self, name: str) -> Path:
         """A file of the working folder."""
         return self.request.work / name
 
-    def packed(self) -> PackedPictures:
-        """The unpacked pictures."""
-        return PackedPictures(self.path("pictures.u8"), self.dataset, self.spec)
+    def pixel_store(self) -> PixelStore:
+        """The decoded pictures."""
+        return PixelStore(self.path("pictures.u8"), self.dataset, self.spec)
 
     @property
-    def judged(self) -> str:
-        """The part that the model is measured on: ``test``, or ``validation`` where nothing was kept for a test."""
+    def evaluated_part(self) -> str:
+        """The part that the model is evaluated on: ``test``, or ``validation`` if there is no test part."""
         return "test" if self.split.parts["test"] else "validation"
 
-    def pictures(self, part: str) -> list[Picture]:
-        """The pictures of ``train``, ``validation`` or ``test``."""
-        wanted = set(self.split.parts[part])
-        return [picture for picture in self.dataset.pictures if picture.path in wanted]
+    def evaluated_pictures(self) -> list[Picture]:
+        """The pictures that the model is evaluated on."""
+        return pictures_of(self.dataset, self.split, self.evaluated_part)
 
 
 def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
-    """Read the data and fix the split: made once, written down, made anew only when data or recipe change."""
+    """Read the data and the split, which is made once and made again only if the data or the recipe change."""
     recipe = request.recipe
     _check_request(request)
     request.work.mkdir(parents=True, exist_ok=True)
@@ -98,50 +93,48 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
     spec = Input(
         recipe.model.size, recipe.model.size, Crop.CENTRE_SQUARE, recipe.model.resize, margin=recipe.data.margin
     )
-    steps = Steps(request.work, progress)
+    cache = StepCache(request.work, progress)
     split_path = request.work / "split.json"
     settings = digest_of(
         dataset.digest, recipe.data, recipe.training.seed, request.split_file and sha256_of(request.split_file)
     )
-    steps.run("split", settings, [split_path], lambda: write_split(split_path, _split(request, dataset)))
+    cache.run("split", settings, [split_path], lambda: write_split(split_path, _split(request, dataset)))
     split = read_split(split_path, dataset)
     for part in ("train", "validation"):
         if not split.parts[part]:
             raise DataError(
-                f"{request.data}: expected pictures for {part}, found none by {split.how}; "
+                f"{request.data}: the split by {split.how} leaves no pictures for {part}; "
                 "change data.validation, data.test or data.counts"
             )
     progress.say(f"  {describe_split(split, dataset)}")
     packages = [importlib.metadata.version(name) for name in ("opencv-python-headless", "tensorflow", "keras")]
     base = digest_of(__version__, packages, dataset.digest, split.parts, spec)
-    return BuildContext(request, dataset, split, spec, steps, progress, base)
+    return BuildContext(request, dataset, split, spec, cache, progress, base)
 
 
 def _split(request: BuildRequest, dataset: Dataset) -> Split:
     if request.split_file is not None:
         return read_split(request.split_file, dataset)
-    how = request.recipe.data
+    settings = request.recipe.data
     return make_split(
         dataset,
-        by=how.split,
+        by=settings.split,
         seed=request.recipe.training.seed,
-        validation=how.validation,
-        test=how.test,
-        counts=how.counts,
-        allow_shared_people=how.allow_shared_people,
+        validation=settings.validation,
+        test=settings.test,
+        counts=settings.counts,
+        allow_shared_people=settings.allow_shared_people,
     )
 
 
 def _check_request(request: BuildRequest) -> None:
-    """Before the data are read and the network trained, not after."""
+    """Refuse what cannot work before the data are read and the network is trained."""
     if not request.data.exists():
-        raise DataError(f"{request.data}: expected a folder of pictures, found nothing; check the path")
-    check_place(request.out)
+        raise DataError(f"{request.data}: no such folder of pictures; check the path")
+    check_bundle_path(request.out)
     if request.version is not None and not re.fullmatch(VERSION, request.version):
         raise DataError(
-            f"version: expected dotted numbers, 1.2 say, found {request.version!r}; choose another --version"
+            f"version: expected dotted numbers such as 1.2, found {request.version!r}; choose another --version"
         )
-    check_calibration_place(request.calibration / request.out.name)
-    weights = request.weights
-    if weights not in ("imagenet", "none") and not Path(weights).is_file():
-        raise TrainingError(f"{weights}: expected imagenet, none or a weights file, found nothing there")
+    check_calibration_folder(request.calibration / request.out.name)
+    check_weights(request.weights)

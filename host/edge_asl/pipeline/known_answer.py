@@ -1,4 +1,4 @@
-"""The answer that a bundle carries, so that a device can find out whether it computes as the workstation did."""
+"""The known answer in a bundle, by which a device checks that it computes what the workstation computed."""
 
 from __future__ import annotations
 
@@ -19,28 +19,24 @@ wrongly differs by more than this, or in the label."""
 
 
 def make_known_answer(bundle: Path, seed: int = 0) -> bytes:
-    """``check.json`` for a bundle: the drawn hand, of some, that its model is surest of.
+    """``check.json`` for a bundle: of some drawn hands, the one that its model recognises with most confidence.
 
-    Drawn, because no picture of a person belongs on a kiosk; the surest, because there runtimes agree. What the model
-    says need not be what was drawn: it is to say the same on the device.
+    Drawn, because no picture of a person belongs on a kiosk; the most confident, because there runtimes agree. The
+    model's answer need not be the sign that was drawn: it only has to be the same on the device.
 
     Args:
-        bundle: a folder whose manifest and model are the final ones' (its metrics may still be missing).
-        seed: another one, other hands.
+        bundle: a folder with the final model and manifest (metrics may still be missing).
+        seed: a different seed draws different hands.
     """
     rng = np.random.default_rng(seed)
-    best = None
     with Recogniser.open(bundle) as recogniser:
         spec = recogniser.bundle.manifest.input
         known = [label for label in recogniser.labels if label in SIGNS] or ["A"]
-        for number in range(CANDIDATES):
-            picture = draw_sign(known[number % len(known)], rng, max(spec.height, spec.width))
-            found = recogniser.classify(picture)[0]
-            if best is None or found.probability > best[0].probability:
-                best = found, picture
-    assert best is not None  # noqa: S101 - for the type checker
-    found, picture = best
+        side = max(spec.height, spec.width)
+        pictures = [draw_sign(known[number % len(known)], rng, side) for number in range(CANDIDATES)]
+        answers = [(recogniser.classify(picture)[0], picture) for picture in pictures]
+    answer, picture = max(answers, key=lambda pair: pair[0].probability)
     written, png = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     assert written  # noqa: S101 - PNG takes any uint8 picture
-    check = KnownAnswer(found.label, round(float(found.probability), 4), TOLERANCE, png.tobytes())
-    return msgspec.json.format(msgspec.json.encode(check)) + b"\n"
+    known_answer = KnownAnswer(answer.label, round(float(answer.probability), 4), TOLERANCE, png.tobytes())
+    return msgspec.json.format(msgspec.json.encode(known_answer)) + b"\n"

@@ -14,12 +14,12 @@ from edge_asl.training.quiet import keras, tf
 from edge_asl_device.inference.silence import native_output_silenced
 
 
-def quantize(network: keras.Model, representative: NDArray[np.uint8]) -> bytes:
+def quantize(network: keras.Model, calibration: NDArray[np.uint8]) -> bytes:
     """Convert a float network to a full-integer TensorFlow Lite model.
 
     Args:
         network: float32 (batch, H, W, 3), (pixel − 128) / 128, to softmax.
-        representative: RGB uint8 (N, H, W, 3) from the training part.
+        calibration: RGB uint8 (N, H, W, 3) from the training part.
 
     Returns:
         The ``.tflite`` file's bytes: input int8 scale 1/128 zero point 0, output int8 scale 1/256 zero point −128.
@@ -29,29 +29,29 @@ def quantize(network: keras.Model, representative: NDArray[np.uint8]) -> bytes:
     """
     # A batch of one is fixed in the graph: the Edge TPU compiler wants no dynamic shape, and converting from a
     # concrete function fails on Keras 3's variables (READ_VARIABLE).
-    fixed = keras.Input(batch_shape=(1, *representative.shape[1:]))
+    fixed = keras.Input(batch_shape=(1, *calibration.shape[1:]))
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(fixed, network(fixed, training=False)))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _calibration(representative)
+    converter.representative_dataset = lambda: _representative(calibration)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
-    # One scale for the head's matrix: neither old runtimes nor the Edge TPU compiler know one per class.
+    # One scale for the head's matrix: neither old runtimes nor the Edge TPU compiler support one per class.
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     with native_output_silenced():
         try:
             model: bytes = converter.convert()
         except Exception as error:
-            # The converter raises whatever its stages raise; all of it means the same to the user.
+            # The converter raises whatever its stages raise; to the user it all means the same.
             reason = " ".join(str(error).split())[:300]
-            raise QuantizationError(f"model: expected full-integer conversion, found: {reason}") from error
+            raise QuantizationError(f"model: full-integer conversion failed: {reason}") from error
     return model
 
 
-def choose_representative(
+def choose_calibration_rows(
     rows: NDArray[np.int64], classes: NDArray[np.int32], count: int, seed: int
 ) -> NDArray[np.int64]:
-    """About ``count`` of ``rows``, the same number of each class, drawn by ``seed``; sorted."""
+    """About ``count`` of ``rows``, the same number of each class, chosen by ``seed``; sorted."""
     rng = np.random.default_rng(seed)
     present = np.unique(classes[rows])
     share = -(-count // len(present))
@@ -59,12 +59,12 @@ def choose_representative(
     return np.sort(np.concatenate(chosen))
 
 
-def _calibration(representative: NDArray[np.uint8]) -> Iterator[Sequence[Any]]:
+def _representative(calibration: NDArray[np.uint8]) -> Iterator[Sequence[Any]]:
     """The pictures one by one; the first holds a black and a white pixel.
 
-    Calibration reads the input's range off the pictures; only 0 and 255 make it exactly −1 to 127/128, scale 1/128.
+    The converter takes the input range from the pictures; only 0 and 255 make it exactly −1 to 127/128, scale 1/128.
     """
-    for i, picture in enumerate(representative):
+    for i, picture in enumerate(calibration):
         extremes = picture.copy()
         if i == 0:
             extremes[0, 0], extremes[0, 1] = 0, 255

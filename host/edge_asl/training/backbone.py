@@ -5,22 +5,19 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 from edge_asl.errors import TrainingError
 from edge_asl.recipes.recipe import Model
 from edge_asl.training.quiet import keras
-
-IMAGENET = "imagenet"
-NO_WEIGHTS = "none"
+from edge_asl.training.weights import IMAGENET, NO_WEIGHTS, check_weights
 
 
 def build_network(model: Model, classes: int, weights: str) -> keras.Model:
     """Float32 (batch, H, W, 3), (pixel − 128) / 128, to softmax float32 (batch, classes).
 
     The backbones were trained on x / 127.5 − 1; ours differs by 0.4 % and makes the int8 input *pixel − 128*.
-    The pooling keeps no feature map to flatten, which the Edge TPU compiler could not map.
+    Pooling leaves no feature map to flatten, which the Edge TPU compiler could not map.
 
     Args:
         model: backbone, width, size.
@@ -44,14 +41,13 @@ def backbone_of(network: keras.Model) -> keras.Model:
 
 
 def _backbone(model: Model, weights: str) -> keras.Model:
-    if weights not in (IMAGENET, NO_WEIGHTS) and not Path(weights).is_file():
-        raise TrainingError(f"{weights}: expected a weights file, {IMAGENET} or {NO_WEIGHTS}, found nothing there")
+    check_weights(weights)
     make, extra = _ARCHITECTURES[model.backbone]
     options: dict[str, Any] = extra(model)
     try:
-        # Keras announces its download on standard output, where --json promises one object.
+        # Keras reports its download on standard output, where --json promises a single object.
         with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # one line for each layer that does not fit; the error says it once
+            warnings.simplefilter("ignore")  # a line for every layer that does not match; the error says it once
             network = make(
                 input_shape=(model.size, model.size, 3),
                 alpha=model.alpha,
@@ -65,7 +61,7 @@ def _backbone(model: Model, weights: str) -> keras.Model:
         # Keras wraps a failed download in a bare Exception.
         if "URL fetch failure" in str(error):
             raise TrainingError(
-                f"weights: expected to download {IMAGENET} weights, found no way to the internet; "
+                f"weights: {IMAGENET} weights cannot be downloaded without internet access; "
                 "give --weights a file, or --weights none"
             ) from error
         raise
@@ -77,15 +73,15 @@ def _weights_message(weights: str, model: Model, error: Exception) -> str:
     reason = " ".join(str(error).split())
     what = f"{model.backbone} with model.alpha={model.alpha:g}"
     if weights == NO_WEIGHTS:
-        return f"model: expected a network that Keras can build, found {what} at {model.size} px: {reason}"
+        return f"model: Keras cannot build {what} at {model.size} px: {reason}"
     return (
-        f"{weights}: expected weights of {what} without its top, found others; "
-        "if the file is for another width or backbone, say so: --set model.alpha=1.0 or --set model.backbone=mobilenet"
+        f"{weights}: not weights of {what} without its top; "
+        "for another width or backbone, use --set model.alpha=1.0 or --set model.backbone=mobilenet"
     )
 
 
 def _v3(model: Model) -> dict[str, Any]:
-    # Its own rescaling would put the range twice.
+    # Its own preprocessing layer would rescale a second time.
     return {"minimalistic": model.minimalistic, "include_preprocessing": False}
 
 

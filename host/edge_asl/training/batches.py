@@ -1,4 +1,4 @@
-"""What goes into the network, through tf.data: pictures, or what a frozen prefix makes of them."""
+"""A network's inputs through tf.data: pictures, or the features that a frozen prefix computes from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl.datasets.pixel_store import PackedPictures
+from edge_asl.datasets.pixel_store import PixelStore
 from edge_asl.recipes.recipe import Augmentation
 from edge_asl.training.augment import augment
 from edge_asl.training.quiet import tf
@@ -17,7 +17,7 @@ Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 
-class Source(Protocol):
+class InputSource(Protocol):
     """Where a network's inputs come from."""
 
     @property
@@ -31,38 +31,38 @@ class Source(Protocol):
         ...
 
     def prepare(self, rows: Rows, epoch: int | None) -> None:
-        """Before ``augmented`` in ``epoch`` or, without one, ``plain`` is asked for any of these rows."""
+        """Called before ``augmented`` in ``epoch`` or, without an epoch, ``plain`` is called with any of these rows."""
         ...
 
     def plain(self, rows: Rows) -> Floats:
-        """Float32 (len(rows), H, W, C) as the device would see them."""
+        """Float32 (len(rows), H, W, C), as the device sees them."""
         ...
 
     def augmented(self, rows: Rows, epoch: int) -> Floats:
-        """The same, changed as training asks; the same for the same (row, epoch)."""
+        """The same shape, augmented; equal for the same (row, epoch)."""
         ...
 
 
-class Pictures:
+class PictureInputs:
     """Pictures as the network's float input, (pixel − 128) / 128."""
 
-    def __init__(self, packed: PackedPictures, how: Augmentation, seed: int) -> None:
-        self._packed, self._how, self._seed = packed, how, seed
-        self.shape = packed.shape
-        self.classes = packed.classes
+    def __init__(self, pixels: PixelStore, augmentation: Augmentation, seed: int) -> None:
+        self._pixels, self._augmentation, self._seed = pixels, augmentation, seed
+        self.shape = pixels.shape
+        self.classes = pixels.classes
 
     def prepare(self, rows: Rows, epoch: int | None) -> None:
-        """Nothing: pictures are read when they are needed."""
+        """Does nothing: pictures are read when they are needed."""
 
     def plain(self, rows: Rows) -> Floats:
         """Float32 (len(rows), H, W, 3), −1 to 127/128."""
-        return as_floats(self._packed.read(rows))
+        return as_floats(self._pixels.read(rows))
 
     def augmented(self, rows: Rows, epoch: int) -> Floats:
         """Float32 (len(rows), H, W, 3), −1 to 127/128, drawn from (seed, epoch, row) alone."""
-        pictures = self._packed.read(rows)
+        pictures = self._pixels.read(rows)
         for picture, row in zip(pictures, rows, strict=True):
-            picture[:] = augment(picture, self._how, np.random.default_rng((self._seed, epoch, int(row))))
+            picture[:] = augment(picture, self._augmentation, np.random.default_rng((self._seed, epoch, int(row))))
         return as_floats(pictures)
 
 
@@ -71,16 +71,16 @@ def as_floats(pictures: NDArray[np.uint8]) -> Floats:
     return (pictures.astype(np.float32) - np.float32(128)) / np.float32(128)
 
 
-def plain_batches(source: Source, rows: Rows, batch: int) -> tf.data.Dataset:
+def plain_batches(source: InputSource, rows: Rows, batch: int) -> tf.data.Dataset:
     """Inputs in the order of ``rows``: float32 (≤ batch, H, W, C), int32 (≤ batch,)."""
     chunks = [rows[start : start + batch] for start in range(0, len(rows), batch)]
     return _dataset(source, chunks, source.plain)
 
 
-def training_batches(source: Source, rows: Rows, batch: int, seed: int, epoch: int) -> tf.data.Dataset:
+def training_batches(source: InputSource, rows: Rows, batch: int, seed: int, epoch: int) -> tf.data.Dataset:
     """One epoch: shuffled, augmented, full batches only; the same for the same (seed, epoch).
 
-    Batch norm on a last batch of two pictures would upset its statistics; the pictures left over change each epoch.
+    A last batch of two pictures would upset the statistics of batch norm; each epoch leaves out different pictures.
     """
     order = np.random.default_rng((seed, epoch)).permutation(rows)
     batch = min(batch, len(rows))
@@ -88,7 +88,7 @@ def training_batches(source: Source, rows: Rows, batch: int, seed: int, epoch: i
     return _dataset(source, chunks, lambda chosen: source.augmented(chosen, epoch))
 
 
-def _dataset(source: Source, chunks: list[Rows], read: Callable[[Rows], Floats]) -> tf.data.Dataset:
+def _dataset(source: InputSource, chunks: list[Rows], read: Callable[[Rows], Floats]) -> tf.data.Dataset:
     def generate() -> Iterator[tuple[Floats, NDArray[np.int32]]]:
         for chosen in chunks:
             yield read(chosen), source.classes[chosen]

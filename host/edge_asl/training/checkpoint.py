@@ -1,4 +1,4 @@
-"""What a killed training needs to go on as if nothing had happened: one file, replaced after every epoch."""
+"""All that training needs to resume as if never interrupted: one file, replaced after every epoch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Arrays = list[NDArray[np.generic]]
 
 
 class Epoch(NamedTuple):
-    """One line of the training's history; losses in nats, accuracies 0 to 1."""
+    """One entry of the training history; losses in nats, accuracies 0 to 1."""
 
     epoch: int
     loss: float
@@ -27,10 +27,10 @@ class Epoch(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """Everything that the next epoch depends on."""
+    """Everything the next epoch depends on."""
 
     variables: Arrays
-    """The network's, random generators' states included."""
+    """The network's, including the states of random generators."""
     averaged: Arrays
     """The moving average of its weights."""
     optimizer: Arrays
@@ -39,18 +39,19 @@ class Checkpoint(NamedTuple):
     history: tuple[Epoch, ...]
 
 
+_GROUPS = ("variables", "averaged", "optimizer", "best")
+
+
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write beside, sync, rename: a kill leaves the previous epoch's file."""
-    groups = {"variables": checkpoint.variables, "averaged": checkpoint.averaged}
-    groups |= {"optimizer": checkpoint.optimizer, "best": checkpoint.best}
-    arrays = {f"{name}.{i:04}": array for name, group in groups.items() for i, array in enumerate(group)}
+    """Replace the file atomically: if killed, the previous epoch's file remains."""
+    arrays = {f"{name}.{i:04}": array for name in _GROUPS for i, array in enumerate(getattr(checkpoint, name))}
     buffer = io.BytesIO()
     np.savez(buffer, history=np.array(json.dumps(checkpoint.history)), **arrays)
     write_atomically(path, buffer.getvalue())
 
 
 def save_weights(path: Path, weights: Arrays) -> None:
-    """A network's weights in their own order, whole or not at all: HDF5 on a full disk ends in a crash."""
+    """A network's weights in their own order, completely or not at all; HDF5 crashes on a full disk."""
     buffer = io.BytesIO()
     np.savez(buffer, *weights)
     write_atomically(path, buffer.getvalue())
@@ -63,13 +64,10 @@ def load_weights(path: Path) -> Arrays:
 
 
 def load(path: Path) -> Checkpoint | None:
-    """The checkpoint at ``path``, or None where none was written yet."""
+    """The checkpoint at ``path``, or None if there is none yet."""
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as file:
         history = tuple(Epoch(*row) for row in json.loads(str(file["history"])))
-        groups = {
-            name: [file[key] for key in sorted(file.files) if key.startswith(f"{name}.")]
-            for name in ("variables", "averaged", "optimizer", "best")
-        }
+        groups = {name: [file[key] for key in sorted(file.files) if key.startswith(f"{name}.")] for name in _GROUPS}
     return Checkpoint(**groups, history=history)

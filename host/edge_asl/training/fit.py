@@ -1,4 +1,4 @@
-"""The two phases of training, each read from top to bottom."""
+"""The two phases of training, each to be read from top to bottom."""
 
 from __future__ import annotations
 
@@ -12,51 +12,52 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl.datasets.pixel_store import PackedPictures
+from edge_asl.datasets.pixel_store import PixelStore
 from edge_asl.errors import TrainingError
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import Recipe, Training
 from edge_asl.training import checkpoint as checkpoints
-from edge_asl.training.backbone import NO_WEIGHTS, backbone_of, build_network
-from edge_asl.training.batches import Pictures, Source, plain_batches, training_batches
+from edge_asl.training.backbone import backbone_of, build_network
+from edge_asl.training.batches import InputSource, PictureInputs, plain_batches, training_batches
 from edge_asl.training.checkpoint import Checkpoint, Epoch
-from edge_asl.training.prefix import PrefixedSource, cut
+from edge_asl.training.prefix import FrozenFeatures, cut
 from edge_asl.training.quiet import keras, tf
+from edge_asl.training.weights import NO_WEIGHTS
 
 _EVALUATION_BATCH = 64
 
 
-class Job(NamedTuple):
-    """What a training works on."""
+class TrainingJob(NamedTuple):
+    """What a training run works on."""
 
     recipe: Recipe
-    packed: PackedPictures
+    pixels: PixelStore
     train: NDArray[np.int64]
-    """Rows of ``packed``."""
+    """Rows of ``pixels``."""
     validation: NDArray[np.int64]
     classes: int
     weights: str
     """``imagenet``, ``none`` or a file."""
     features: Path
-    """Where phase one keeps its features; the name holds the digest of all they depend on."""
+    """Where phase one keeps its features; the name contains the digest of all they depend on."""
     checkpoint: Path
     logs: Path
     """TensorBoard's folder."""
 
     @property
-    def pictures(self) -> Pictures:
+    def inputs(self) -> PictureInputs:
         """The pictures as network inputs."""
-        return Pictures(self.packed, self.recipe.augmentation, self.recipe.training.seed)
+        return PictureInputs(self.pixels, self.recipe.augmentation, self.recipe.training.seed)
 
 
-def train(job: Job, progress: Progress) -> tuple[keras.Model, tuple[Epoch, ...]]:
-    """Both phases; a killed training goes on after its last whole epoch. Returns the best averaged network.
+def train(job: TrainingJob, progress: Progress) -> tuple[keras.Model, tuple[Epoch, ...]]:
+    """Run both phases, resuming after the last completed epoch. Returns the averaged network of the best epoch.
 
     Raises:
-        TrainingError: weights that do not fit, a loss that is no number.
+        TrainingError: weights that do not match the network, a loss that is not finite.
     """
     keras.utils.set_random_seed(job.recipe.training.seed)
-    # The same seed gives the same model, also across a kill and a resume.
+    # The same seed gives the same model, even if training is killed and resumed.
     tf.config.experimental.enable_op_determinism()
     network = build_network(job.recipe.model, job.classes, job.weights)
     state = checkpoints.load(job.checkpoint)
@@ -67,16 +68,15 @@ def train(job: Job, progress: Progress) -> tuple[keras.Model, tuple[Epoch, ...]]
     except tf.errors.ResourceExhaustedError as error:
         reason = " ".join(str(error).split())[-300:]
         raise TrainingError(
-            f"{job.logs}: expected memory and disk space, found TensorFlow without: {reason}; "
-            "free some, or lower training.batch"
+            f"{job.logs}: out of memory or disk space: {reason}; free some, or lower training.batch"
         ) from error
 
 
-def fit_head(network: keras.Model, job: Job, progress: Progress) -> None:
+def fit_head(network: keras.Model, job: TrainingJob, progress: Progress) -> None:
     """Phase one: a softmax on pooled features (N, F) of the frozen backbone, computed once and cached."""
     rows = np.concatenate([job.train, job.validation])
     features = _cached_features(network, job, rows, progress)
-    known, labels = features[: len(job.train)], job.packed.classes[job.train]
+    known, labels = features[: len(job.train)], job.pixels.classes[job.train]
     head = keras.Sequential(
         [
             keras.Input(features.shape[1:]),
@@ -87,81 +87,90 @@ def fit_head(network: keras.Model, job: Job, progress: Progress) -> None:
     head.compile(keras.optimizers.Adam(job.recipe.training.head_learning_rate), "sparse_categorical_crossentropy")
     epochs = job.recipe.training.head_epochs
     with progress.task("head on frozen features", epochs) as advance:
-        told = keras.callbacks.LambdaCallback(
+        callback = keras.callbacks.LambdaCallback(
             on_epoch_end=lambda epoch, logs: advance(epoch + 1, f"loss {logs['loss']:.3f}")
         )
-        head.fit(known, labels, batch_size=64, epochs=epochs, verbose=0, callbacks=[told])
+        head.fit(known, labels, batch_size=64, epochs=epochs, verbose=0, callbacks=[callback])
     network.get_layer("head").set_weights(head.layers[-1].get_weights())
     unseen = head.predict(features[len(job.train) :], batch_size=256, verbose=0).argmax(axis=1)
-    right = float((unseen == job.packed.classes[job.validation]).mean())
+    right = float((unseen == job.pixels.classes[job.validation]).mean())
     progress.say(f"  frozen backbone: validation accuracy {right:.1%}")
 
 
-def fine_tune(network: keras.Model, job: Job, state: Checkpoint | None, progress: Progress) -> tuple[Epoch, ...]:
-    """Phase two: train the last layers or all, average the weights, leave the best average in ``network``."""
-    how = job.recipe.training
-    _unfreeze(network, how)
+def fine_tune(
+    network: keras.Model, job: TrainingJob, state: Checkpoint | None, progress: Progress
+) -> tuple[Epoch, ...]:
+    """Phase two: train the last layers or all, average the weights, leave the best epoch's average in ``network``."""
+    settings = job.recipe.training
+    _unfreeze(network, settings)
     averaged = keras.models.clone_model(network)
     averaged.set_weights(network.get_weights())
     for left in job.checkpoint.parent.glob("frozen-*"):
-        shutil.rmtree(left)  # by a training that was killed
+        shutil.rmtree(left)  # by a training run that was killed
     with tempfile.TemporaryDirectory(prefix="frozen-", dir=job.checkpoint.parent) as scratch:
-        stage = _stage(network, averaged, job, Path(scratch), progress)
-        return _epochs(network, averaged, stage, job, state, progress)
+        trainable = _trainable(network, averaged, job, Path(scratch), progress)
+        return _epochs(network, averaged, trainable, job, state, progress)
 
 
-class Stage(NamedTuple):
-    """What phase two runs: the whole network on pictures, or its tail on what the frozen layers make of them."""
+class Trainable(NamedTuple):
+    """What phase two trains: the whole network on pictures, or its tail on the outputs of the frozen layers."""
 
-    source: Source
-    trained: keras.Model
+    source: InputSource
+    network: keras.Model
     averaged: keras.Model
 
 
-def _stage(network: keras.Model, averaged: keras.Model, job: Job, scratch: Path, progress: Progress) -> Stage:
-    how = job.recipe.training
-    if how.layers == "all" or not how.variants:
-        return Stage(job.pictures, network, averaged)
-    prefix, tail = cut(network, how.layers)
-    source = PrefixedSource(job.pictures, prefix, scratch, how.variants, progress)
-    return Stage(source, tail, cut(averaged, how.layers).tail)
+def _trainable(
+    network: keras.Model, averaged: keras.Model, job: TrainingJob, scratch: Path, progress: Progress
+) -> Trainable:
+    settings = job.recipe.training
+    if settings.layers == "all" or not settings.variants:
+        return Trainable(job.inputs, network, averaged)
+    prefix, tail = cut(network, settings.layers)
+    source = FrozenFeatures(job.inputs, prefix, scratch, settings.variants, progress)
+    return Trainable(source, tail, cut(averaged, settings.layers).tail)
 
 
 def _epochs(
-    network: keras.Model, averaged: keras.Model, stage: Stage, job: Job, state: Checkpoint | None, progress: Progress
+    network: keras.Model,
+    averaged: keras.Model,
+    trainable: Trainable,
+    job: TrainingJob,
+    state: Checkpoint | None,
+    progress: Progress,
 ) -> tuple[Epoch, ...]:
-    how = job.recipe.training
-    optimizer = _optimizer(how, len(job.train))
-    optimizer.build(stage.trained.trainable_variables)
-    step = _training_step(stage, optimizer, how, job.classes)
+    settings = job.recipe.training
+    optimizer = _optimizer(settings, len(job.train))
+    optimizer.build(trainable.network.trainable_variables)
+    step = _training_step(trainable, optimizer, settings, job.classes)
     history: tuple[Epoch, ...] = ()
     best = averaged.get_weights()
     if state is not None:
         _restore(state, network, averaged, optimizer)
         history, best = state.history, state.best
-        progress.say(f"  going on after epoch {len(history)} of {how.epochs}")
+        progress.say(f"  resuming after epoch {len(history)} of {settings.epochs}")
     writer = tf.summary.create_file_writer(str(job.logs))
-    judge = predictor(stage.averaged)
-    while len(history) < how.epochs and not _out_of_patience(history, how.patience):
+    predict = predictor(trainable.averaged)
+    while len(history) < settings.epochs and not _stops_early(history, settings.patience):
         started = time.monotonic()
         number = len(history) + 1
-        fitted = _run_epoch(step, stage.source, job, number, progress)
-        judged = evaluate(judge, stage.source, job.validation)
-        entry = Epoch(number, *fitted, *judged, round(time.monotonic() - started, 2))
+        fitted = _run_epoch(step, trainable.source, job, number, progress)
+        validated = evaluate(predict, trainable.source, job.validation)
+        entry = Epoch(number, *fitted, *validated, round(time.monotonic() - started, 2))
         if entry.validation_loss <= min((e.validation_loss for e in history), default=np.inf):
             best = averaged.get_weights()
         history = (*history, entry)
         checkpoints.save(job.checkpoint, _snapshot(network, averaged, optimizer, best, history))
         _log(writer, entry)
         progress.say(
-            f"  epoch {number}/{how.epochs}: loss {entry.loss:.3f}, accuracy {entry.accuracy:.1%}, validation loss "
-            f"{entry.validation_loss:.3f}, accuracy {entry.validation_accuracy:.2%}, {entry.seconds:.0f} s"
+            f"  epoch {number}/{settings.epochs}: loss {entry.loss:.3f}, accuracy {entry.accuracy:.1%}, validation "
+            f"loss {entry.validation_loss:.3f}, accuracy {entry.validation_accuracy:.2%}, {entry.seconds:.0f} s"
         )
     network.set_weights(best)
     return history
 
 
-def evaluate(run: Any, source: Source, rows: NDArray[np.int64]) -> tuple[float, float]:
+def evaluate(run: Any, source: InputSource, rows: NDArray[np.int64]) -> tuple[float, float]:
     """Cross-entropy in nats and accuracy, 0 to 1, of a ``predictor`` on ``rows``."""
     source.prepare(rows, None)
     probabilities = _predict(run, source, rows)
@@ -170,7 +179,7 @@ def evaluate(run: Any, source: Source, rows: NDArray[np.int64]) -> tuple[float, 
     return float(-np.log(np.maximum(of_truth, 1e-7)).mean()), float(right.mean())
 
 
-def predict(network: keras.Model, source: Source, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def predict_float(network: keras.Model, source: InputSource, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Float32 (len(rows), classes): the float network's probabilities."""
     return _predict(predictor(network), source, rows)
 
@@ -180,13 +189,13 @@ def predictor(network: keras.Model) -> Any:
     return tf.function(lambda inputs: network(inputs, training=False), reduce_retracing=True)
 
 
-def _predict(run: Any, source: Source, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def _predict(run: Any, source: InputSource, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     batches = plain_batches(source, rows, _EVALUATION_BATCH)
     return np.concatenate([run(inputs).numpy() for inputs, _ in batches])
 
 
 def _cached_features(
-    network: keras.Model, job: Job, rows: NDArray[np.int64], progress: Progress
+    network: keras.Model, job: TrainingJob, rows: NDArray[np.int64], progress: Progress
 ) -> NDArray[np.float32]:
     if job.features.exists():
         found: NDArray[np.float32] = np.load(job.features)
@@ -195,7 +204,7 @@ def _cached_features(
     run = predictor(pooled)
     parts: list[NDArray[np.float32]] = []
     with progress.task("features", len(rows)) as advance:
-        for pictures, _ in plain_batches(job.pictures, rows, _EVALUATION_BATCH):
+        for pictures, _ in plain_batches(job.inputs, rows, _EVALUATION_BATCH):
             parts.append(run(pictures).numpy())
             advance(sum(map(len, parts)), "")
     features = np.concatenate(parts)
@@ -205,50 +214,50 @@ def _cached_features(
     return features
 
 
-def _unfreeze(network: keras.Model, how: Training) -> None:
-    """Mark what trains. A frozen batch norm must itself be untrainable: under a training call ``training=False``
-    on the backbone does not reach it."""
+def _unfreeze(network: keras.Model, settings: Training) -> None:
+    """Mark what trains. A frozen batch norm must itself be untrainable: ``training=False`` on the backbone does not
+    reach it inside a training call."""
     layers = backbone_of(network).layers
-    trained = len(layers) if how.layers == "all" else how.layers
+    trained = len(layers) if settings.layers == "all" else settings.layers
     if trained > len(layers):
         raise TrainingError(f"training.layers: expected at most the backbone's {len(layers)}, found {trained}")
     for i, layer in enumerate(layers):
         norm = isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = i >= len(layers) - trained and not (norm and how.batch_norm == "frozen")
+        layer.trainable = i >= len(layers) - trained and not (norm and settings.batch_norm == "frozen")
         if norm:
-            layer.momentum = how.batch_norm_momentum
+            layer.momentum = settings.batch_norm_momentum
 
 
-def _optimizer(how: Training, pictures: int) -> keras.optimizers.Optimizer:
-    """AdamW; the rate climbs during the warm-up and falls along a cosine to zero."""
-    steps = max(1, pictures // min(how.batch, pictures))
-    warmup = round(how.warmup_epochs * steps)
+def _optimizer(settings: Training, pictures: int) -> keras.optimizers.Optimizer:
+    """AdamW; the learning rate rises during the warm-up and then falls along a cosine to zero."""
+    steps = max(1, pictures // min(settings.batch, pictures))
+    warmup = round(settings.warmup_epochs * steps)
     rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=how.learning_rate / 100 if warmup else how.learning_rate,
-        decay_steps=max(1, how.epochs * steps - warmup),
-        warmup_target=how.learning_rate if warmup else None,
+        initial_learning_rate=settings.learning_rate / 100 if warmup else settings.learning_rate,
+        decay_steps=max(1, settings.epochs * steps - warmup),
+        warmup_target=settings.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=how.weight_decay)
-    # Decay pulls weights to zero; for a norm's scale and for biases that is no prior worth having.
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
+    # Decay pulls weights to zero, which is not a sensible prior for a norm's scale or for biases.
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
 
 
-def _training_step(stage: Stage, optimizer: Any, how: Training, classes: int) -> Any:
+def _training_step(trainable: Trainable, optimizer: Any, settings: Training, classes: int) -> Any:
     """One graph: forward, backward, update, average. (B, H, W, 3), (B,) → loss, accuracy."""
 
     def step(pictures: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        smooth = tf.one_hot(labels, classes) * (1 - how.label_smoothing) + how.label_smoothing / classes
+        smooth = tf.one_hot(labels, classes) * (1 - settings.label_smoothing) + settings.label_smoothing / classes
         with tf.GradientTape() as tape:
-            probabilities = stage.trained(pictures, training=True)
+            probabilities = trainable.network(pictures, training=True)
             loss = tf.reduce_mean(keras.losses.categorical_crossentropy(smooth, probabilities))
-        variables = stage.trained.trainable_variables
+        variables = trainable.network.trainable_variables
         optimizer.apply(tape.gradient(loss, variables), variables)
-        # Short at first, so that the average forgets the start: min(decay, (1 + t) / (10 + t)).
+        # Short at first, so that the average forgets the initial weights: min(decay, (1 + t) / (10 + t)).
         t = tf.cast(optimizer.iterations, tf.float32)
-        decay = tf.minimum(how.averaging, (1 + t) / (10 + t)) if how.averaging else 0.0
-        for mean, weight in zip(stage.averaged.weights, stage.trained.weights, strict=True):
+        decay = tf.minimum(settings.averaging, (1 + t) / (10 + t)) if settings.averaging else 0.0
+        for mean, weight in zip(trainable.averaged.weights, trainable.network.weights, strict=True):
             mean.assign(weight + decay * (mean - weight))
         right = tf.equal(tf.argmax(probabilities, axis=1, output_type=tf.int32), labels)
         return loss, tf.reduce_mean(tf.cast(right, tf.float32))
@@ -256,29 +265,31 @@ def _training_step(stage: Stage, optimizer: Any, how: Training, classes: int) ->
     return tf.function(step, reduce_retracing=True)
 
 
-def _run_epoch(step: Any, source: Source, job: Job, number: int, progress: Progress) -> tuple[float, float]:
+def _run_epoch(
+    step: Any, source: InputSource, job: TrainingJob, number: int, progress: Progress
+) -> tuple[float, float]:
     """Mean loss and accuracy over the epoch's batches."""
-    how = job.recipe.training
-    batch = min(how.batch, len(job.train))
+    settings = job.recipe.training
+    batch = min(settings.batch, len(job.train))
     source.prepare(job.train, number)
-    batches = training_batches(source, job.train, batch, how.seed, number)
+    batches = training_batches(source, job.train, batch, settings.seed, number)
     total = len(job.train) // batch
     sums = np.zeros(2)
-    with progress.task(f"epoch {number}/{how.epochs}", total) as advance:
+    with progress.task(f"epoch {number}/{settings.epochs}", total) as advance:
         for done, (pictures, labels) in enumerate(batches, 1):
             loss, accuracy = step(pictures, labels)
             sums += float(loss), float(accuracy)
             if not np.isfinite(sums[0]):
                 raise TrainingError(
                     f"epoch {number}: expected a finite loss, found {float(loss)}; "
-                    f"lower training.learning_rate ({how.learning_rate:g})"
+                    f"lower training.learning_rate ({settings.learning_rate:g})"
                 )
             advance(done, f"loss {sums[0] / done:.3f} accuracy {sums[1] / done:.1%}")
     return float(sums[0] / total), float(sums[1] / total)
 
 
-def _out_of_patience(history: tuple[Epoch, ...], patience: int) -> bool:
-    """Whether the best validation loss lies ``patience`` or more epochs back."""
+def _stops_early(history: tuple[Epoch, ...], patience: int) -> bool:
+    """Early stopping: whether the best validation loss is ``patience`` or more epochs old."""
     if not patience or not history:
         return False
     best = min(range(len(history)), key=lambda i: history[i].validation_loss)

@@ -1,30 +1,29 @@
-"""Training only the last layers: what the frozen ones before them make of a picture is computed once and kept.
+"""Training only the last layers: the outputs of the frozen layers before them are computed once and kept.
 
-With the last 23 layers of MobileNet 1.0 at 224 px in training, three quarters of the forward arithmetic lies in layers
-that never change. They run once for each picture and variant of its augmentation; epochs then read their results.
+When the last 23 layers of MobileNet 1.0 at 224 px are trained, three quarters of the forward arithmetic is in layers
+that never change. These run once for each picture and augmented variant; the epochs then read the results.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from edge_asl.errors import DataError
+from edge_asl.datasets.pixel_store import require_space
 from edge_asl.progress import Progress
 from edge_asl.training.backbone import backbone_of
-from edge_asl.training.batches import Floats, Rows, Source
+from edge_asl.training.batches import Floats, InputSource, Rows
 from edge_asl.training.quiet import keras, tf
 
 _BATCH = 64
 
 
-class Tail(NamedTuple):
+class CutNetwork(NamedTuple):
     """A network cut in two; both halves share their layers with the whole."""
 
     prefix: keras.Model
@@ -33,7 +32,7 @@ class Tail(NamedTuple):
     """(batch, h, w, c) → softmax (batch, classes): everything that trains."""
 
 
-def cut(network: keras.Model, trained_layers: int) -> Tail:
+def cut(network: keras.Model, trained_layers: int) -> CutNetwork:
     """Cut ``build_network``'s model as late as possible before the backbone's last ``trained_layers``."""
     backbone = backbone_of(network)
     at = _last_single_path(backbone, len(backbone.layers) - trained_layers)
@@ -42,11 +41,11 @@ def cut(network: keras.Model, trained_layers: int) -> Tail:
     outputs = keras.Model(middle, backbone.output)(inputs)
     for layer in network.layers[2:]:  # pool, dropout, head
         outputs = layer(outputs)
-    return Tail(keras.Model(backbone.input, middle), keras.Model(inputs, outputs))
+    return CutNetwork(keras.Model(backbone.input, middle), keras.Model(inputs, outputs))
 
 
-class PrefixedSource:
-    """A source whose inputs have passed a frozen prefix; the results lie in files of float16, one a variant.
+class FrozenFeatures:
+    """The outputs of a frozen prefix as a network's inputs, kept in files of float16, one per variant.
 
     Epochs take turns with ``variants`` differently augmented copies of every picture.
 
@@ -55,10 +54,12 @@ class PrefixedSource:
         prefix: the frozen layers.
         folder: an empty folder for the files.
         variants: how many augmented copies.
-        progress: told while a file is computed.
+        progress: shows how far the computation is.
     """
 
-    def __init__(self, source: Source, prefix: keras.Model, folder: Path, variants: int, progress: Progress) -> None:
+    def __init__(
+        self, source: InputSource, prefix: keras.Model, folder: Path, variants: int, progress: Progress
+    ) -> None:
         self._source, self._folder, self._variants, self._progress = source, folder, variants, progress
         self._run = tf.function(lambda inputs: prefix(inputs, training=False), reduce_retracing=True)
         self.shape: tuple[int, ...] = tuple(prefix.output_shape[1:])
@@ -74,7 +75,7 @@ class PrefixedSource:
         return self._read(f"variant{epoch % self._variants}", rows)
 
     def prepare(self, rows: Rows, epoch: int | None) -> None:
-        """Compute what ``augmented`` (or, without an epoch, ``plain``) will be asked for, unless it is there."""
+        """Compute what ``augmented`` (or, without an epoch, ``plain``) will need, unless it exists."""
         if epoch is None:
             self._compute("plain", rows, self._source.plain)
         else:
@@ -85,13 +86,9 @@ class PrefixedSource:
         path = self._folder / f"{name}.f16"
         if path.exists():
             return
-        rows = np.sort(rows)  # so that a row's place is found by bisection
-        needed = len(rows) * 2 * math.prod(self.shape)
-        if (free := shutil.disk_usage(self._folder).free) < needed + 50_000_000:
-            raise DataError(
-                f"{self._folder}: expected {needed // 1_000_000 + 50} MB free for the frozen layers' results, found "
-                f"{free // 1_000_000} MB; free some space, or set training.variants=0 to compute them every time"
-            )
+        rows = np.sort(rows)  # so that a row's position is found by bisection
+        remedy = "free some space, or set training.variants=0 to compute them in every epoch"
+        require_space(self._folder, len(rows) * 2 * math.prod(self.shape), "the outputs of the frozen layers", remedy)
         with path.open("wb") as file, self._progress.task("frozen layers", len(rows)) as advance:
             for start in range(0, len(rows), _BATCH):
                 chosen = rows[start : start + _BATCH]
@@ -100,18 +97,18 @@ class PrefixedSource:
         self._orders[name] = rows
 
     def _read(self, name: str, rows: Rows) -> Floats:
-        places = np.searchsorted(self._orders[name], rows)
+        positions = np.searchsorted(self._orders[name], rows)
         features = np.empty((len(rows), *self.shape), np.float16)
         with (self._folder / f"{name}.f16").open("rb", buffering=0) as file:
-            for feature, place in zip(features, places, strict=True):
-                os.preadv(file.fileno(), [feature.data], int(place) * feature.nbytes)
+            for feature, position in zip(features, positions, strict=True):
+                os.preadv(file.fileno(), [feature.data], int(position) * feature.nbytes)
         return features.astype(np.float32)
 
 
 def _last_single_path(backbone: keras.Model, latest: int) -> int:
-    """The last layer up to ``latest`` whose output is all that later layers need of the earlier ones.
+    """The last layer up to ``latest`` whose output is the only one that later layers need.
 
-    A residual connection that jumps over a layer rules it out.
+    A residual connection around a layer rules it out.
     """
     number = {id(layer): i for i, layer in enumerate(backbone.layers)}
     reach = list(range(len(backbone.layers)))  # the last layer that reads each one's output

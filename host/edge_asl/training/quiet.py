@@ -1,6 +1,6 @@
-"""TensorFlow and Keras, imported with oneDNN and without the pages that their C++ side writes about missing GPUs.
+"""TensorFlow and Keras, imported with oneDNN and without the pages that their C++ side prints about missing GPUs.
 
-What matters arrives as an exception. Everything here that needs them takes them from this module.
+Whatever matters arrives as an exception. All of ``training`` imports them from here.
 """
 
 import os

@@ -274,7 +274,7 @@ def test_one_line(name: str, tmp_path: Path, built: Built):
 
 
 @pytest.mark.parametrize("name", ["out-of-other-files", "out-is-a-file"])
-def test_an_occupied_place_is_noticed_before_the_work(name: str, tmp_path: Path, built: Built):
+def test_an_occupied_path_is_noticed_before_the_work(name: str, tmp_path: Path, built: Built):
     """Not after an hour of training."""
     arguments = CASES[name](tmp_path, built)
     shutil.rmtree(tmp_path / "out" / "models" / ".work")
@@ -290,8 +290,8 @@ def test_weights_of_another_width(weights: Path, tmp_path: Path, built: Built):
     run = edge_asl(*build(built.data, tmp_path, "--weights", file, **settings))
 
     told = one_line(run, weights)
-    assert told.startswith(f"edge-asl: TMP/{file.name}: expected weights of mobilenet_v2 with model.alpha=0.35 ")
-    assert told.endswith("say so: --set model.alpha=1.0 or --set model.backbone=mobilenet")
+    assert told.startswith(f"edge-asl: TMP/{file.name}: not weights of mobilenet_v2 with model.alpha=0.35 ")
+    assert told.endswith("use --set model.alpha=1.0 or --set model.backbone=mobilenet")
     assert contents(tmp_path) == {}
 
 

@@ -158,7 +158,7 @@ def test_what_stops_a_reader_is_a_finding_here(tmp_path: Path, folder: Path) -> 
     assert found(check_dataset(folder))["classes"].severity == "error"
     (folder / "B").mkdir()
     assert found(check_dataset(folder))["empty-class"].paths == ("B",)
-    with pytest.raises(DataError, match="found nothing"):
+    with pytest.raises(DataError, match="no such folder"):
         check_dataset(tmp_path / "gone")
 
 

@@ -1,4 +1,4 @@
-"""Unpacked pictures are what the device would see, and cost the memory of a batch, not of the file."""
+"""Stored pictures are what the device would see, and cost the memory of a batch, not of the file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from edge_asl.datasets.pixel_store import PackedPictures, pack, square_of
+from edge_asl.datasets.pixel_store import PixelStore, square_of, write_pixel_store
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
+from edge_asl.progress import unwatched
 from edge_asl_device.contract.manifest import Crop, Input, Resize
 from edge_asl_device.contract.pictures import read_picture
 from edge_asl_device.contract.preprocess import Box, preprocess
@@ -27,9 +28,9 @@ def spec(side: int = 40, resize: Resize = Resize.LINEAR) -> Input:
     return Input(side, side, Crop.CENTRE_SQUARE, resize)
 
 
-def packed(dataset: Dataset, how: Input, folder: Path) -> PackedPictures:
-    pack(dataset, how, folder / "pictures.u8", lambda done, total: None)
-    return PackedPictures(folder / "pictures.u8", dataset, how)
+def stored(dataset: Dataset, size: Input, folder: Path) -> PixelStore:
+    write_pixel_store(dataset, size, folder / "pictures.u8", unwatched)
+    return PixelStore(folder / "pictures.u8", dataset, size)
 
 
 def draw(path: Path, height: int, width: int, seed: int) -> None:
@@ -45,15 +46,15 @@ def test_a_record_is_what_the_device_makes_of_the_picture(tmp_path: Path, resize
     data = tmp_path / "data"
     for number, (height, width) in enumerate([(64, 64), (40, 40), (48, 100), (120, 30), (333, 500), (7, 9)]):
         draw(data / "AB"[number % 2] / f"{number}.png", height, width, number)
-    dataset, how = read_dataset(data), spec(resize=resize)
+    dataset, size = read_dataset(data), spec(resize=resize)
 
-    with packed(dataset, how, tmp_path) as found:
+    with stored(dataset, size, tmp_path) as found:
         pictures = found.read(range(len(dataset.pictures)))
 
     assert (tmp_path / "pictures.u8").stat().st_size == 6 * 40 * 40 * 3
     for picture, listed in zip(pictures, dataset.pictures, strict=True):
         frame = read_picture(data / listed.path)
-        tensor = preprocess(CentreSquare().locate(frame).cut(frame), how)
+        tensor = preprocess(CentreSquare().locate(frame).cut(frame), size)
         np.testing.assert_array_equal(picture.astype(np.int16) - 128, tensor[0])
 
 
@@ -68,7 +69,7 @@ def test_a_labelled_box_is_cut_out_with_the_bundles_margin():
 
 def test_rows_come_in_the_order_asked_for(drawn: Path, tmp_path: Path):
     dataset = read_dataset(drawn)
-    with packed(dataset, spec(), tmp_path) as found:
+    with stored(dataset, spec(), tmp_path) as found:
         everything = found.read(range(len(dataset.pictures)))
         np.testing.assert_array_equal(found.read([95, 0, 7, 7]), everything[[95, 0, 7, 7]])
         assert found.read([]).shape == (0, 40, 40, 3)
@@ -95,7 +96,7 @@ def test_a_yolo_box_is_cut_out(tmp_path: Path):
                 path.write_text(f"{'AB'.index(name[0])} {150 / 300} {100 / 200} {40 / 300} {20 / 200}\n")
     dataset = read_dataset(tmp_path / "data")
 
-    with packed(dataset, spec(54), tmp_path) as found:
+    with stored(dataset, spec(54), tmp_path) as found:
         cut = found.read([0])[0]
 
     # 1.35 × 40 = 54 pixels around (150, 100): rows 73 to 127, columns 123 to 177, here at their own size.
@@ -107,12 +108,12 @@ def test_a_picture_that_cannot_be_read_is_named_and_nothing_takes_the_old_ones_p
     data = tmp_path / "data"
     for number in range(4):
         draw(data / "AB"[number % 2] / f"{number}.png", 50, 50, number)
-    packed(read_dataset(data), spec(), tmp_path).__exit__(None, None, None)
+    stored(read_dataset(data), spec(), tmp_path).__exit__(None, None, None)
     before = (tmp_path / "pictures.u8").read_bytes()
     (data / "B" / "3.png").write_bytes(b"no picture")
 
     with pytest.raises(PictureError, match=r"B/3\.png: expected a picture, found 10 bytes"):
-        packed(read_dataset(data), spec(), tmp_path)
+        stored(read_dataset(data), spec(), tmp_path)
 
     assert (tmp_path / "pictures.u8").read_bytes() == before
 
@@ -122,18 +123,21 @@ def test_a_disk_too_small_is_refused_before_work_starts(drawn: Path, small_disk:
     told: list[int] = []
 
     with pytest.raises(DataError) as caught:
-        pack(read_dataset(drawn), spec(), folder / "pictures.u8", lambda done, total: told.append(done))
+        write_pixel_store(
+            read_dataset(drawn), spec(), folder / "pictures.u8", lambda done, note="", total=None: told.append(done)
+        )
 
-    assert str(caught.value).startswith(f"{folder}: expected 50 MB free for 96 unpacked pictures, found ")
+    assert str(caught.value).startswith(f"{folder}: expected 50 MB free for 96 decoded pictures, found ")
     assert told == []
     assert list(folder.iterdir()) == []
 
 
 # Rows share files: what counts is that they are decoded, written and read one by one.
-_PACK_MANY = r"""
+_STORE_MANY = r"""
 import re, sys
 from pathlib import Path
-from edge_asl.datasets.pixel_store import PackedPictures, pack
+from edge_asl.datasets.pixel_store import PixelStore, write_pixel_store
+from edge_asl.progress import unwatched
 from edge_asl.datasets.readers import read_dataset
 from edge_asl_device.contract.manifest import Crop, Input, Resize
 import numpy as np
@@ -142,12 +146,12 @@ folder, count = Path(sys.argv[1]), int(sys.argv[2])
 dataset = read_dataset(folder / f"data{count}")
 assert len(dataset.pictures) == count
 spec = Input(224, 224, Crop.CENTRE_SQUARE, Resize.LINEAR)
-pack(dataset, spec, folder / "many.u8", lambda done, total: None)
+write_pixel_store(dataset, spec, folder / "many.u8", unwatched)
 total = 0
-with PackedPictures(folder / "many.u8", dataset, spec) as packed:
+with PixelStore(folder / "many.u8", dataset, spec) as pixels:
     order = np.random.default_rng(1).permutation(count)
     for start in range(0, count, 32):
-        total += int(packed.read(order[start : start + 32]).sum(dtype=np.int64))
+        total += int(pixels.read(order[start : start + 32]).sum(dtype=np.int64))
 (folder / "many.u8").unlink()
 # Not getrusage: its peak begins with the one of the process that started this one.
 print(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1], total)
@@ -155,7 +159,7 @@ print(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1], to
 
 
 def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path: Path):
-    """4,000 pictures of 224 px are 602 MB unpacked; eight times fewer must cost about as much memory."""
+    """4,000 pictures of 224 px are 602 MB decoded; eight times fewer must cost about as much memory."""
     draw(tmp_path / "one.png", 32, 32, 1)
     data = (tmp_path / "one.png").read_bytes()
     peaks = {}
@@ -165,12 +169,12 @@ def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path: Path):
             for number in range(count // 2):
                 (tmp_path / f"data{count}" / label / f"{label}{number}.png").write_bytes(data)
         run = subprocess.run(
-            [sys.executable, "-c", _PACK_MANY, str(tmp_path), str(count)],
+            [sys.executable, "-c", _STORE_MANY, str(tmp_path), str(count)],
             capture_output=True, text=True, timeout=300, check=True,
         )  # fmt: skip
         peaks[count], total = (int(word) for word in run.stdout.split())
         assert total > count * 224 * 224 * 3 * 50  # really read, not zeros
 
-    kilobytes_unpacked = 3500 * 224 * 224 * 3 / 1024
-    assert peaks[4000] - peaks[500] < kilobytes_unpacked / 10
+    kilobytes_decoded = 3500 * 224 * 224 * 3 / 1024
+    assert peaks[4000] - peaks[500] < kilobytes_decoded / 10
     assert peaks[4000] < 200_000

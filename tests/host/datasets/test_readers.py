@@ -223,7 +223,7 @@ def test_yolo_refuses(tmp_path: Path, boxes: dict[str, str], says: str) -> None:
 
 
 def test_what_is_no_data_set(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="expected a folder of pictures, found nothing"):
+    with pytest.raises(DataError, match="no such folder of pictures"):
         read_dataset(tmp_path / "gone")
     with pytest.raises(DataError, match="expected a folder per class"):
         read_dataset(tmp_path)

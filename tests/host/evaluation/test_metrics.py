@@ -15,8 +15,8 @@ from scipy.stats import binomtest
 
 from edge_asl.errors import DataError
 from edge_asl.evaluation.intervals import Interval, bootstrap_people, wilson
-from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions, to_manifest_metrics
-from edge_asl.evaluation.reliability import calibration_bins
+from edge_asl.evaluation.metrics import Evaluation, Predictions, evaluate_predictions, to_manifest_metrics
+from edge_asl.evaluation.reliability import reliability_bins
 
 LABELS = ("A", "B", "C", "D")
 
@@ -25,13 +25,10 @@ def evaluate(truth: list[int], rows: list[list[float]], /, **changes: Any) -> Ev
     given = {
         "labels": LABELS,
         "truth": np.array(truth),
-        "probabilities_int8": np.array(rows, np.float32).reshape(-1, len(LABELS)),
-        "probabilities_float": None,
+        "probabilities": np.array(rows, np.float32).reshape(-1, len(LABELS)),
         "signers": [None] * len(truth),
-        "split": "test",
-        "invoke_ms": None,
     }
-    return evaluate_predictions(**given | changes)
+    return evaluate_predictions(Predictions(**given | changes), "test")
 
 
 SIX = evaluate(
@@ -85,7 +82,7 @@ def test_answers_above_a_threshold_by_hand():
 
 def test_calibration_error_by_hand():
     """Four answers at 0.95, three right, and two at 0.55, one right: 4/6·|.75 − .95| + 2/6·|.5 − .55|."""
-    bins = calibration_bins(
+    bins = reliability_bins(
         np.array([0.95] * 4 + [0.55] * 2, np.float32), np.array([True, True, True, False, True, False])
     )
 
@@ -96,7 +93,7 @@ def test_calibration_error_by_hand():
 
 
 def test_a_bin_ends_with_its_upper_edge():
-    bins = calibration_bins(np.array([0.0, 0.25, 1.0], np.float32), np.array([True] * 3), count=4)
+    bins = reliability_bins(np.array([0.0, 0.25, 1.0], np.float32), np.array([True] * 3), count=4)
 
     assert [b.count for b in bins] == [2, 0, 0, 1]
 
@@ -154,11 +151,11 @@ def test_float_and_int8_are_compared():
     better[1] = [0.6, 0.4, 0, 0]
     found = evaluate([0, 0, 0, 1], rows, probabilities_float=better)
 
-    assert (found.accuracy, found.accuracy_float, found.agreement, found.loss_points) == (0.5, 0.75, 0.75, 25.0)
+    assert (found.accuracy, found.accuracy_float, found.agreement, found.lost_points) == (0.5, 0.75, 0.75, 25.0)
 
 
 def test_times_are_median_and_95th_percentile():
-    found = evaluate([0], [[1, 0, 0, 0]], invoke_ms=list(range(1, 102)))
+    found = evaluate([0], [[1, 0, 0, 0]], latencies_ms=list(range(1, 102)))
 
     assert (found.median_ms, found.p95_ms) == (51.0, 96.0)
     assert SIX.median_ms is None
@@ -181,7 +178,7 @@ def test_the_manifest_takes_its_part():
 
 
 def test_no_pictures_is_the_users_error():
-    with pytest.raises(DataError, match="test: expected at least one picture to evaluate, found none"):
+    with pytest.raises(DataError, match="test: there are no pictures to evaluate"):
         evaluate([], [])
 
 
@@ -209,23 +206,22 @@ def test_arrays_that_do_not_fit_are_a_bug(changes: dict[str, Any], message: str)
 def test_whatever_comes_the_figures_hang_together(seed: int, classes: int, pictures: int, known: bool):
     random = np.random.default_rng(seed)
     rows = random.dirichlet([0.3] * classes, pictures).astype(np.float32)
-    found = evaluate_predictions(
+    predictions = Predictions(
         labels=tuple(f"c{i}" for i in range(classes)),
         truth=random.integers(0, classes, pictures),
-        probabilities_int8=rows,
+        probabilities=rows,
         probabilities_float=rows,
         signers=[f"p{i % 4}" if known else None for i in range(pictures)],
-        split="test",
-        invoke_ms=None,
     )
+    found = evaluate_predictions(predictions, "test")
 
     matrix = np.array(found.confusion)
-    assert matrix.sum() == pictures == sum(c.support for c in found.classes) == sum(b.count for b in found.calibration)
+    assert matrix.sum() == pictures == sum(c.support for c in found.classes) == sum(b.count for b in found.reliability)
     assert np.trace(matrix) / pictures == pytest.approx(found.accuracy)
     assert found.interval.low <= found.accuracy <= found.interval.high
     assert found.accuracy <= found.top3 <= 1
     assert 0 <= found.calibration_error <= 1
-    assert (found.agreement, found.loss_points) == (1.0, 0.0)
+    assert (found.agreement, found.lost_points) == (1.0, 0.0)
     assert sum(p.pictures for p in found.persons) == (pictures if known else 0)
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions
+from edge_asl.evaluation.metrics import Evaluation, Predictions, evaluate_predictions
 from edge_asl.evaluation.report import MOST_MISTAKES, Mistake, write_metrics, write_report
 
 HOSTILE = '<img src="http://evil.example/x.png" onerror="alert(1)">&lt;$x_1$'
@@ -31,15 +31,15 @@ def make_evaluation(
     logits = random.normal(0, 1, (pictures, classes))
     logits[np.arange(pictures), truth] += right
     probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    return evaluate_predictions(
+    predictions = Predictions(
         labels=tuple(f"L{i}" for i in range(classes)),
         truth=truth,
-        probabilities_int8=(np.floor(probability * 255.99) / 256).astype(np.float32),
+        probabilities=(np.floor(probability * 255.99) / 256).astype(np.float32),
         probabilities_float=probability.astype(np.float32),
         signers=[None if people is None else f"person {i % people}" for i in range(pictures)],
-        split="test by signer",
-        invoke_ms=[1.25, 1.5, 9.0],
+        latencies_ms=[1.25, 1.5, 9.0],
     )
+    return evaluate_predictions(predictions, "test by signer")
 
 
 def make_mistake(path: str, probability: float, truth: str = "A", size: tuple[int, int] = (300, 200)) -> Mistake:
@@ -147,15 +147,8 @@ def test_hostile_text_stays_text(tmp_path: Path):
     evaluation = make_evaluation(3)
     labels = (HOSTILE, '"><script>alert(1)</script>', "</svg></style>{{ e }}")
     random = np.random.default_rng(0).dirichlet([1] * 3, 60).astype(np.float32)
-    evaluation = evaluate_predictions(
-        labels=labels,
-        truth=np.arange(60) % 3,
-        probabilities_int8=random,
-        probabilities_float=None,
-        signers=[HOSTILE if i % 2 else "</text><script>" for i in range(60)],
-        split=HOSTILE,
-        invoke_ms=None,
-    )
+    signers = [HOSTILE if i % 2 else "</text><script>" for i in range(60)]
+    evaluation = evaluate_predictions(Predictions(labels, np.arange(60) % 3, random, signers), HOSTILE)
     text = write(
         tmp_path,
         evaluation,
@@ -198,7 +191,7 @@ def test_only_what_is_all_is_called_100_percent(tmp_path: Path):
     evaluation = evaluate_predictions(
         labels=("A", "B"),
         truth=np.array([0] * 2999 + [1]),
-        probabilities_int8=random,
+        probabilities=random,
         probabilities_float=None,
         signers=[None] * 3000,
         split="test",

@@ -16,9 +16,9 @@ import pytest
 from tiny_build import QUIET, SIGNS, Built, build_arguments, device, edge_asl
 
 from edge_asl.datasets.readers import read_dataset
-from edge_asl.datasets.splits import read_split
+from edge_asl.datasets.splits import pictures_of, read_split
 from edge_asl.errors import DataError
-from edge_asl.evaluation.run import classify_all
+from edge_asl.evaluation.predictions import predict
 from edge_asl.pipeline.calibration_set import LIST, keep_calibration_pictures
 from edge_asl.progress import Quiet
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER, read_known_answer
@@ -210,9 +210,8 @@ def test_inspect_tells_what_the_bundle_holds(built: Built):
 def test_the_evaluation_saw_what_the_device_program_says(built: Built):
     """The same pictures through the workstation's evaluation and through ``edge-asl-device classify``: to the bit."""
     dataset = read_dataset(built.data)
-    wanted = set(read_split(built.work / "split.json", dataset).parts["test"])
-    pictures = [picture for picture in dataset.pictures if picture.path in wanted]
-    answers = classify_all(built.bundle, dataset, pictures, Quiet())
+    pictures = pictures_of(dataset, read_split(built.work / "split.json", dataset), "test")
+    answers = predict(built.bundle, dataset, pictures, Quiet())
 
     run = device("classify", built.bundle, *(built.data / p.path for p in pictures), "--top", 4, "--json")
 
@@ -241,4 +240,4 @@ def test_a_build_without_validation_is_refused_before_training(drawn: Path, tmp_
     run = edge_asl(*build_arguments(drawn, tmp_path, **{"data.validation": "0.0"}))
 
     assert run.returncode == 1
-    assert "expected pictures for validation, found none by signer; change data.validation" in run.stderr
+    assert "the split by signer leaves no pictures for validation; change data.validation" in run.stderr

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_asl.pipeline.cache import Steps
+from edge_asl.pipeline.cache import StepCache
 from edge_asl.progress import Lines, Quiet
 
 
 class Workbench:
-    """A folder, a fresh ``Steps`` for every build as in real life, and a count of what was made."""
+    """A folder, a fresh ``StepCache`` for every build as in real life, and a count of what was made."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -28,7 +28,7 @@ class Workbench:
             for path in paths:
                 path.write_text(f"{name} from {digest}")
 
-        return Steps(self.folder, Quiet()).run(name, digest, paths, make)
+        return StepCache(self.folder, Quiet()).run(name, digest, paths, make)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_step_that_fails_leaves_no_record(bench: Workbench):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        Steps(bench.folder, Quiet()).run("pictures", "d1", [bench.folder / "a"], fails)
+        StepCache(bench.folder, Quiet()).run("pictures", "d1", [bench.folder / "a"], fails)
 
     assert bench.run("pictures", "d1", ["a"])
     assert (bench.folder / "a").read_text() == "pictures from d1"
@@ -113,7 +113,7 @@ def test_a_step_that_fails_after_a_success_is_done_again(bench: Workbench):
     bench.run("split", "d1", ["s"])
     bench.run("pictures", "d1", ["a"])
     with pytest.raises(OSError, match="disk full"):
-        Steps(bench.folder, Quiet()).run("pictures", "d2", [bench.folder / "a"], fails)
+        StepCache(bench.folder, Quiet()).run("pictures", "d2", [bench.folder / "a"], fails)
 
     assert bench.run("pictures", "d1", ["a"])
     assert not bench.run("split", "d1", ["s"])
@@ -131,7 +131,7 @@ def test_a_damaged_record_means_work_and_no_crash(bench: Workbench, content: str
 def test_what_is_said_tells_work_from_none(bench: Workbench, capsys: pytest.CaptureFixture[str]):
     path = bench.folder / "a"
     for _ in range(2):
-        Steps(bench.folder, Lines()).run("pictures", "d1", [path], lambda: path.write_text("x") and None)
+        StepCache(bench.folder, Lines()).run("pictures", "d1", [path], lambda: path.write_text("x") and None)
 
     assert capsys.readouterr().err.splitlines() == ["pictures:", "pictures: unchanged"]
 
@@ -145,7 +145,7 @@ def test_a_file_that_others_may_change_only_has_to_be_there(bench: Workbench):
         touched.write_text("x")
 
     def again() -> bool:
-        return Steps(bench.folder, Quiet()).run("bundle", "d1", [made], make, present=[touched])
+        return StepCache(bench.folder, Quiet()).run("bundle", "d1", [made], make, present=[touched])
 
     assert again()
     touched.write_text("changed")

@@ -65,7 +65,7 @@ def test_it_was_killed_in_the_middle(resumed: Resumed):
 
 def test_it_goes_on_after_the_last_whole_epoch(resumed: Resumed):
     assert resumed.run.returncode == 0, resumed.run.stderr[-3000:]
-    said = re.search(r"going on after epoch (\d) of 3", resumed.run.stderr)
+    said = re.search(r"resuming after epoch (\d) of 3", resumed.run.stderr)
     assert said, resumed.run.stderr[-3000:]
     assert int(said[1]) < 3
     assert f"epoch {said[1]}/3:" not in resumed.run.stderr

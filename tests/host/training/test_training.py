@@ -186,14 +186,14 @@ def experiment(data: Path, folder: Path, weights: str, settings: dict[str, str])
     import keras
     import numpy as np
 
-    from edge_asl.datasets.pixel_store import PackedPictures, pack
+    from edge_asl.datasets.pixel_store import PixelStore, write_pixel_store
     from edge_asl.datasets.readers import read_dataset
     from edge_asl.datasets.splits import make_split
     from edge_asl.errors import EdgeAslError
-    from edge_asl.progress import Quiet
+    from edge_asl.progress import Quiet, unwatched
     from edge_asl.recipes.recipe import load_recipe
     from edge_asl.training.backbone import build_network
-    from edge_asl.training.fit import Job, train
+    from edge_asl.training.fit import TrainingJob, train
     from edge_asl_device.contract.manifest import Crop, Input, Resize
 
     folder.mkdir()
@@ -201,27 +201,27 @@ def experiment(data: Path, folder: Path, weights: str, settings: dict[str, str])
     dataset = read_dataset(data)
     spec = Input(SIDE, SIDE, Crop.CENTRE_SQUARE, Resize.LINEAR)
     parts = make_split(dataset, by="signer", seed=1).parts
-    pack(dataset, spec, folder / "pictures.u8", lambda done, total: None)
+    write_pixel_store(dataset, spec, folder / "pictures.u8", unwatched)
     keras.utils.set_random_seed(recipe.training.seed)
     before = build_network(recipe.model, len(dataset.labels), weights)
-    with PackedPictures(folder / "pictures.u8", dataset, spec) as packed:
-        rows = {part: packed.rows_of(paths) for part, paths in parts.items()}
+    with PixelStore(folder / "pictures.u8", dataset, spec) as pixels:
+        rows = {part: pixels.rows_of(paths) for part, paths in parts.items()}
         if settings is EXPERIMENTS["learns"]:
-            # Judged on what it learns: which epoch is best on twelve pictures of people never seen is chance, and
+            # Validated on what it learns: which epoch is best on twelve pictures of people never seen is chance, and
             # another processor's rounding decides it otherwise.
             rows["validation"] = rows["train"]
-        job = Job(
-            recipe, packed, rows["train"], rows["validation"], len(dataset.labels), weights,
+        job = TrainingJob(
+            recipe, pixels, rows["train"], rows["validation"], len(dataset.labels), weights,
             folder / "features.npy", folder / "checkpoint.npz", folder / "logs",
         )  # fmt: skip
         try:
             network, history = train(job, Quiet())
         except EdgeAslError as error:
             return {"error": str(error)}, None
-        truth, known = packed.classes[rows["validation"]], packed.classes[rows["train"]]
+        truth, known = pixels.classes[rows["validation"]], pixels.classes[rows["train"]]
 
         def answer(part: str) -> Any:
-            return network((packed.read(rows[part]).astype(np.float32) - 128) / 128, training=False).numpy()
+            return network((pixels.read(rows[part]).astype(np.float32) - 128) / 128, training=False).numpy()
 
         answers, accuracy = answer("validation"), float((answer("train").argmax(axis=1) == known).mean())
     found = {

@@ -1,0 +1,83 @@
+"""``edge-asl evaluate``: measuring a finished bundle on a folder of labelled pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_asl.datasets.readers import read_dataset
+from edge_asl.datasets.splits import pictures_of, read_split
+from edge_asl.datasets.types import Dataset, Picture
+from edge_asl.errors import DataError
+from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions
+from edge_asl.evaluation.predictions import most_confident_mistakes, predict
+from edge_asl.evaluation.report import write_report
+from edge_asl.pipeline.bundle import work_folder
+from edge_asl.progress import Progress
+from edge_asl_device.contract.manifest import Bundle, read_bundle
+
+
+def evaluate_bundle(
+    folder: Path, data: Path, part: str, layout: str, report: Path | None, progress: Progress
+) -> Evaluation:
+    """Measure a bundle on a folder of labelled pictures.
+
+    Args:
+        folder: the bundle.
+        data: the pictures; those with labels unknown to the bundle are left out, with a message.
+        part: ``train``, ``validation``, ``test``, ``all``, or ``auto``: test if these are the data that the bundle was
+            built from, else all.
+        layout: as for ``read_dataset``.
+        report: where to write an HTML report, or None.
+        progress: receives messages.
+
+    Raises:
+        EdgeAslError: bundle or data cannot be read, or no split of these data is known.
+    """
+    bundle = read_bundle(folder)
+    dataset = read_dataset(data, layout)
+    pictures, split, warning = _select(bundle, dataset, part)
+    if warning:
+        progress.say(f"warning: {warning}")
+    pictures = _with_known_labels(bundle, dataset, pictures, progress)
+    predictions = predict(folder, dataset, pictures, progress)
+    evaluation = evaluate_predictions(predictions, f"{data.resolve().name}, {split}")
+    if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        write_report(
+            report,
+            evaluation,
+            title=f"{bundle.manifest.name} on {data.resolve().name}",
+            facts={"bundle": bundle.digest[:16], "version": bundle.manifest.version, "data": dataset.digest[:16]},
+            mistakes=most_confident_mistakes(dataset, bundle.manifest.input, pictures, predictions),
+            shares_people=False,
+            warnings=[warning] if warning else [],
+        )
+    return evaluation
+
+
+def _select(bundle: Bundle, dataset: Dataset, part: str) -> tuple[list[Picture], str, str | None]:
+    """The pictures of ``part``, its name for the reader, and a warning where the figures would flatter the model."""
+    same = bundle.manifest.provenance.data_digest == dataset.digest
+    if part == "all" or (part == "auto" and not same):
+        warning = "these include the pictures that the bundle was trained on; expect lower accuracy on other people"
+        return list(dataset.pictures), "all pictures", warning if same else None
+    part = "test" if part == "auto" else part
+    path = work_folder(bundle.folder) / "split.json"
+    if not path.is_file():
+        raise DataError(f"{path}: the split that the bundle was built with is missing; --split all takes every picture")
+    split = read_split(path, dataset)
+    warning = f"the {part} part was used in training; expect lower accuracy on other people"
+    return pictures_of(dataset, split, part), f"{part} by {split.how}", None if part == "test" else warning
+
+
+def _with_known_labels(bundle: Bundle, dataset: Dataset, pictures: list[Picture], progress: Progress) -> list[Picture]:
+    unknown = sorted({picture.label for picture in pictures} - set(bundle.labels))
+    known = [picture for picture in pictures if picture.label in bundle.labels]
+    if not known:
+        raise DataError(
+            f"{dataset.root}: expected pictures of {', '.join(bundle.labels)}, found only {', '.join(unknown)}; "
+            "this bundle was built for other signs"
+        )
+    if unknown:
+        progress.say(f"left out {len(pictures) - len(known)} pictures of {', '.join(unknown)}: not in this bundle")
+    return known
