@@ -11,15 +11,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from common import OUT, figure
+from common import OUT, ROOT, figure, last_json, run
 from kiosk import demo_bundle
 
 from edge_asl.datasets.synthetic import LETTERS, write_film
-from edge_asl_device.camera.source import parse_source
-from edge_asl_device.kiosk.headless import read_source
-from edge_asl_device.text.suggestions import LIST
 
 WORDS, DOUBLED = 20, 5
+LIST = ROOT / "device" / "edge_asl_device" / "text" / "words.txt"
 # Seeds of films; the demo's pictures are of seed 7, its own film is 1234.
 FIRST_HAND = 9001
 SLOW = 30
@@ -43,11 +41,11 @@ def random_words(seed: int) -> str:
 
 
 def read(film: Path, bundle: Path) -> str:
-    """What the device makes of a film, every frame of it."""
-    states = read_source(
-        bundle, parse_source(str(film)), fast=True, loop=False, decoder={}, runtime="litert", threads=1
+    """What the device reads in a film, every frame of it."""
+    text, _ = run(
+        "edge-asl-device", "run", bundle, "--source", film, "--headless", "--fast", "--runtime", "litert", "--json"
     )
-    return [state.text for _, state in states][-1].strip()
+    return last_json(text)["text"]
 
 
 def distance(one: str, other: str) -> int:

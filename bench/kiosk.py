@@ -16,9 +16,9 @@ from program import Listener, Program, wait_for
 WORDS = """
 from pathlib import Path
 import numpy, cv2, msgspec
-from edge_asl_device.text.suggestions import Words
+from edge_asl_device.text.suggestions import WordList
 resident = lambda: int(Path("/proc/self/smaps_rollup").read_text().split("Rss:")[1].split()[0])
-before = resident(); words = Words.load(); print((resident() - before) / 1024)
+before = resident(); words = WordList.load("words.txt"); print((resident() - before) / 1024)
 """
 SECONDS = 30.0
 STARTS = 5
