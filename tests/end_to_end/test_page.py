@@ -14,7 +14,7 @@ from stage import Kiosk, Stage, held
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "device" / "edge_asl_device" / "web" / "static"
-WORDS = json.loads((STATIC / "languages.json").read_text(encoding="utf-8"))
+STRINGS = json.loads((STATIC / "languages.json").read_text(encoding="utf-8"))
 SCREENS = ROOT / "out" / "screens"
 
 OpenPage = Callable[..., Any]
@@ -104,23 +104,23 @@ def test_it_says_what_is_wrong_with_the_camera(open_page: OpenPage, program: Kio
     live(page)
     with held(stage, state):
         # Between two tries the camera may be starting or gone for a moment; the fault itself must be said.
-        assert WORDS["en"][f"camera.{state}"] in fault(page, state)
+        assert STRINGS["en"][f"camera.{state}"] in fault(page, state)
         assert page.is_visible("#fault-icon")
         assert page.get_attribute("#reading", "data-phase") == "out"
     live(page)
     moves(page)
 
 
-def test_every_camera_state_has_words_in_every_language():
+def test_every_camera_state_has_strings_in_every_language():
     from edge_asl_device.camera import CameraState
 
-    for language, words in WORDS.items():
-        assert set(words) == set(WORDS["en"]), language
+    for language, strings in STRINGS.items():
+        assert set(strings) == set(STRINGS["en"]), language
         for state in CameraState:
-            assert state is CameraState.LIVE or words[f"camera.{state}"], (language, state)
+            assert state is CameraState.LIVE or strings[f"camera.{state}"], (language, state)
 
 
-def test_html_and_modules_ask_only_for_words_that_exist():
+def test_html_and_modules_ask_only_for_strings_that_exist():
     import re
 
     html = (STATIC / "index.html").read_text(encoding="utf-8")
@@ -128,24 +128,24 @@ def test_html_and_modules_ask_only_for_words_that_exist():
     for module in STATIC.glob("*.js"):
         asked |= set(re.findall(r'\bt\("([^"]+)"', module.read_text(encoding="utf-8")))
     assert asked
-    assert asked <= set(WORDS["en"])
+    assert asked <= set(STRINGS["en"])
 
 
 def test_german_by_address_and_by_button(open_page: OpenPage, program: Kiosk):
     page = open_page(f"{program.url}/?lang=de")
     page.wait_for_selector("html[lang=de]")
     live(page)
-    assert page.inner_text("#clear") == WORDS["de"]["action.clear"]
+    assert page.inner_text("#clear") == STRINGS["de"]["action.clear"]
     page.click("#language")
     page.wait_for_selector("html[lang=en]")
-    assert page.inner_text("#clear") == WORDS["en"]["action.clear"]
-    assert page.title() == WORDS["en"]["title"]
+    assert page.inner_text("#clear") == STRINGS["en"]["action.clear"]
+    assert page.title() == STRINGS["en"]["title"]
 
 
 def test_unknown_signs_are_shown_as_words(open_page: OpenPage, program: Kiosk):
     page = open_page(program.url)
     live(page)
-    assert page.locator("#sheet li").all_inner_texts() == ["A", "B", "L", "Y", WORDS["en"]["sign.nothing"]]
+    assert page.locator("#sheet li").all_inner_texts() == ["A", "B", "L", "Y", STRINGS["en"]["sign.nothing"]]
     assert page.locator("#sheet li img").count() == 4
     until(page, "[...document.querySelectorAll('#sheet img')].every((image) => image.naturalWidth === 192)")
 
@@ -293,7 +293,7 @@ def test_reduced_motion_is_honoured(open_page: OpenPage, program: Kiosk, motion:
 
 # ── Every screen ───────────────────────────────────────────────────────────────────────────────────────────────
 
-SIZES = [(1280, 720), (720, 1280), (1920, 1080), (3840, 2160), (1024, 768), (360, 640), (640, 360)]
+SIZES = [(1280, 720), (720, 1280), (1920, 1080), (3840, 2160), (1024, 768), (800, 480), (360, 640), (640, 360)]
 KEPT = SIZES[:3]
 
 # Everything visible that is cut by the window, by its panel or by itself, and panels that overlap.
@@ -406,7 +406,7 @@ def test_storing_pictures_cannot_be_overlooked(
     page = open_page(program.url)
     page.wait_for_selector("body[data-mode=capture] #capture-banner")
     live(page)
-    assert WORDS["en"]["capture.banner"] in page.inner_text("#capture-banner")
+    assert STRINGS["en"]["capture.banner"] in page.inner_text("#capture-banner")
     page.wait_for_selector("#capture[data-phase=storing]")
     until(page, "parseInt(document.getElementById('capture-count').textContent) > 1")
     assert "anna" in page.inner_text("#capture-who")
@@ -454,7 +454,7 @@ def test_it_recovers_by_itself_when_the_program_restarts(admitted: Any, guarded:
     moves(page)
     loaded = page.evaluate("performance.timeOrigin")
     program.stop()
-    assert WORDS["en"]["link.connecting"] in fault(page, "connecting")
+    assert STRINGS["en"]["link.connecting"] in fault(page, "connecting")
     assert page.is_disabled("#mute")
     program.start()
     page.wait_for_selector("body[data-link=up]", timeout=4_000)
@@ -508,7 +508,7 @@ def test_it_asks_for_a_token(admitted: Any, guarded: tuple[Kiosk, Path]):
     program.stop()
     token.write_text("another-another-another-another")
     program.start()
-    assert WORDS["en"]["link.token"] in fault(page, "token")
+    assert STRINGS["en"]["link.token"] in fault(page, "token")
 
 
 def test_it_does_not_grow(open_page: OpenPage, program: Kiosk):

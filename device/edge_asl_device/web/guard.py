@@ -1,4 +1,4 @@
-"""Who may ask, and what a browser is told with every answer."""
+"""Who gets an answer, and the headers that every answer carries."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ HEADERS = {
 }
 
 
-REFUSAL = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A token is needed</title>
-<h1>A token is needed</h1><p>Open this address once with <code>?token=</code> and the token behind it.</p>
-<p lang="de">Diese Adresse einmal mit <code>?token=</code> und dem Schlüssel dahinter öffnen.</p>
+REFUSAL = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Access token required</title>
+<h1>Access token required</h1><p>Open this address once with <code>?token=</code> followed by the token.</p>
+<p lang="de">Öffne diese Adresse einmal mit <code>?token=</code> und dem Schlüssel dahinter.</p>
 """
 
 
@@ -57,16 +57,16 @@ class Guard:
         await (refusal or self._app)(scope, receive, with_headers)
 
     def _refusal(self, scope: Scope) -> Response | None:
-        """What to answer instead, if the caller may not ask."""
+        """What to answer instead, if the request is not allowed."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if scope["method"] == "POST" and headers.get("origin", f"http://{host}").partition("//")[2] != host:
-            return JSONResponse({"error": "expected a request of the kiosk's own page, found another's"}, 403)
+            return JSONResponse({"error": "only the kiosk's own page may do this"}, 403)
         if self._token is None:
             name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
             if name in OWN_NAMES:
                 return None
-            return JSONResponse({"error": f"expected the name 127.0.0.1 or localhost, found {name!r}"}, 421)
+            return JSONResponse({"error": f"expected the host name 127.0.0.1 or localhost, found {name!r}"}, 421)
         if self._same(_bearer(headers)) or self._same(_cookie(headers)):
             return None
         query = QueryParams(scope["query_string"])
@@ -74,14 +74,14 @@ class Guard:
             return _welcome(query)
         if "text/html" in headers.get("accept", ""):
             return HTMLResponse(REFUSAL, 401)
-        return JSONResponse({"error": "expected a token: open /?token=… once, or send Authorization: Bearer …"}, 401)
+        return JSONResponse({"error": "access token required: open /?token=… once or send Authorization: Bearer"}, 401)
 
     def _same(self, given: str) -> bool:
         return self._token is not None and hmac.compare_digest(given.encode(), self._token.encode())
 
 
 def _welcome(query: QueryParams) -> Response:
-    """To the page without the token in its address, which would stay in histories and logs."""
+    """Redirect to an address without the token, which would otherwise stay in histories and logs."""
     rest = urlencode([(name, value) for name, value in query.multi_items() if name != "token"])
     answer = RedirectResponse(f"/?{rest}" if rest else "/", 303)
     answer.set_cookie(COOKIE, query["token"], max_age=365 * 86400, httponly=True, samesite="strict", path="/")

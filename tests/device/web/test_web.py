@@ -173,7 +173,7 @@ def test_served_to_others_it_asks_for_the_token(golden_bundle: Path, tmp_path: P
             assert program.ask(path)[0] == 401, path
         assert program.ask("/api/clear", "POST", {})[0] == 401
         status, text, _ = program.ask("/", headers={"Accept": "text/html,*/*"})
-        assert (status, b"<h1>A token is needed</h1>" in text) == (401, True)
+        assert (status, b"<h1>Access token required</h1>" in text) == (401, True)
         assert program.ask("/healthz", headers={"Authorization": f"Bearer {TOKEN}"})[0] == 200
         assert program.ask("/healthz", headers={"Authorization": "Bearer wrong"})[0] == 401
         assert program.ask(f"/healthz?token={TOKEN}")[0] == 401, "only the page takes it from its address"

@@ -1,11 +1,11 @@
-// What visitors do: buttons and keys, sent to the server.
+// What visitors do with buttons and keys, sent to the server.
 
 import { byId, setAttribute, setIcon, setText } from "./dom.js";
 import { toast } from "./notices.js";
 import { suggestionButtons } from "./paper.js";
-import { chooseLanguage, nextLanguage, t } from "./words.js";
+import { chooseLanguage, nextLanguage, t } from "./strings.js";
 
-// When nobody has touched anything and no hand was seen for so long, the next visitor finds the page as it was.
+// After so long without a touch or a hand, the page resets for the next visitor.
 const LEFT_MS = 90_000;
 const LIMIT_MS = 4_000;
 
@@ -36,7 +36,7 @@ const post = async (path, body = {}) => {
 };
 
 const choose = (button) => {
-  // Whose word has grown or ended meanwhile did not mean this one.
+  // The server ignores the choice if the word has grown or ended in the meantime.
   if (!button.hidden) post("choose", { word: button.textContent, instead_of: button.dataset.for });
 };
 
@@ -60,7 +60,7 @@ press(byId("open-help"), () => toggleHelp(true));
 press(byId("close-help"), () => toggleHelp(false));
 press(byId("language"), () => setLanguage(nextLanguage().code));
 for (const button of suggestionButtons) press(button, () => choose(button));
-// A tap beside the sheet closes it.
+// A tap outside the help closes it.
 help.addEventListener("click", (event) => event.target === help && toggleHelp(false));
 
 const KEYS = {
@@ -74,22 +74,22 @@ const KEYS = {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || document.body.dataset.mode !== "read") return;
-  if (help.open) return; // Esc closes the sheet, and nothing else happens behind it
+  if (help.open) return; // Esc closes the help; nothing else may happen behind it
   if (event.key === "Escape") clear.click();
   else if (event.key === "Backspace") undo.click();
   else if (singleKeys) KEYS[event.key.toLowerCase()]?.();
 });
 
-// WCAG 2.1.4: keys without Ctrl or Alt can be turned off, for those who dictate or hit keys by chance.
+// WCAG 2.1.4: single-key shortcuts can be turned off, for people who dictate or hit keys by accident.
 const single = document.querySelector("#single-keys input");
 single.addEventListener("change", () => {
   singleKeys = single.checked;
 });
 
-// A hall, not a desk: no menu, no dragged pictures.
+// A public screen, not a desk: no context menu.
 document.addEventListener("contextmenu", (event) => event.preventDefault());
 
-/** Somebody is here. */
+/** A visitor is here. */
 export const present = () => {
   const now = performance.now();
   if (left && now - lastSeen < 1_000) return;
@@ -105,7 +105,7 @@ export const present = () => {
 document.addEventListener("pointerdown", present);
 document.addEventListener("keydown", present);
 
-/** Called with a language, or null when the visitor has left. */
+/** `act` is called after every change of language, including the reset once the visitor has left. */
 export const onLanguage = (act) => {
   setLanguage = (code) => {
     chooseLanguage(code);
@@ -123,7 +123,7 @@ export const actionsState = (live, state) => {
   setAttribute(speak, "data-speaking", voice === "speaking");
   setText(byId("speak-label"), t(voice === "speaking" ? "action.speaking" : "action.speak"));
   setAttribute(clear, "disabled", !live || text === "");
-  // An empty page has something to bring back only if it was cleared here, by whoever stands here.
+  // Empty text can be restored only if it was cleared on this page, by this visitor.
   setAttribute(undo, "disabled", !live || (text === "" && !cleared));
   setAttribute(mute, "disabled", !live);
   setAttribute(mute, "data-muted", String(muted));

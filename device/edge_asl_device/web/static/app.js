@@ -1,4 +1,4 @@
-// The page: events in, views out. Only the newest state is kept and drawn once a frame; nothing queues or grows.
+// The page: events in, views out. Only the newest state is kept, and it is drawn at most once per frame.
 
 import { actionsState, onLanguage, present } from "./actions.js";
 import { cameraHello, cameraState, openPicture } from "./camera.js";
@@ -8,7 +8,7 @@ import { captureState, paperState } from "./paper.js";
 import { readingCapture, readingHello, readingState } from "./reading.js";
 import { drawSheets, sheetState } from "./sheet.js";
 import { openStream } from "./stream.js";
-import { language, loadWords, nextLanguage, setServedLanguage, t } from "./words.js";
+import { language, loadStrings, nextLanguage, setServedLanguage, t } from "./strings.js";
 
 let link = "connecting";
 let hello = null;
@@ -30,7 +30,7 @@ const draw = () => {
   drawAbout();
 };
 
-// A hidden tab draws no frames: the newest state waits until it is seen again.
+// A hidden tab draws no frames: the newest state waits until the tab is shown again.
 const redraw = () => {
   asked ||= requestAnimationFrame(draw);
 };
@@ -53,8 +53,8 @@ const drawLanguage = () => {
   redraw();
 };
 
-const greet = (said) => {
-  // Another program may bring another page; this one is then of no use.
+const takeHello = (said) => {
+  // Another version of the program may serve another page.
   if (hello && hello.program !== said.program) return location.reload();
   if (hello?.run !== said.run) {
     state = null;
@@ -69,24 +69,24 @@ const greet = (said) => {
   return drawLanguage();
 };
 
-const follow = (said) => {
+const takeState = (said) => {
   state = said;
   if (said.scene === "hand") present();
   redraw();
 };
 
-const lose = (how) => {
-  // While a token is missing every new try is refused as well: say that, not "connecting" in between.
+const loseLink = (how) => {
+  // Without a token every retry is refused as well: keep saying so instead of "connecting" in between.
   link = link === "forbidden" ? link : how;
   redraw();
 };
 
 onLanguage(drawLanguage);
-await loadWords();
+await loadStrings();
 drawLanguage();
 present();
 openStream("/events", {
-  event: (name, data) => (name === "hello" ? greet(data) : follow(data)),
-  down: () => lose("connecting"),
-  forbidden: () => lose("forbidden"),
+  event: (name, data) => (name === "hello" ? takeHello(data) : takeState(data)),
+  down: () => loseLink("connecting"),
+  forbidden: () => loseLink("forbidden"),
 });

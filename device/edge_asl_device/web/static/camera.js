@@ -1,7 +1,7 @@
-// The camera's picture, the square in it, and what is said when there is none.
+// The camera's picture, the square in it, and what is shown instead when there is none.
 
 import { byId, setAttribute, setIcon, setStyle, setText } from "./dom.js";
-import { hasWord, t } from "./words.js";
+import { hasString, t } from "./strings.js";
 
 const ICONS = {
   starting: "camera",
@@ -27,7 +27,7 @@ let opened = 0;
 let timer = 0;
 let was = null;
 
-/** A new connection for the picture: after a restart the old one stands still without any error. */
+/** A new connection for the picture: after a restart the old one freezes without any error. */
 export const openPicture = () => {
   clearTimeout(timer);
   opened += 1;
@@ -77,9 +77,9 @@ const fault = (link, state) => {
   return state.camera.state === "live" ? null : state.camera.state;
 };
 
-const wordsFor = (name) => {
+const stringFor = (name) => {
   if (name === "connecting" || name === "token") return `link.${name}`;
-  return hasWord(`camera.${name}`) ? `camera.${name}` : "camera.failed";
+  return hasString(`camera.${name}`) ? `camera.${name}` : "camera.failed";
 };
 
 /** The square travels with every state; laying out anew is only needed when it has moved. */
@@ -94,7 +94,7 @@ export const cameraState = (link, state) => {
   const name = fault(link, state);
   setAttribute(box, "data-fault", name);
   setAttribute(box, "data-scene", name ? null : (state?.scene ?? null));
-  const key = wordsFor(name);
+  const key = stringFor(name);
   setText(byId("fault-title"), name ? t(key) : "");
   setText(byId("fault-text"), name ? t(`${key}.text`) : "");
   setText(byId("fault-reason"), (name && link === "up" && state?.camera.reason) || "");

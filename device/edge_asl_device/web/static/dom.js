@@ -1,5 +1,5 @@
-// What every view needs: write to the page only what changed. Thirty states a second come in; on a Raspberry Pi a
-// write that changes nothing still costs style and layout.
+// What every view needs: write to the page only what changed. Thirty states arrive every second, and on a Raspberry Pi
+// even a write that changes nothing costs style and layout.
 
 export const byId = (id) => document.getElementById(id);
 
@@ -32,7 +32,7 @@ export const setIcon = (use, name) => setAttribute(use, "href", `#i-${name}`);
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** One short animation; none where the visitor asked for a page that stands still. */
+/** One short animation; none where the visitor prefers reduced motion. */
 export const animate = (node, frames, duration) => {
   if (!still.matches) node.animate(frames, { duration, easing: "ease-out" });
 };

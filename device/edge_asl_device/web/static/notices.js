@@ -1,7 +1,7 @@
-// Short notes over the page. A notice of the program shows for a while and then stays in the help, for the staff.
+// Short messages over the page. A notice from the program is shown for a while and then kept in the help, for staff.
 
 import { byId, setAttribute } from "./dom.js";
-import { hasWord, t } from "./words.js";
+import { hasString, t } from "./strings.js";
 
 const SHOWN_MS = 12_000;
 const MOST = 3;
@@ -11,12 +11,12 @@ let known = "[]";
 
 const line = (notice) => {
   const item = document.createElement("li");
-  item.textContent = words(notice);
+  item.textContent = noticeText(notice);
   return item;
 };
 
-const words = ({ kind, text }) => {
-  const title = hasWord(`notice.${kind}`) ? t(`notice.${kind}`) : "";
+const noticeText = ({ kind, text }) => {
+  const title = hasString(`notice.${kind}`) ? t(`notice.${kind}`) : "";
   return [title, text].filter(Boolean).join(": ");
 };
 
@@ -34,7 +34,7 @@ export const noticesState = (notices) => {
   if (now === known) return;
   const before = new Set(JSON.parse(known).map((notice) => JSON.stringify(notice)));
   known = now;
-  for (const notice of notices) if (!before.has(JSON.stringify(notice))) toast(words(notice));
+  for (const notice of notices) if (!before.has(JSON.stringify(notice))) toast(noticeText(notice));
   drawNotices(notices);
 };
 

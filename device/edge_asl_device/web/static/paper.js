@@ -1,9 +1,9 @@
 // The text so far, the word suggestions, the corrected reading.
 
 import { byId, setAttribute, setText } from "./dom.js";
-import { labelWord, t } from "./words.js";
+import { labelName, t } from "./strings.js";
 
-// Longer text is not shown in whole anyway; its end is what matters, and layout stays cheap for weeks.
+// Longer text would not fit anyway; its end is what matters, and layout stays cheap.
 const SHOWN = 500;
 // The longest text at each size, in letters: the widest (W) of the largest still fit on one line.
 const LENGTHS = { huge: 9, large: 26, medium: 60, small: Infinity };
@@ -21,7 +21,8 @@ const showWritten = (whole, word) => {
   setAttribute(text, "data-length", Object.keys(LENGTHS).find((name) => whole.length <= LENGTHS[name]));
 };
 
-// Three words share one row: the longer they are together, the smaller, and a third that is too much is left out.
+// Three words share one row: the longer they are together, the smaller they are set; a third that is too long is left
+// out.
 const fitting = (words) => {
   const three = words.slice(0, suggestions.length);
   const length = three.join("").length;
@@ -53,13 +54,13 @@ export const paperState = (live, state) => {
   setText(byId("corrected-text"), corrected);
 };
 
-/** The storing of labelled pictures, in place of the text. */
+/** The progress of a capture, shown in place of the text. */
 export const captureState = (mode, state) => {
   const capture = mode === "capture" ? state?.capture : null;
   setAttribute(byId("capture-banner"), "hidden", mode !== "capture");
   setAttribute(byId("capture"), "hidden", mode !== "capture");
   if (!capture) return;
-  const label = labelWord(capture.label);
+  const label = labelName(capture.label);
   const seconds = Math.ceil(capture.next_in_s ?? 0);
   const key = capture.phase === "get-ready" && seconds > 0 ? "capture.get-ready-in" : `capture.${capture.phase}`;
   setAttribute(byId("capture"), "data-phase", capture.phase);

@@ -1,7 +1,7 @@
-// The letter in front of the camera: how long it is held (ring), how sure the model is (words and bar).
+// The current letter: how long it has been held (ring), how sure the model is (text and bar).
 
 import { animate, byId, setAttribute, setStyle, setText } from "./dom.js";
-import { labelWord, percent, t } from "./words.js";
+import { labelName, percent, t } from "./strings.js";
 
 const SURENESS = [0, 0.5, 0.7, 0.85, 0.95];
 
@@ -12,15 +12,15 @@ const bar = document.querySelector("#bar i");
 
 let taken = null;
 
-// Once it is text, how sure it is says nothing more: the hand may let go.
+// Once a letter is accepted, its probability no longer matters: the hand may let go.
 const sureness = (reading) => {
   if (reading?.held >= 1) return "taken";
   return SURENESS.findLastIndex((from) => (reading?.probability ?? 0) >= from);
 };
 
-// Between two letters there is a moment without one: the last stays, faded by the style sheet, instead of flickering.
+// Between two letters there is a moment without one: the last stays, faded by the style sheet, to avoid flicker.
 const showLetter = (label) => {
-  const word = labelWord(label);
+  const word = labelName(label);
   setText(letter, word);
   setAttribute(letter, "data-length", word.length === 1 ? "one" : word.length <= 5 ? "short" : "long");
 };
@@ -46,17 +46,17 @@ export const readingState = (live, state) => {
   if (live) celebrate(state.accepted);
 };
 
-/** A letter became text: said once to screen readers, shown once by a short swell. */
+/** A letter was accepted: announce it once to screen readers and show it by a short swell. */
 const celebrate = (accepted) => {
   const number = accepted?.number ?? 0;
   const before = taken;
   taken = number;
   if (before === null || number <= before) return;
-  byId("said").textContent = labelWord(accepted.label);
+  byId("said").textContent = labelName(accepted.label);
   animate(letter, [{ scale: 1 }, { scale: 1.12 }, { scale: 1 }], 320);
 };
 
-/** While labelled pictures are stored: the sign to show, the ring tells how many of them there are. */
+/** While capturing: the sign to show; the ring is the share of its pictures stored so far. */
 export const readingCapture = ({ label, stored, wanted, phase }) => {
   setAttribute(panel, "data-phase", "capture");
   setAttribute(panel, "data-full", phase === "done");
@@ -64,7 +64,7 @@ export const readingCapture = ({ label, stored, wanted, phase }) => {
   fillRing(wanted ? Math.min(1, stored / wanted) : 0);
 };
 
-/** The numbers of another run begin again. */
+/** Another run of the program numbers its letters from the start. */
 export const readingHello = () => {
   taken = null;
 };

@@ -1,7 +1,7 @@
-// The handshapes that the model knows: beside the camera where there is room, and large in the help.
+// The handshapes that the model knows: beside the camera where there is room, and larger in the help.
 
 import { byId, setAttribute, setStyle } from "./dom.js";
-import { labelWord, t } from "./words.js";
+import { labelName, t } from "./strings.js";
 
 const lists = [...document.querySelectorAll(".signs")];
 const sheet = byId("sheet");
@@ -14,7 +14,7 @@ let lit = null;
 
 const tile = ({ label, picture }) => {
   const item = document.createElement("li");
-  const word = labelWord(label);
+  const word = labelName(label);
   item.dataset.kind = picture ? "picture" : "word";
   item.style.setProperty("--letters", Math.max(...word.split(" ").map((part) => part.length)));
   const name = document.createElement("b");
@@ -28,7 +28,7 @@ const tile = ({ label, picture }) => {
   return item;
 };
 
-/** As many columns as make the tiles largest in the room there is. */
+/** Choose the number of columns that makes the tiles largest in the room there is. */
 const fit = () => {
   const list = lists[0];
   const { clientWidth: width, clientHeight: height } = list;
@@ -42,7 +42,7 @@ const fit = () => {
 
 new ResizeObserver(fit).observe(sheet);
 
-/** Draw the sheets anew: another bundle, or another language. */
+/** Redraw the sheets for another bundle or another language. */
 export const drawSheets = (known) => {
   signs = known;
   tiles = new Map(signs.map(({ label }) => [label, []]));
@@ -58,7 +58,7 @@ export const drawSheets = (known) => {
   fit();
 };
 
-/** Light the handshape being read. */
+/** Highlight the handshape being read. */
 export const sheetState = (label) => {
   if (label === lit) return;
   for (const item of tiles.get(lit) ?? []) setAttribute(item, "aria-current", null);

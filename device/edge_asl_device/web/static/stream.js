@@ -1,11 +1,11 @@
-// Server-sent events that are never silently dead. EventSource reconnects by itself after most faults but not after
-// all (a proxy's error page, a 401), and never notices a connection that is open and silent.
+// Server-sent events that never die silently. EventSource reconnects after most faults, but not after all of them (a
+// proxy's error page, a 401), and it never notices a connection that is open but silent.
 
-const SILENCE_MS = 12_000; // the server beats every 5 s: two lost beats and a margin
+const SILENCE_MS = 12_000; // the server sends a beat every 5 s: two lost beats and a margin
 const RETRY_MS = 1_000;
 
 /**
- * @param {string} address of the events
+ * @param {string} address where the events come from
  * @param {{event: (name: string, data: object) => void, down: () => void, forbidden: () => void}} to
  */
 export const openStream = (address, to) => {
@@ -40,7 +40,7 @@ export const openStream = (address, to) => {
     if (refused) tellWhy();
   };
 
-  // EventSource does not say with which status it was refused.
+  // EventSource does not tell the status with which it was refused.
   const tellWhy = async () => {
     const question = new AbortController();
     const limit = setTimeout(() => question.abort(), 3_000);
@@ -48,7 +48,7 @@ export const openStream = (address, to) => {
       const answer = await fetch(address, { signal: question.signal, cache: "no-store" });
       if (answer.status === 401) to.forbidden();
     } catch {
-      // Nobody answers: connecting, as the page already says.
+      // No answer: the page already says that it is connecting.
     } finally {
       clearTimeout(limit);
       question.abort();
@@ -62,7 +62,7 @@ export const openStream = (address, to) => {
     else timer = setTimeout(watch, SILENCE_MS - silent);
   };
 
-  // Timers of a hidden tab run once a minute: look at once when it is seen again.
+  // Timers of a hidden tab run once a minute: check at once when it is shown again.
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && source) watch();
   });

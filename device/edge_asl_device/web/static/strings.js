@@ -1,4 +1,4 @@
-// Every visible word, from languages.json. HTML names its strings by data-text (content) and data-label (aria-label).
+// All visible text, from languages.json. HTML names its strings by data-text (content) and data-label (aria-label).
 
 import { setAttribute, setText } from "./dom.js";
 
@@ -8,22 +8,22 @@ let asked = new URLSearchParams(location.search).get("lang");
 let chosen = null;
 let served = "en";
 
-export const loadWords = async () => {
+export const loadStrings = async () => {
   const answer = await fetch("/static/languages.json");
   languages = await answer.json();
   apply();
 };
 
-/** The string `key` with `{name}` replaced; the key itself when nobody wrote it, which a test refuses. */
+/** The string `key` with `{name}` replaced; the key itself where it is missing, which a test forbids. */
 export const t = (key, values = {}) => {
   const text = languages[current]?.[key] ?? languages.en?.[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 };
 
-export const hasWord = (key) => Boolean(languages.en?.[key]);
+export const hasString = (key) => Boolean(languages.en?.[key]);
 export const language = () => current;
 
-/** The language that the button leads to: the next in the file. */
+/** The language that the button switches to: the next in the file. */
 export const nextLanguage = () => {
   const all = Object.keys(languages);
   const code = all[(all.indexOf(current) + 1) % all.length];
@@ -55,5 +55,5 @@ export const percent = (share) => {
   return percents.get(current).format(share);
 };
 
-/** What a visitor calls a label: a letter is itself, `space`, `del` and `nothing` have words. */
-export const labelWord = (label) => (hasWord(`sign.${label}`) ? t(`sign.${label}`) : label);
+/** What a visitor calls a label: a letter is itself; `space`, `del` and `nothing` have names. */
+export const labelName = (label) => (hasString(`sign.${label}`) ? t(`sign.${label}`) : label);
