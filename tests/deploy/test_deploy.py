@@ -222,7 +222,7 @@ def test_a_bundle_is_measured_on_a_device_beside_what_serves(guarded: Kiosk, tmp
 def test_nothing_is_shown_of_a_device_without_a_release(new_kiosk: Callable[[], Kiosk]):
     empty = new_kiosk()
     for name in ("status", "rollback", "logs"):
-        assert "expected a release, found none; edge-asl deploy" in empty.run(name).error
+        assert "nothing has been deployed; edge-asl deploy" in empty.run(name).error
     doctor = empty.run("doctor")
     assert doctor.status == 1
-    assert "no release is installed" in doctor.out
+    assert "nothing has been deployed" in doctor.out

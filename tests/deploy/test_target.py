@@ -23,4 +23,4 @@ def test_a_file_is_no_folder(tmp_path: Path, below: str):
     with pytest.raises(DeviceError) as raised:
         parse_target(f"local:{file}{below}", None, None)
 
-    assert str(raised.value) == (f"local:{file}{below}: expected a folder, found a file at {file}; name another")
+    assert str(raised.value) == f"local:{file}{below}: {file} is a file, not a folder; choose another"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_asl.cli.devices import (
+from edge_asl.cli.options import (
     BundleArgument,
     KeyOption,
     ModeOption,
@@ -18,7 +18,7 @@ from edge_asl.cli.devices import (
     parsed_target,
 )
 
-keys_app = typer.Typer(help="Keys that bundles are signed with.", no_args_is_help=True, rich_markup_mode=None)
+keys_app = typer.Typer(help="Manage the keys that sign bundles.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sign(bundle: BundleArgument, key: KeyOption = None) -> None:
-    """Sign a bundle: devices that know a signer take no other."""
+    """Sign a bundle with an SSH key."""
     from edge_asl.deploy.keys import chosen_key, sign_bundle
 
     chosen = chosen_key(key)
@@ -40,21 +40,21 @@ def sign(bundle: BundleArgument, key: KeyOption = None) -> None:
 def keys_init(
     path: Annotated[
         Path | None,
-        typer.Argument(help="The private key's file; default: ~/.config/edge-asl/signing_key.", show_default=False),
+        typer.Argument(help="File for the private key. Default: ~/.config/edge-asl/signing_key.", show_default=False),
     ] = None,
-    passphrase: Annotated[bool, typer.Option("--passphrase", help="Ask for one; ssh-agent then keeps it.")] = False,
+    passphrase: Annotated[bool, typer.Option("--passphrase", help="Ask for a passphrase to protect it with.")] = False,
 ) -> None:
-    """Make a key of your own. An SSH key that exists does as well: --key FILE."""
+    """Make a signing key. An existing SSH key works as well: name it with --key."""
     from edge_asl.deploy.keys import init_key
 
     key = init_key(path, passphrase=passphrase)
-    typer.echo(f"private key: {key.path}  (keep a copy: devices that trust it take nothing else)")
+    typer.echo(f"private key: {key.path}  (keep a copy: devices that trust it accept nothing else)")
     typer.echo(f"public key:  {key.public_key}\nfingerprint: {key.fingerprint}")
 
 
 @keys_app.command("show")
 def keys_show(key: KeyOption = None) -> None:
-    """Print the public key, as devices are told to trust it."""
+    """Print the public key that devices are told to trust."""
     from edge_asl.deploy.keys import chosen_key, public_key_of
 
     typer.echo(public_key_of(chosen_key(key)))
@@ -68,7 +68,7 @@ def keys_trust(
     root: RootOption = None,
     ssh_config: SshConfigOption = None,
 ) -> None:
-    """Have a device take bundles signed with a key; from the first on, it takes no others."""
+    """Make a device trust a key; once it trusts one, it accepts only bundles signed by those it trusts."""
     from edge_asl.deploy.keys import chosen_key, public_key_of
     from edge_asl.deploy.operate import trust
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge_asl.cli import devices, keys
+from edge_asl.cli import deploy, devices, keys
 from edge_asl_device.errors import EdgeAslError
 
 app = typer.Typer(
@@ -307,5 +307,5 @@ def _print_evaluation(evaluation: Any, json: bool) -> None:
     typer.echo(format_evaluation(evaluation))
 
 
-for commands in (devices, keys):
+for commands in (deploy, devices, keys):
     commands.register(app)

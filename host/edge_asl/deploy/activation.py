@@ -8,7 +8,7 @@ import re
 import time
 from typing import Any, NoReturn
 
-from edge_asl.deploy.remote import Session
+from edge_asl.deploy.remote import REFUSAL, Session
 from edge_asl.deploy.steps.step import DetachedCommand, StepContext
 from edge_asl.errors import DeviceError, Unreachable
 from edge_asl.progress import Progress
@@ -18,8 +18,6 @@ STALL_S = 300.0
 AFTERWARDS_S = 900.0
 """How long a lost device is asked what became of the activation; it ends within that by its own limits."""
 PAUSE_S = 2.0
-REFUSAL = "edge-asl-device: "
-"""Before what the device's program says when it ends as it should."""
 
 
 class ActivationWatch:

@@ -21,7 +21,6 @@ from edge_asl.deploy.steps.send import Send
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
-from edge_asl_device.releases.installation import Mode
 
 
 class DeployRequest(Struct, frozen=True, kw_only=True):
@@ -67,8 +66,7 @@ def deploy(request: DeployRequest, progress: Progress) -> DeployReport:
     """
     started = time.monotonic()
     target = request.target
-    with target.remote() as remote:
-        session = Session(remote, elevate=target.mode is Mode.SYSTEM)
+    with target.session() as session:
         facts = read_facts(session, target)
         signer = sign_for_devices(request.bundle, request.key, progress.say, again=True, only_say=request.dry_run)
         choices = replace(request.choices, signer=signer)

@@ -1,4 +1,4 @@
-"""Running commands on a device. A ``Remote`` only says how; ``Session`` does it, with limits, and counts."""
+"""Running commands on a device. A ``Remote`` says how to reach it; a ``Session`` runs them, with time limits."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from edge_asl.errors import DeviceError, Unreachable
 STALL_S = 60.0
 """Without a byte in either direction; a Pi that unpacks or starts Python takes seconds."""
 LAST_LINES = 5
+REFUSAL = "edge-asl-device: "
+"""Before what the device's program says when it refuses to go on."""
 
 _ELEVATE = 'if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec sudo -n -- "$@"; else exec "$@"; fi'
 
@@ -34,7 +36,7 @@ class Remote(Protocol):
         ...
 
     def lost(self, status: int, said: str) -> str | None:
-        """Why the device was not reached, in words that say what to do; None where the command itself ended so."""
+        """Why the device was not reached and what to do; None where the command itself ended so."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -43,11 +45,16 @@ class Remote(Protocol):
 
 
 class Answer(NamedTuple):
-    """What a command left."""
+    """How a command on the device ended."""
 
     status: int
     out: str
     err: str
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, without the name of the device's program."""
+        return self.err.strip().removeprefix(REFUSAL)
 
 
 class Session:
@@ -64,7 +71,7 @@ class Session:
         self.calls = 0
         """Commands run on the device: the round trips."""
         self.sent = 0
-        """Bytes given to them."""
+        """Bytes written to their standard input."""
 
     def argv(self, argv: Sequence[str]) -> list[str]:
         """The command as it runs there."""
@@ -77,7 +84,7 @@ class Session:
         on_line: Callable[[str], None] = lambda _line: None,
         stall_s: float = STALL_S,
     ) -> Answer:
-        """Run a command; its lines are told as they come.
+        """Run a command; ``on_line`` gets its lines as they come.
 
         Raises:
             Unreachable: the device was not reached, the connection broke, or nothing moved for ``stall_s``.
@@ -103,14 +110,14 @@ class Session:
         out.join()
         err.join()
         if moved.stalled:
-            raise Unreachable(f"{self.remote.name}: expected an answer within {stall_s:g} s, found none; try again")
+            raise Unreachable(f"{self.remote.name}: no answer for {stall_s:g} s; try again")
         if reason := self.remote.lost(status, err.text):
             raise Unreachable(f"{self.remote.name}: {reason}")
         return Answer(status, out.text, err.text)
 
     def _feed(self, process: subprocess.Popen[bytes], stdin: Iterable[bytes], moved: _Moved) -> None:
         assert process.stdin is not None  # noqa: S101 - for the type checker
-        # Whoever closes early says why on its own outputs.
+        # A command that stops reading says why on its own output.
         with contextlib.suppress(BrokenPipeError):
             for chunk in stdin:
                 process.stdin.write(chunk)
@@ -119,24 +126,20 @@ class Session:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
 
-    def check(self, argv: Sequence[str]) -> None:
+    def check(self, argv: Sequence[str], stall_s: float = STALL_S) -> Answer:
         """Run a command that must succeed.
 
         Raises:
             DeviceError: it did not.
             Unreachable: as for ``run``.
         """
-        answer = self.run(argv)
+        answer = self.run(argv, stall_s=stall_s)
         if answer.status != 0:
-            raise DeviceError(f"{self.remote.name}: {answer.err.strip()}")
+            raise DeviceError(f"{self.remote.name}: {answer.reason}")
+        return answer
 
     def agent(
-        self,
-        command: str,
-        arguments: dict[str, Any],
-        stdin: Iterable[bytes] = (),
-        on_value: Callable[[dict[str, Any]], None] = lambda _value: None,
-        stall_s: float = STALL_S,
+        self, command: str, arguments: dict[str, Any], stdin: Iterable[bytes] = (), stall_s: float = STALL_S
     ) -> dict[str, Any]:
         """Run a command of ``agent.py`` on the device's own Python; the last line of JSON that it printed.
 
@@ -144,22 +147,18 @@ class Session:
             DeviceError: it refused, or there is no Python.
             Unreachable: as for ``run``.
         """
+        given = itertools.chain([AGENT.read_bytes()], stdin)
+        answer = self.run(agent_argv(command, arguments), given, stall_s=stall_s)
         last: dict[str, Any] = {}
-
-        def heard(line: str) -> None:
-            nonlocal last
+        for line in answer.out.splitlines():
             with contextlib.suppress(ValueError):
                 last = json.loads(line)
-                on_value(last)
-
-        given = itertools.chain([AGENT.read_bytes()], stdin)
-        answer = self.run(agent_argv(command, arguments), given, heard, stall_s)
         if "error" in last:
             raise DeviceError(f"{self.remote.name}: {last['error']}")
         if answer.status == 127:
-            raise DeviceError(f"{self.remote.name}: expected python3, found none; apt install python3")
+            raise DeviceError(f"{self.remote.name}: python3 is not installed; on the device: sudo apt install python3")
         if answer.status != 0:
-            raise DeviceError(f"{self.remote.name}: {command}: expected success, found: {_last(answer.err)}")
+            raise DeviceError(f"{self.remote.name}: {command} failed: {_last(answer.err)}")
         return last
 
 
@@ -175,7 +174,7 @@ class _Moved:
 
 
 class _Reader:
-    """Reads a pipe to its end in a thread, so that neither side waits for the other."""
+    """Reads a pipe to its end in a thread, so that neither side blocks the other."""
 
     def __init__(self, pipe: IO[bytes] | None, on_line: Callable[[str], None], moved: _Moved) -> None:
         assert pipe is not None  # noqa: S101 - for the type checker

@@ -1,13 +1,15 @@
-"""Which device, and how it is kept: from the command line's words."""
+"""Which device the command line names, and how the program runs there."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from edge_asl.deploy.local import Local
-from edge_asl.deploy.remote import Remote
+from edge_asl.deploy.remote import Session
 from edge_asl.deploy.ssh import Ssh
 from edge_asl.errors import DeviceError
 from edge_asl_device.releases.installation import ROOTS, Mode
@@ -24,34 +26,45 @@ class Target(NamedTuple):
     """On the device; ``~`` is its user's."""
     ssh_config: Path | None = None
 
-    def remote(self) -> Remote:
-        """How to reach it."""
-        return Local(self.name) if self.name.startswith(LOCAL) else Ssh(self.name, self.ssh_config)
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Connect to it.
+
+        Raises:
+            Unreachable: no connection.
+        """
+        remote = Local(self.name) if self.name.startswith(LOCAL) else Ssh(self.name, self.ssh_config)
+        with remote:
+            yield Session(remote, elevate=self.mode is Mode.SYSTEM)
 
 
-def parse_target(name: str, mode: str | None, root: str | None, ssh_config: Path | None = None) -> Target:
+def parse_target(name: str, mode: Mode | None, root: str | None, ssh_config: Path | None = None) -> Target:
     """A target from what was typed.
 
     Args:
         name: ``pi@kiosk-1``, ``ssh://…`` or ``local:FOLDER``.
-        mode: ``system``, ``user``, ``plain``; None for the usual one: plain here, system there.
+        mode: None for the usual one: plain on this machine, system elsewhere.
         root: another folder than the mode's.
         ssh_config: as for ``Ssh``.
 
     Raises:
-        DeviceError: contradictory or missing words, or a file where a folder should be.
+        DeviceError: there is no folder, or a file where it should be.
     """
     if name.startswith(LOCAL):
-        folder = name.removeprefix(LOCAL) or root
-        if not folder:
-            raise DeviceError(f"{name}: expected a folder behind {LOCAL}, found none; local:kiosk, say")
-        place = Path(folder).expanduser().absolute()
-        for path in (place, *place.parents):
-            if os.path.lexists(path) and not path.is_dir():
-                raise DeviceError(f"{name}: expected a folder, found a file at {path}; name another")
-        return Target(name, Mode(mode or Mode.PLAIN), str(place))
-    chosen = Mode(mode or Mode.SYSTEM)
+        return Target(name, mode or Mode.PLAIN, _local_root(name, root))
+    chosen = mode or Mode.SYSTEM
     folder = root or ROOTS.get(chosen)
     if not folder:
-        raise DeviceError(f"{name}: expected --root FOLDER beside --mode plain, found none; name one on the device")
+        raise DeviceError(f"{name}: --mode {chosen} has no default folder; name one on the device with --root")
     return Target(name, chosen, folder, ssh_config)
+
+
+def _local_root(name: str, root: str | None) -> str:
+    folder = name.removeprefix(LOCAL) or root
+    if not folder:
+        raise DeviceError(f"{name}: no folder is named; {LOCAL}kiosk, for example")
+    path = Path(folder).expanduser().absolute()
+    for above in (path, *path.parents):
+        if os.path.lexists(above) and not above.is_dir():
+            raise DeviceError(f"{name}: {above} is a file, not a folder; choose another")
+    return str(path)

@@ -1,0 +1,206 @@
+"""``edge-asl deploy``: to one device, or to many through Ansible's inventory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edge_asl.cli.options import (
+    TARGET_HELP,
+    BundleArgument,
+    JsonOption,
+    KeyOption,
+    ModeOption,
+    RootOption,
+    RuntimeName,
+    RuntimeOption,
+    SshConfigOption,
+    WheelhouseOption,
+    parsed_target,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from edge_asl.deploy.deployment import DeployRequest
+
+OptionalTargetArgument = Annotated[str | None, typer.Argument(help=TARGET_HELP, show_default=False)]
+OptionsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Set the options of edge-asl-device run, such as '--language de --source v4l2'.", show_default=False
+    ),
+]
+ScreenOption = Annotated[
+    bool, typer.Option("--screen", help="Show the page on the device's own screen: cage with Chromium.")
+]
+DowngradeOption = Annotated[
+    bool, typer.Option("--allow-downgrade", help="Allow a version older than one the device has already run.")
+]
+KeepOption = Annotated[
+    int | None, typer.Option(help="How many releases to keep on the device. Default: 3.", min=2, show_default=False)
+]
+HealthLimitOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Seconds the new release has to become healthy. Default: 60.", min=5, max=600, show_default=False
+    ),
+]
+BreakLockOption = Annotated[bool, typer.Option("--break-lock", help="Override another deployment's lock.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")]
+InventoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Deploy to the devices of this Ansible inventory instead of TARGET; it may set edge_asl_root, "
+        "edge_asl_mode, … for each.",
+        show_default=False,
+        exists=True,
+    ),
+]
+SerialOption = Annotated[
+    str | None,
+    typer.Option(
+        help="With --inventory: sizes of the waves; the last one repeats. Default: 1,25%,100%.", show_default=False
+    ),
+]
+MaxFailOption = Annotated[
+    str | None,
+    typer.Option(
+        help="With --inventory: start no further wave if more of the last one failed. Default: 0%.",
+        show_default=False,
+    ),
+]
+LimitOption = Annotated[
+    str | None,
+    typer.Option(help="With --inventory: only devices that match this Ansible pattern.", show_default=False),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(deploy)
+
+
+def deploy(
+    bundle: BundleArgument,
+    target: OptionalTargetArgument = None,
+    mode: ModeOption = None,
+    root: RootOption = None,
+    runtime: RuntimeOption = RuntimeName.auto,
+    options: OptionsOption = None,
+    screen: ScreenOption = False,
+    key: KeyOption = None,
+    allow_downgrade: DowngradeOption = False,
+    keep: KeepOption = None,
+    health_limit: HealthLimitOption = None,
+    wheelhouse: WheelhouseOption = None,
+    break_lock: BreakLockOption = False,
+    dry_run: DryRunOption = False,
+    ssh_config: SshConfigOption = None,
+    json: JsonOption = False,
+    inventory: InventoryOption = None,
+    serial: SerialOption = None,
+    max_fail: MaxFailOption = None,
+    limit: LimitOption = None,
+) -> None:
+    """Deploy a bundle and the program that runs it to a device, or to many with --inventory.
+
+    The device verifies and tests the release, switches to it, and rolls back if it does not become healthy. The first
+    deployment sends everything, later ones only what changed. If one is interrupted, the device keeps running; run the
+    same command again to continue.
+    """
+    chosen = _given(
+        options=options, screen=screen, keep=keep, health_limit_s=health_limit, allow_downgrade=allow_downgrade
+    )
+    if inventory is not None:
+        _refuse("cannot be combined with --inventory", {"TARGET": target, "--root": root, "--ssh-config": ssh_config})
+        kind = runtime if runtime is not RuntimeName.auto else None
+        wheels = wheelhouse and str(wheelhouse.absolute())
+        chosen |= _given(mode=mode, runtime=kind, break_lock=break_lock, wheelhouse=wheels)
+        serial, max_fail = serial or "1,25%,100%", max_fail or "0%"
+        _deploy_to_many(bundle, inventory, serial, max_fail, limit, chosen, key, dry_run=dry_run, json=json)
+        return
+    _refuse("works only with --inventory", {"--serial": serial, "--max-fail": max_fail, "--limit": limit})
+    if target is None:
+        raise typer.BadParameter("name a device such as pi@kiosk-1, or use --inventory", param_hint="TARGET")
+    from edge_asl.deploy.deployment import DeployRequest
+    from edge_asl.deploy.requirements import Choices
+
+    place = parsed_target(target, mode, root, ssh_config)
+    request = DeployRequest(
+        bundle=bundle,
+        target=place,
+        choices=Choices(mode=place.mode, **chosen),
+        runtime=runtime.value,
+        wheelhouse=wheelhouse,
+        key=key,
+        break_lock=break_lock,
+        dry_run=dry_run,
+    )
+    _deploy_to_one(request, json=json)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Those that were given; for the others the defaults of the library, or of the inventory, hold."""
+    return {name: value for name, value in options.items() if value is not None and value is not False}
+
+
+def _refuse(why: str, options: dict[str, Any]) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise typer.BadParameter(why, param_hint=name)
+
+
+def _deploy_to_one(request: DeployRequest, *, json: bool) -> None:
+    from edge_asl.deploy.deployment import deploy as run
+    from edge_asl.deploy.deployment import format_plan
+    from edge_asl.progress import console
+
+    report = run(request, console())
+    if json:
+        print_json(report)
+        return
+    if request.dry_run or not report.changed:
+        for line in format_plan(report.plan, report.wanted, report.facts):
+            typer.echo(line)
+    if report.changed:
+        typer.echo(f"{report.target}: now running {report.name} {report.version}, release {report.release[:12]}")
+    typer.echo(
+        f"{report.sent_bytes / 1e6:.2f} MB of files sent, {report.round_trips} round trips, {report.seconds:.1f} s"
+    )
+
+
+def _deploy_to_many(
+    bundle: Path,
+    inventory: Path,
+    serial: str,
+    max_fail: str,
+    limit: str | None,
+    chosen: dict[str, Any],
+    key: Path | None,
+    *,
+    dry_run: bool,
+    json: bool,
+) -> None:
+    from edge_asl.deploy.fleet.rollout import Request, format_report, parse_max_fail, parse_serial, roll_out
+    from edge_asl.progress import console
+
+    request = Request(
+        bundle=bundle,
+        inventory=inventory,
+        serial=parse_serial(serial),
+        max_fail=parse_max_fail(max_fail),
+        limit=limit,
+        variables={f"edge_asl_{name}": value for name, value in chosen.items()},
+        key=key,
+        dry_run=dry_run,
+    )
+    report = roll_out(request, console())
+    if json:
+        print_json(report)
+    else:
+        for line in format_report(report):
+            typer.echo(line)
+    if not report.ok:
+        raise typer.Exit(1)

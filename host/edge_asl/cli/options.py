@@ -1,0 +1,79 @@
+"""Arguments and options that several commands about devices share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edge_asl_device.releases.installation import Mode
+
+if TYPE_CHECKING:
+    from edge_asl.deploy.target import Target
+
+
+class RuntimeName(StrEnum):
+    """Which TensorFlow Lite runtime a device gets."""
+
+    auto = "auto"
+    litert = "litert"
+    tflite = "tflite"
+
+
+TARGET_HELP = "pi@kiosk-1, a host from ~/.ssh/config, or local:FOLDER."
+
+BundleArgument = Annotated[Path, typer.Argument(help="Bundle folder.", show_default=False)]
+TargetArgument = Annotated[str, typer.Argument(help=TARGET_HELP, show_default=False)]
+ModeOption = Annotated[
+    Mode | None,
+    typer.Option(
+        help="What keeps the program running: system (a system service; needs root or sudo), user (a user service) or "
+        "plain (nothing). Default: system, or plain for local:FOLDER.",
+        show_default=False,
+    ),
+]
+RootOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder on the device. Default: /var/lib/edge-asl, or ~/.local/share/edge-asl with --mode user.",
+        show_default=False,
+    ),
+]
+RuntimeOption = Annotated[RuntimeName, typer.Option(help="TensorFlow Lite runtime on the device.")]
+SshConfigOption = Annotated[
+    Path | None,
+    typer.Option(help="Use this file instead of ~/.ssh/config.", show_default=False, exists=True, dir_okay=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option(help="SSH key to sign with. Default: the one from edge-asl keys init.", show_default=False),
+]
+WheelhouseOption = Annotated[
+    Path | None, typer.Option(help="Folder of wheels to use instead of the internet.", show_default=False)
+]
+
+
+def parsed_target(name: str, mode: Mode | None, root: str | None, ssh_config: Path | None) -> Target:
+    """The device that the command line names."""
+    from edge_asl.deploy.target import parse_target
+
+    return parse_target(name, mode, root, ssh_config)
+
+
+def finish(result: tuple[int, str]) -> None:
+    """Print, and exit with the status."""
+    status, text = result
+    if text:
+        typer.echo(text)
+    if status:
+        raise typer.Exit(1)
+
+
+def print_json(value: Any) -> None:
+    """One line on standard output."""
+    import msgspec
+
+    typer.echo(msgspec.json.encode(value).decode())
