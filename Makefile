@@ -1,7 +1,7 @@
 # Every command for users and developers of edge-asl. `make setup` is implied by the others.
 BIN := .venv/bin
 PINS := $(wildcard constraints/*.txt) constraints/setup.sh
-# The word that the demo's hand spells: letters A to Y without J, which moves.
+# The word that the demo's hand spells: letters A to Y except J, which moves.
 WORD ?= HELLO
 
 .PHONY: demo setup test check fix bench picture test-device test-deploy e2e e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi e2e-pi-all pins clean

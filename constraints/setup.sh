@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh VENV KIND [PROJECT…]: a virtual environment with exactly the pinned packages of constraints/KIND-py3NN.txt,
-# then the given projects (folders are installed for editing, wheels as they are).
+# setup.sh VENV KIND [PROJECT…]: makes a virtual environment with exactly the packages pinned in constraints/KIND-py3NN.txt,
+# then installs the projects (folders are installed editable, wheels as they are).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=$1 kind=$2
@@ -9,14 +9,14 @@ python=${PYTHON:-python3}
 version=$("$python" -c 'import sys; print("py%d%d" % sys.version_info[:2])')
 pins="constraints/$kind-$version.txt"
 if [ ! -f "$pins" ]; then
-    echo "setup: expected one of $(echo constraints/"$kind"-py*.txt), found Python $version; set PYTHON=python3.11, say" >&2
+    echo "setup: no pinned packages for $version, only $(echo constraints/"$kind"-py*.txt); set PYTHON, for example to python3.11" >&2
     exit 1
 fi
 projects=()
 for project in "$@"; do
     if [ -d "$project" ]; then projects+=(-e "./$project"); else projects+=("$project"); fi
 done
-echo "setup: installing $(grep -c '==' "$pins") packages into $venv; TensorFlow makes it a few minutes the first time" >&2
+echo "setup: installing $(grep -c '==' "$pins") packages into $venv; TensorFlow takes a few minutes the first time" >&2
 if command -v uv >/dev/null; then
     uv venv --quiet --clear --python "$python" "$venv"
     export VIRTUAL_ENV="$PWD/$venv"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the pinned versions anew, one file per Python version, from host/, device/ and the dev group of pyproject.toml.
+# Pins the newest versions, one file per Python version, from host/, device/ and the dev group of pyproject.toml.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 compile() {
@@ -10,7 +10,7 @@ for minor in 11 12 13; do
     compile --python-version "3.$minor" constraints/workspace.in --group pyproject.toml:dev \
         --output-file "constraints/workspace-py3$minor.txt"
 done
-# pytest and hypothesis stand beside the device package so that its tests can run there; nothing else does.
+# Beside the device package only pytest and hypothesis, so that its tests can run there.
 for minor in 11 12 13; do
     compile --python-version "3.$minor" constraints/device-litert.in --output-file "constraints/device-litert-py3$minor.txt"
 done
@@ -24,7 +24,7 @@ environment() {
     kind=$1 minor=$2 pins="host/edge_asl/deploy/environment/pins/$1-py3$2.txt"
     compile --only-binary :all: "${unused[@]/#/--no-emit-package=}" --python-version "3.$minor" \
         --python-platform aarch64-manylinux_2_36 "constraints/runtime-$kind.in" --output-file "$pins"
-    # Resolved for one machine; the same versions must have wheels for the other, too.
+    # Resolved for one machine; the same versions must also have wheels for the other.
     for machine in aarch64 x86_64; do
         uv pip install --quiet --dry-run --no-deps --only-binary :all: --require-hashes --python-version "3.$minor" \
             --python-platform "$machine-manylinux_2_36" --target "$(mktemp --dry-run)" --requirements "$pins"

@@ -1,5 +1,5 @@
-# Sourced by the slow layers' run.sh, which set `rig`: leaving, with the reason, where their machine cannot be made (with
-# EDGE_ASL_NO_SKIP=1 that is a failure), and where it is kept: $EDGE_ASL_RIGS, out/rigs unless given.
+# Sourced by the run.sh of each slow test, which sets `rig`. Exits with the reason if the machine cannot be made here (a
+# failure with EDGE_ASL_NO_SKIP=1), and says where it is kept: $EDGE_ASL_RIGS, by default out/rigs.
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export PATH=$PATH:/usr/sbin:/sbin
 
@@ -13,7 +13,7 @@ need_root() {
 }
 
 need_pc() {
-    [ "$(uname -m)" = x86_64 ] || skip "was tried on x86-64 only, found $(uname -m)"
+    [ "$(uname -m)" = x86_64 ] || skip "has only been tried on x86-64, and this is $(uname -m)"
 }
 
 # need_tools PACKAGES TOOL…

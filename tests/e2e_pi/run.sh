@@ -2,8 +2,8 @@
 # run.sh PYTHON [PYTEST OPTION…]: checks against an emulated aarch64 machine with its own kernel, systemd and sshd, of
 # which this computer is the workstation. A path among the options takes the place of all check_*.py.
 #
-# The disk is kept in $EDGE_ASL_RIGS (out/rigs unless given); what a check writes to it is thrown away. Skipped, with the
-# reason, where the machine cannot be made; with EDGE_ASL_NO_SKIP=1 that is a failure. EDGE_ASL_RELEASE=trixie takes the
+# The disk is kept in $EDGE_ASL_RIGS (by default out/rigs); what a check writes to it is thrown away. Skipped, with the
+# reason, if the machine cannot be made; with EDGE_ASL_NO_SKIP=1 that is a failure. EDGE_ASL_RELEASE=trixie takes the
 # Debian after bookworm, EDGE_ASL_PI=all also runs the checks that take long.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh [PYTEST OPTION…]: real picamera2 on libcamera's virtual camera, in a Debian root of its own.
 #
-# The root lies in $EDGE_ASL_RIGS (out/rigs unless given) and is kept. Skipped, with the reason, where it cannot be
+# The root lies in $EDGE_ASL_RIGS (by default out/rigs) and is kept. Skipped, with the reason, where it cannot be
 # made; with EDGE_ASL_NO_SKIP=1 that is a failure.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

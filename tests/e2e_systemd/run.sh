@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh PYTHON [PYTEST OPTION…]: the units under a real systemd, in a virtual machine of Debian.
 #
-# The disk is kept in $EDGE_ASL_RIGS (out/rigs unless given); what a run writes to it is thrown away. A photograph of
+# The disk is kept in $EDGE_ASL_RIGS (by default out/rigs); what a run writes to it is thrown away. A photograph of
 # the kiosk's screen is left there, too. Skipped, with the reason, where the machine cannot be made; with
 # EDGE_ASL_NO_SKIP=1 that is a failure. EDGE_ASL_RELEASE=bookworm takes the Debian before trixie.
 set -euo pipefail

@@ -2,7 +2,7 @@
 # run.sh PYTHON [PYTEST OPTION…]: the USB camera's class on JPEG from a stand-in, then on a real kernel driver in a
 # virtual machine.
 #
-# The kernel is kept in $EDGE_ASL_RIGS (out/rigs unless given). Skipped, with the reason, where the machine cannot be
+# The kernel is kept in $EDGE_ASL_RIGS (by default out/rigs). Skipped, with the reason, where the machine cannot be
 # made; with EDGE_ASL_NO_SKIP=1 that is a failure. Needs no root.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
