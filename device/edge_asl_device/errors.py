@@ -6,7 +6,7 @@ EdgeAslError
 ├── RuntimeMissing  no TensorFlow Lite runtime can be imported, or it refuses the model
 ├── PictureError    a picture or film cannot be read
 ├── ReleaseError    a release on a device is damaged, does not start, or cannot be switched to
-├── TrustError      a bundle is not signed by whom the device trusts, or older than it may be
+├── TrustError      a bundle is not signed by a trusted signer, or older than the device allows
 └── (edge_asl.errors adds the workstation's)
 
 Programs catch ``EdgeAslError`` once, print it as one line on stderr and exit with status 1. Anything else is a
@@ -15,14 +15,14 @@ bug and keeps its traceback.
 
 import re
 
-# Line ends, other control characters, bytes of names that are not UTF-8, and what turns the direction of writing:
-# a hostile file name must neither add lines to a log nor colours to a terminal.
+# Line ends, other control characters, bytes that are not UTF-8, and what changes the direction of writing: a hostile
+# file name must not add lines to a log or colours to a terminal.
 NOT_SHOWN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
 LONGEST_LINE = 1000
 
 
 def one_line(text: str) -> str:
-    """``text`` as it may be shown whatever it says: one line, nothing invisible, at most 1000 characters."""
+    """``text`` made safe to show: one line, nothing invisible, at most 1000 characters."""
     shown = NOT_SHOWN.sub(lambda found: ascii(found[0])[1:-1], text)
     return shown if len(shown) <= LONGEST_LINE else f"{shown[:LONGEST_LINE]}…"
 
@@ -62,7 +62,7 @@ class ReleaseError(EdgeAslError):
 
 
 class TrustError(EdgeAslError):
-    """A bundle is not signed by whom the device trusts, or older than it may be. What it quotes may be hostile."""
+    """A bundle is not signed by a trusted signer, or older than the device allows. What it quotes may be hostile."""
 
     def __init__(self, text: str) -> None:
         super().__init__(one_line(text))

@@ -1,4 +1,4 @@
-"""Writing so that a power cut leaves either the old or the new, never half: beside, sync, rename."""
+"""Writing so that a power cut leaves the old content or the new, never half of it: beside, sync, rename."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sha256_of(path: Path) -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries to disk; without it a rename can vanish although the file's bytes are there."""
+    """Sync a folder's entries to disk; otherwise a rename can be lost although the file's bytes are not."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -29,10 +29,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Flush every file and folder below ``folder``, and its own entry.
+    """Sync every file and folder below ``folder``, and its own entry.
 
-    First the whole machine's buffers at once, which a card writes faster than one file after another; then each by
-    itself, because only that reports a failed write.
+    First the whole machine at once, which an SD card writes faster than file by file; then each by itself, because only
+    that reports a failed write.
     """
     os.sync()
     for parent, _, names in os.walk(folder):
@@ -71,10 +71,10 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 @contextlib.contextmanager
 def replacing_folder(target: Path) -> Iterator[Path]:
-    """Give an empty folder beside ``target``; on leaving without an error it takes ``target``'s place.
+    """Yield an empty folder beside ``target`` that replaces ``target`` unless an error is raised.
 
-    POSIX renames a folder only over an empty one, so the old folder is first renamed aside: for that instant
-    ``target`` is absent, but never incomplete.
+    POSIX renames a folder only over an empty one, so the old folder is renamed aside first: for an instant ``target``
+    does not exist, but it is never incomplete.
 
     Raises:
         OSError: no space, no permission; ``target`` is then as it was.

@@ -228,15 +228,15 @@ MANIFESTS: dict[str, tuple[bytes, str]] = {
     "deep value of a known key": (put(0, "created").replace(b": 0,", b": " + b"[" * 900 + b"]" * 900 + b",", 1), ""),
     "deep list within the limit": (b'{"format_version": ' + b"[" * 200 + b"]" * 200 + b"}", "found [[[["),
     "wide": (b"[" + b"[]," * 300_000 + b"0]", "expected bundle format 1"),
-    "same key twice": (TEXT.replace('"name"', '"name": "other", "name"', 1).encode(), "the key 'name' comes twice"),
+    "same key twice": (TEXT.replace('"name"', '"name": "other", "name"', 1).encode(), "the key 'name' appears twice"),
     "same file twice": (
         TEXT.replace('"labels.txt"', '"model.tflite": {"sha256": "", "size": 0}, "labels.txt"', 1).encode(),
-        "the key 'model.tflite' comes twice",
+        "the key 'model.tflite' appears twice",
     ),
     "same key twice, once escaped": (TEXT.replace('"name"', ESCAPED_NAME, 1).encode(), "twice"),
     "many keys, the last twice": (
         ("{" + "".join(f'"{n}":0,' for n in range(90_000)) + '"0":0}').encode(),
-        "the key '0' comes twice",
+        "the key '0' appears twice",
     ),
     "not a number": (TEXT.replace("0.0078125", "NaN", 1).encode(), "expected JSON"),
     "infinite": (TEXT.replace("0.0078125", "Infinity", 1).encode(), "expected JSON"),

@@ -36,7 +36,7 @@ def test_the_first_deployment_sends_everything_and_serves(first: tuple[Kiosk, di
     assert served(kiosk) == digest
     assert kiosk.health()["frames_10s"] > 0  # type: ignore[index]
     told = dict(report["log"])
-    assert "as stored" in told["self-test"]
+    assert "as expected" in told["self-test"]
     assert told["activated"].startswith("hands 1.0 serves")
     assert kiosk.linked() == report["release"]
     assert not (kiosk.root / "lock").exists()
@@ -153,7 +153,7 @@ def test_a_kiosk_that_asks_for_a_token_is_deployed_to(guarded: Kiosk):
 
 
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "status": ("place", "current", "previous", "service", "last switch", "signers"),
+    "status": ("root", "current", "previous", "service", "last switch", "signers"),
     "doctor": ("device", "space", "clock", "Edge TPU", "processor"),
     "logs": ("ready", "token=…"),
 }

@@ -1,4 +1,4 @@
-"""Reading what nobody has verified yet: every byte, name and kind of file may be hostile."""
+"""Reading what has not been verified yet: every byte, name and kind of file may be hostile."""
 
 from __future__ import annotations
 
@@ -83,18 +83,18 @@ def decode_json(data: bytes, name: str, most: int) -> object:
     """Decode JSON of at most ``most`` bytes; ``name`` (its path) stands in the errors.
 
     Raises:
-        BundleError: not JSON or too deep, a key that comes twice, a number that is none (NaN, infinity), text with
-            control characters, lone surrogates or bytes that are not UTF-8.
+        BundleError: not JSON or nested too deeply, a repeated key, NaN or infinity, text with control characters, lone
+            surrogates or bytes that are not UTF-8.
     """
     if len(data) > most:
         raise BundleError(f"{name}: expected at most {most} bytes, found {len(data)}")
     try:
-        # msgspec refuses NaN, infinity and lone surrogates; only the standard library shows keys that come twice.
+        # msgspec refuses NaN, infinity and lone surrogates; only the standard library shows repeated keys.
         found: object = msgspec.json.decode(data)
         json.loads(data, object_pairs_hook=_once, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise BundleError(
-            f"{name}: expected JSON, found otherwise ({error}); copy or build the bundle again"
+            f"{name}: expected JSON, found something else ({error}); copy or build the bundle again"
         ) from error
     for text in _texts(found):
         if NOT_SHOWN.search(text):
@@ -109,13 +109,13 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"the key {brief(key)!r} comes twice")
+            raise ValueError(f"the key {brief(key)!r} appears twice")
         found[key] = value
     return found
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant} is not a number")
 
 
 def _texts(found: object) -> Iterator[str]:

@@ -18,13 +18,13 @@ from edge_asl_device.releases.record import Announce, Journal, Outcome, Record, 
 from edge_asl_device.releases.release import Staged, read_release, verify
 from edge_asl_device.releases.service_manager import ServiceManager
 from edge_asl_device.releases.settings import (
-    coming,
+    apply_next,
     confirm,
-    forget_next,
+    discard_next,
+    next_settings,
     page_of,
     read_settings,
-    take_back,
-    take_next,
+    restore_old,
 )
 from edge_asl_device.releases.trust import raise_minimum
 
@@ -55,13 +55,13 @@ class Activation:
         with only_one(self._installation):
             self._recover()
             if not self._options.restart:  # left by a deployment that was cut off before its own activation
-                forget_next(self._installation.settings)
+                discard_next(self._installation.settings)
             previous = self._installation.linked(self._installation.previous)
             self._open_journal(begun(digest, self._fallback_for(digest), previous))
             try:
                 staged = prove(self._installation, digest, self._options, self._journal)
             except (EdgeAslError, OSError) as error:
-                forget_next(self._installation.settings)
+                discard_next(self._installation.settings)
                 return self._refuse(str(error))
             record = self._switch(staged)
             if record.outcome is Outcome.ACTIVATED and self._options.keep is not None:
@@ -107,13 +107,13 @@ class Activation:
         if current is None or current != digest:
             return current
         health = self._ask()
-        new_settings = coming(self._installation.settings) != self._installation.settings
+        new_settings = next_settings(self._installation.settings) != self._installation.settings
         if new_settings and health and health.ready:
             return current
         return self._installation.linked(self._installation.previous)
 
     def _refuse(self, reason: str) -> Record:
-        take_back(self._installation.settings)
+        restore_old(self._installation.settings)
         previous = self._journal.record.previous
         if self._installation.linked(self._installation.previous) != previous:
             self._installation.point(self._installation.previous, previous)
@@ -128,7 +128,7 @@ class Activation:
         current = self._installation.linked(self._installation.current)
         same_environment = current is not None and self._environment_of(current) == staged.release.environment
         try:
-            take_next(self._installation.settings)
+            apply_next(self._installation.settings)
             if current != staged.digest:
                 self._installation.point(self._installation.previous, current)
                 self._installation.point(self._installation.current, staged.digest)
@@ -184,7 +184,7 @@ class Activation:
         self._journal.keep_log(self._manager.log(LOG_LINES))
         self._journal.enter(BACK, reason)
         self._announce(BACK, reason)
-        old_settings = take_back(self._installation.settings)
+        old_settings = restore_old(self._installation.settings)
         fallback, previous = self._journal.record.fallback, self._journal.record.previous
         self._installation.point(self._installation.previous, previous if previous != fallback else None)
         if fallback is None:

@@ -1,6 +1,6 @@
 """``environment.json``: the list of a laid-out environment's files. The SHA-256 of its bytes names the environment.
 
-The workstation writes it beside the files that it sends; the device checks every one of them before it starts any.
+The workstation sends it with the files; the device verifies every file before it runs any.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class EnvironmentFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EnvironmentManifest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Every file of an environment but ``environment.json`` itself and the ``.pyc`` files that the device makes."""
+    """Every file of an environment except ``environment.json`` and the ``.pyc`` files that the device compiles."""
 
     format: Annotated[int, Meta(ge=FORMAT, le=FORMAT)]
     python: Annotated[str, Meta(pattern=r"\A3\.[0-9]{1,3}\Z")]
-    """Its minor version is fixed: compiled modules fit no other."""
+    """Exactly this minor version: compiled modules fit no other."""
     platform: Word
     """Such as ``linux_aarch64``."""
     kind: Word
@@ -57,7 +57,7 @@ class EnvironmentManifest(Struct, frozen=True, forbid_unknown_fields=True):
     """Distribution → version."""
     files: Annotated[dict[str, EnvironmentFile], Meta(max_length=100_000)]
     links: dict[str, str]
-    """``bin/python``, and no other, to the device's interpreter."""
+    """``bin/python`` alone, to the device's interpreter."""
 
     def __post_init__(self) -> None:
         if set(self.links) != {PYTHON_LINK}:
@@ -96,12 +96,12 @@ def parse_environment(data: bytes, where: str = ENVIRONMENT) -> EnvironmentManif
     """Read ``environment.json``; ``where`` names it in messages.
 
     Raises:
-        ReleaseError: it is no such list, or names what does not lie below the environment's folder.
+        ReleaseError: it is not such a list, or names a path outside the environment's folder.
     """
     try:
         return msgspec.json.decode(data, type=EnvironmentManifest)
     except (msgspec.DecodeError, RecursionError) as error:  # ValidationError is a DecodeError
-        raise ReleaseError(one_line(f"{where}: {error}; deploy it again")) from error
+        raise ReleaseError(one_line(f"{where}: {error}; deploy again")) from error
 
 
 def _check_name(name: str, files: Collection[str]) -> None:
@@ -110,9 +110,9 @@ def _check_name(name: str, files: Collection[str]) -> None:
     # A file below another file, or below the link, would be written through it.
     for end in (at for at, letter in enumerate(name) if letter == "/"):
         if name[:end] in files or name[:end] in (PYTHON_LINK, ENVIRONMENT):
-            raise ValueError(f"files: expected {name[:end]} to be a folder or a file, found {name} below it")
+            raise ValueError(f"files: {name} lies below {name[:end]}, which is not a folder")
     if name in (PYTHON_LINK, ENVIRONMENT):
-        raise ValueError(f"files: expected no {name}, which is no file of its own list")
-    # Python would run this instead of the listed source, and the device makes its own.
+        raise ValueError(f"files: {name} must not be listed as a file")
+    # Python would run this instead of the listed source.
     if name.endswith(".pyc"):
-        raise ValueError(f"files: expected no compiled modules, found {name}")
+        raise ValueError(f"files: {name} is a compiled module; the device compiles its own")

@@ -1,4 +1,4 @@
-"""Is the program that serves the one that was wanted, and does it read frames? Asked through ``/healthz``."""
+"""Whether the wanted bundle is served and frames are read, as ``/healthz`` says."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from edge_asl_device.releases.settings import Page
 ANSWER_S = 2.0
 PAUSE_S = 0.1
 STEADY_S = 3.0
-"""How long it must stay healthy in one piece: a program that dies on its first frames was ready before, and one that
-hangs is noticed after two seconds."""
+"""How long it must stay healthy without a break: a program that crashes on its first frames was ready just before, and
+one that hangs is noticed after two seconds."""
 
 
 class Health(NamedTuple):
@@ -23,7 +23,7 @@ class Health(NamedTuple):
 
     ready: bool
     run: str
-    """Drawn anew at every start."""
+    """Random, new at every start."""
     bundle: str
     frames: int
     """In the last ten seconds."""
@@ -55,26 +55,31 @@ def ask(page: Page) -> Health | None:
 
 
 def wait_until_healthy(
-    look: Callable[[], Health | None], digest: str, *, frames_expected: bool, limit_s: float, pause_s: float = PAUSE_S
+    get_health: Callable[[], Health | None],
+    digest: str,
+    *,
+    frames_expected: bool,
+    limit_s: float,
+    pause_s: float = PAUSE_S,
 ) -> Health:
-    """Until the wanted bundle is served, ready and reading, ``STEADY_S`` long and by one and the same run.
+    """Wait until the wanted bundle has been served by one and the same run, ready and with frames, for ``STEADY_S``.
 
     Args:
-        look: ``ask``.
+        get_health: ``ask``.
         digest: the bundle's.
-        frames_expected: whether frames flowed before. A kiosk whose camera was gone already is not the release's fault:
-            there, a program that says what is wrong with its camera is healthy.
+        frames_expected: whether the camera gave frames before. If it was already gone, that is not the release's fault:
+            a program that reports what is wrong with its camera is healthy then.
         limit_s: seconds for all of it.
-        pause_s: between two looks.
+        pause_s: between two requests.
 
     Raises:
-        ReleaseError: not within the limit; it says what was missing.
+        ReleaseError: not within the limit; it says what was wrong last.
     """
     deadline = time.monotonic() + limit_s
     healthy_since: float | None = None
     run, problem = "", "no answer"
     while time.monotonic() < deadline:
-        health = look()
+        health = get_health()
         wrong = _wrong(health, digest, frames_expected=frames_expected)
         if wrong is None and health is not None:
             if healthy_since is None or health.run != run:
@@ -84,18 +89,16 @@ def wait_until_healthy(
         else:
             healthy_since, problem = None, wrong or problem
         time.sleep(pause_s)
-    raise ReleaseError(
-        f"health: expected {digest[:12]} to be served and to read within {limit_s:g} s, found: {problem}"
-    )
+    raise ReleaseError(f"health: {digest[:12]} was not healthy within {limit_s:g} s: {problem}")
 
 
 def _wrong(health: Health | None, digest: str, *, frames_expected: bool) -> str | None:
     if health is None:
         return "no answer at /healthz"
     if health.bundle != digest:
-        return f"the bundle {health.bundle[:12]} is served"
+        return f"bundle {health.bundle[:12]} is being served instead"
     if not health.ready:
-        return "it answers, but is not ready"
+        return "the program answers but is not ready"
     if health.frames == 0 and (frames_expected or health.camera in ("starting", "live")):
         return f"no frames, camera {health.camera}{f' ({health.reason})' if health.reason else ''}"
     return None

@@ -1,4 +1,4 @@
-"""A program that nobody starts again: for trying a deployment out, and for machines without systemd."""
+"""Without systemd: the program runs until it is stopped, and nothing restarts it. For trying a deployment out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOG_BYTES = 1_000_000
 
 
 class Plain:
-    """The program in a session of its own, known by ROOT/kiosk.pid; what it says goes to ROOT/kiosk.log."""
+    """The program in a session of its own, known by ROOT/kiosk.pid; its output goes to ROOT/kiosk.log."""
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
@@ -29,7 +29,7 @@ class Plain:
         self._log_start = 0
 
     def install(self, units: Path) -> None:
-        """There is nobody to tell."""
+        """Nothing to do."""
 
     def running(self) -> bool:
         """Whether the process that was started still lives."""
@@ -39,16 +39,16 @@ class Plain:
         """SIGHUP.
 
         Raises:
-            ReleaseError: it does not run.
+            ReleaseError: it is not running.
         """
         pid = self._pid()
         if pid is None:
-            raise ReleaseError(f"{self._pid_file}: expected a running program, found none; edge-asl-device activate")
+            raise ReleaseError(f"{self._pid_file}: the program is not running; start it with edge-asl-device activate")
         self._log_start = self._log_file.stat().st_size if self._log_file.exists() else 0
         os.kill(pid, signal.SIGHUP)
 
     def restart(self) -> None:
-        """End it and start it again.
+        """Stop it and start it.
 
         Raises:
             OSError: it cannot be started.
@@ -76,7 +76,7 @@ class Plain:
         pid = self._pid()
         if pid is None:
             return
-        with contextlib.suppress(ProcessLookupError):  # it may end in this instant by itself
+        with contextlib.suppress(ProcessLookupError):  # it may end by itself at this very moment
             os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + END_S
         while self._pid() is not None and time.monotonic() < deadline:
@@ -99,7 +99,7 @@ class Plain:
         return ["tail", f"--lines={lines}", *(["--follow=name", "--retry"] * follow), str(self._log_file)]
 
     def _pid(self) -> int | None:
-        """The process, if it is the one that was started: numbers are given out again."""
+        """The process, if it is the one that was started: process numbers are reused."""
         try:
             pid, started = self._pid_file.read_text(encoding="ascii").split()
         except (OSError, ValueError):

@@ -10,7 +10,7 @@ from edge_asl_device.releases.installation import Installation
 from edge_asl_device.releases.record import Journal
 from edge_asl_device.releases.release import Staged, verify
 from edge_asl_device.releases.selftest import LIMIT_S, self_test
-from edge_asl_device.releases.settings import coming, parse_options, read_settings
+from edge_asl_device.releases.settings import next_settings, parse_options, read_settings
 from edge_asl_device.releases.trust import check_version, verify_signature
 
 STEPS = ("begin", "verify", "signature", "version", "self-test", "sync")
@@ -62,7 +62,7 @@ def prove(installation: Installation, digest: str, options: Options, journal: Jo
 
 
 def _try(installation: Installation, staged: Staged, options: Options) -> str:
-    parsed = parse_options(read_settings(coming(installation.settings)).options)
+    parsed = parse_options(read_settings(next_settings(installation.settings)).options)
     forget_half_compiled(staged.environment_folder)
     variables = compiling_variables(staged.environment_folder)
     # Once its modules are compiled, the self-test imports as fast as the start does, and gets no longer.

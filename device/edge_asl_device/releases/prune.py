@@ -1,4 +1,4 @@
-"""Taking away what no release needs any more."""
+"""Deletes what no release needs any more."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from edge_asl_device.releases.release import read_release
 
 
 def prune(installation: Installation, keep: int, begun_s: float) -> str:
-    """Keep the newest releases, the current and the previous one among them in any case; a word on what went.
+    """Keep the newest releases, always including the current and the previous one; a line on what was deleted.
 
-    What was uploaded and belongs to no release goes, too: an activation follows a whole upload.
+    Uploaded files that belong to no release are deleted, too: an activation follows a complete upload.
 
     Args:
-        place: where.
+        installation: where.
         keep: how many.
-        begun_s: when that activation began, by the clock that files are dated with. What came later is another
-            deployment's and stays.
+        begun_s: when that activation began, by the clock that dates files. Whatever is newer belongs to another
+            deployment and stays.
     """
     held = {digest for link in (installation.current, installation.previous) if (digest := installation.linked(link))}
     staged = installation.staged()
@@ -41,7 +41,7 @@ def prune(installation: Installation, keep: int, begun_s: float) -> str:
         if path.stat().st_nlink == 1 and _older(path, begun_s):
             freed += path.stat().st_size
             path.unlink()
-    return f"{len(installation.staged())} of {len(staged)} releases stay, {freed / 1e6:.1f} MB freed"
+    return f"kept {len(installation.staged())} of {len(staged)} releases, freed {freed / 1e6:.1f} MB"
 
 
 def _older(path: Path, begun_s: float) -> bool:

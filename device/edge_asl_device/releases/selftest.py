@@ -1,9 +1,9 @@
-"""Does a release run here? Its own interpreter loads the bundle and answers the question that the bundle carries.
+"""Whether a release runs here: its own interpreter loads the bundle and must give the bundle's known answer.
 
     python -m edge_asl_device.releases.selftest BUNDLE RUNTIME THREADS
 
-prints one line of JSON. In a process of its own: a library that does not fit the processor ends it with a signal, a
-model can hang it, and neither must end what waits.
+prints one line of JSON. It runs in a process of its own, because a library built for another processor can kill it with
+a signal, and a model can hang it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from edge_asl_device.errors import ReleaseError
 
 LIMIT_S = 60.0
-"""A Pi 3 imports for ten seconds, and a Coral is tried for thirty."""
+"""On a Pi 3 importing takes ten seconds; a Coral gets thirty to answer."""
 
 
 def self_test(
@@ -27,7 +27,7 @@ def self_test(
     environment: dict[str, str] | None = None,
     limit_s: float = LIMIT_S,
 ) -> str:
-    """Run it with the release's interpreter; one line on what was found.
+    """Run it with the release's interpreter; one line on the result.
 
     Raises:
         ReleaseError: it crashed, hung, failed or answered wrongly.
@@ -38,26 +38,26 @@ def self_test(
             command, capture_output=True, text=True, timeout=limit_s, check=False, errors="replace", env=environment
         )
     except subprocess.TimeoutExpired as error:
-        raise ReleaseError(f"self-test: expected an answer within {limit_s:g} s, found none; it hangs") from error
+        raise ReleaseError(f"self-test: no answer within {limit_s:g} s; the program hangs") from error
     except OSError as error:
-        raise ReleaseError(f"self-test: {python}: expected the device's Python, found: {error.strerror}") from error
+        raise ReleaseError(f"self-test: cannot run {python}: {error.strerror}") from error
     if run.returncode < 0:
-        raise ReleaseError(f"self-test: expected an answer, found: crashed with signal {-run.returncode}")
+        raise ReleaseError(f"self-test: the program crashed with signal {-run.returncode}")
     try:
         answer = json.loads(run.stdout.splitlines()[-1])
     except (IndexError, ValueError) as error:
         last = (run.stderr.strip().splitlines() or ["no output"])[-1]
-        raise ReleaseError(f"self-test: expected an answer, found exit status {run.returncode}: {last}") from error
+        raise ReleaseError(f"self-test: the program failed with exit status {run.returncode}: {last}") from error
     if not answer["ok"]:
         raise ReleaseError(f"self-test: {answer['said']}")
-    return str(answer["said"])
+    return str(answer["text"])
 
 
 def examine(folder: Path, runtime: str, threads: int) -> str:
-    """Classify the stored picture and compare.
+    """Classify the bundle's picture and compare.
 
     Raises:
-        EdgeAslError: anything is not as it should be.
+        EdgeAslError: the bundle does not run, or gives another answer.
     """
     import importlib
     import pkgutil
@@ -84,24 +84,24 @@ def examine(folder: Path, runtime: str, threads: int) -> str:
         best = recogniser.classify(picture)[0]
         took = f"in {(time.perf_counter() - started) * 1000:.1f} ms with {recogniser.engine.runtime}"
     if check is None:
-        return f"runs {took}; the bundle carries no answer to compare with (build it again)"
+        return f"runs {took}; the bundle has no known answer to compare with (build it again)"
     if best.label != check.label or abs(best.probability - check.probability) > check.tolerance:
         raise ReleaseError(
             f"expected {check.label} with {check.probability:.2f} ± {check.tolerance:.2f}, "
             f"found {best.label} with {best.probability:.2f} {took}"
         )
-    return f"{best.label} {best.probability:.2f} as stored, {took}"
+    return f"{best.label} {best.probability:.2f} as expected, {took}"
 
 
 def main(arguments: list[str]) -> int:
-    """Always 0: the line says how it went."""
+    """Always 0: the printed line tells the result."""
     from edge_asl_device.errors import EdgeAslError
 
     bundle, runtime, threads = arguments
     try:
-        answer = {"ok": True, "said": examine(Path(bundle), runtime, int(threads))}
+        answer = {"ok": True, "text": examine(Path(bundle), runtime, int(threads))}
     except (EdgeAslError, ImportError) as error:
-        answer = {"ok": False, "said": " ".join(str(error).split())}
+        answer = {"ok": False, "text": " ".join(str(error).split())}
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0
 

@@ -1,4 +1,4 @@
-"""Who starts and ends the program: systemd, or nobody but this."""
+"""What starts and stops the program: systemd, or, in plain mode, only this program."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_asl_device.releases.installation import ROOTS, Installation, Mode
 from edge_asl_device.systemd import RECOVER, SCREEN, UNIT, USER_UNIT, unit
 
 COMMAND_S = 100.0
-"""Longer than the unit's TimeoutStartSec: systemctl says then why."""
+"""Longer than the unit's TimeoutStartSec, after which systemctl says why."""
 UNIT_FOLDERS = {Mode.SYSTEM: "/etc/systemd/system", Mode.USER: "~/.config/systemd/user"}
 
 
@@ -22,43 +22,43 @@ class ServiceManager(Protocol):
     """Keeps the program of ``current`` running."""
 
     def install(self, units: Path) -> None:
-        """Make it start with the machine, where that is possible, with the units in this folder."""
+        """Have it start at boot, if that is possible, with the units in this folder."""
         ...
 
     def running(self) -> bool:
-        """Whether it runs, or is about to."""
+        """Whether it is running or starting."""
         ...
 
     def reload(self) -> None:
-        """Have the running program look at its bundle anew."""
+        """Have the running program load the current bundle."""
         ...
 
     def restart(self) -> None:
-        """End it if it runs, and start it."""
+        """Stop it if it is running, and start it."""
         ...
 
     def stop(self) -> None:
-        """End it."""
+        """Stop it."""
         ...
 
     def log(self, lines: int) -> list[str]:
-        """The last lines that it said; after a ``reload`` or ``restart`` only those that came since."""
+        """Its last log lines; after a ``reload`` or ``restart``, only those since then."""
         ...
 
     def log_command(self, lines: int, *, follow: bool) -> list[str]:
-        """A command that prints them, and with ``follow`` goes on."""
+        """A command that prints them and, with ``follow``, the ones to come."""
         ...
 
 
 def service_manager_of(installation: Installation) -> ServiceManager:
-    """The one of the place's mode."""
+    """The one for the installation's mode."""
     from edge_asl_device.releases.plain import Plain
 
     return Plain(installation) if installation.mode is Mode.PLAIN else Systemd(installation)
 
 
 class Systemd:
-    """systemd of the machine or of a user."""
+    """systemd, the machine's or a user's."""
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
@@ -66,26 +66,26 @@ class Systemd:
         self._folder = Path(UNIT_FOLDERS[installation.mode]).expanduser()
         self._environment = dict(os.environ)
         if self._user:
-            # Over SSH without a login session nothing else names the user's systemd.
+            # Without a login session, as over SSH, nothing else leads to the user's systemd.
             self._environment.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
         self._since: list[str] = []
 
     def install(self, units: Path) -> None:
-        """Write and enable a release's units; the second time nothing changes.
+        """Write and enable a release's units; nothing happens where they are installed already.
 
         Raises:
-            ReleaseError: systemd refuses.
+            ReleaseError: systemd refused.
         """
         texts = {UNIT: unit(USER_UNIT if self._user else UNIT, units), RECOVER: unit(RECOVER, units)}
         if self._installation.screen.exists():
             texts[SCREEN] = unit(SCREEN, units)
-        changed = [name for name, text in texts.items() if _replace(self._folder / name, self._placed(text))]
+        changed = [name for name, text in texts.items() if _replace(self._folder / name, self._with_paths(text))]
         if changed:
             self._systemctl("daemon-reload")
         self._systemctl("enable", "--quiet", *texts)
 
-    def _placed(self, text: str) -> str:
-        """A unit with this place's paths."""
+    def _with_paths(self, text: str) -> str:
+        """A unit with this installation's paths: the files name the default ones."""
         changes = {ROOTS[Mode.SYSTEM]: str(self._installation.root)}
         if self._user:
             changes |= {"--mode system": "--mode user", "multi-user.target": "default.target"}
@@ -94,7 +94,7 @@ class Systemd:
         return text
 
     def running(self) -> bool:
-        """Whether systemd runs it, or is about to."""
+        """Whether it is running or starting."""
         state = self._systemctl("show", UNIT, "--property=ActiveState", "--value", check=False)
         return state in ("active", "activating", "reloading")
 
@@ -104,7 +104,7 @@ class Systemd:
         self._systemctl("reload", UNIT)
 
     def restart(self) -> None:
-        """Ask for it and do not wait: the health check waits, with a limit of its own."""
+        """Request it without waiting: the health check waits, with a limit of its own."""
         self._log_from_now()
         self._systemctl("reset-failed", UNIT, check=False)
         self._systemctl("restart", "--no-block", UNIT)
@@ -112,7 +112,7 @@ class Systemd:
             self._systemctl("start", "--no-block", SCREEN)
 
     def stop(self) -> None:
-        """Stop it and keep it from starting with the machine."""
+        """Stop it, and do not start it at boot."""
         self._systemctl("disable", "--now", "--quiet", UNIT, check=False)
 
     def log(self, lines: int) -> list[str]:
@@ -145,16 +145,18 @@ class Systemd:
             run = subprocess.run(
                 command, capture_output=True, text=True, timeout=COMMAND_S, check=False, env=self._environment
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise ReleaseError(f"{' '.join(command)}: expected an answer, found: {error}") from error
+        except OSError as error:
+            raise ReleaseError(f"{' '.join(command)}: {error.strerror}") from error
+        except subprocess.TimeoutExpired as error:
+            raise ReleaseError(f"{' '.join(command)}: no answer within {COMMAND_S:g} s") from error
         if check and run.returncode != 0:
             reason = " ".join(run.stderr.split()) or f"exit status {run.returncode}"
-            raise ReleaseError(f"{' '.join(command)}: expected success, found: {reason}")
+            raise ReleaseError(f"{' '.join(command)}: {reason}")
         return run.stdout.strip()
 
 
 def _replace(path: Path, text: str) -> bool:
-    """Write a unit; whether it was another."""
+    """Write a unit; whether it changed."""
     try:
         if path.read_text(encoding="utf-8") == text:
             return False

@@ -1,7 +1,7 @@
-"""What a site's file of options says: ``EDGE_ASL_OPTIONS=…`` in systemd's form.
+"""A site's settings file: ``EDGE_ASL_OPTIONS=…`` and environment variables, in systemd's format.
 
-New ones lie beside as ``….next`` until a switch takes them, and the old ones as ``….before`` until that switch has
-proved healthy: options with which nothing starts go back with the release.
+New settings wait beside it as ``….next`` until a switch applies them; the old ones stay as ``….before`` until that
+switch has proved healthy. Options with which the program does not start are thus undone together with the release.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edge_asl_device.kiosk.options import add_run_options
 
 
 class Page(NamedTuple):
-    """Where the program's page is asked from this machine."""
+    """Where this machine reaches the program's page."""
 
     host: str
     port: int
@@ -44,7 +44,7 @@ def read_settings(path: Path) -> SiteSettings:
     except FileNotFoundError:
         text = ""
     except (OSError, UnicodeDecodeError) as error:
-        raise ReleaseError(f"{path}: expected a readable file of KEY=VALUE lines, found: {error}") from error
+        raise ReleaseError(f"{path}: cannot be read: {error}; it should be a text file of KEY=VALUE lines") from error
     found: dict[str, str] = {}
     for line in text.splitlines():
         key, equals, value = line.strip().partition("=")
@@ -53,18 +53,18 @@ def read_settings(path: Path) -> SiteSettings:
     try:
         options = tuple(shlex.split(found.pop("EDGE_ASL_OPTIONS", "")))
     except ValueError as error:
-        raise ReleaseError(f"{path}: EDGE_ASL_OPTIONS: {error}; mend the quotes") from error
+        raise ReleaseError(f"{path}: EDGE_ASL_OPTIONS: {error}; fix the quotes") from error
     return SiteSettings(options, found)
 
 
-def coming(path: Path) -> Path:
-    """The settings that the next start will have."""
+def next_settings(path: Path) -> Path:
+    """The settings that the next start will use."""
     beside = _next(path)
     return beside if beside.exists() else path
 
 
-def take_next(path: Path) -> None:
-    """Put the new settings, if there are any, in the place of the old ones.
+def apply_next(path: Path) -> None:
+    """Replace the old settings by the new ones, if there are any.
 
     Raises:
         OSError: no space, no permission.
@@ -81,8 +81,8 @@ def take_next(path: Path) -> None:
     sync_folder(path.parent)
 
 
-def take_back(path: Path) -> bool:
-    """The old settings again; whether there had been new ones."""
+def restore_old(path: Path) -> bool:
+    """Undo ``apply_next``; whether there was anything to undo."""
     if not _before(path).exists():
         return False
     _before(path).replace(path)
@@ -90,13 +90,13 @@ def take_back(path: Path) -> bool:
     return True
 
 
-def forget_next(path: Path) -> None:
-    """The new settings were refused, or nobody asks for them any more."""
+def discard_next(path: Path) -> None:
+    """Drop the new settings: they were refused, or nobody asks for them any more."""
     _next(path).unlink(missing_ok=True)
 
 
 def confirm(path: Path) -> None:
-    """The new settings are the old ones now."""
+    """Keep the new settings for good."""
     _before(path).unlink(missing_ok=True)
 
 
@@ -116,7 +116,7 @@ def page_of(settings: SiteSettings) -> Page:
     """Where the program serves with these options.
 
     Raises:
-        ReleaseError: the program would refuse the options.
+        ReleaseError: the program would not accept the options.
     """
     parsed = parse_options(settings.options)
     token = settings.environment.get("EDGE_ASL_TOKEN", "").strip() or None
@@ -124,7 +124,7 @@ def page_of(settings: SiteSettings) -> Page:
         try:
             token = parsed.token_file.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ReleaseError(f"{parsed.token_file}: expected a file with a token, found: {error}") from error
+            raise ReleaseError(f"{parsed.token_file}: the token cannot be read: {error}") from error
     everywhere = parsed.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
     return Page("127.0.0.1" if everywhere else parsed.host, parsed.port, token)
 
@@ -133,7 +133,7 @@ def parse_options(options: tuple[str, ...]) -> argparse.Namespace:
     """The options of ``edge-asl-device run``, as it reads them.
 
     Raises:
-        ReleaseError: it would refuse them.
+        ReleaseError: it would not accept them.
     """
     run = argparse.ArgumentParser(prog="edge-asl-device run", add_help=False)
     add_run_options(run)

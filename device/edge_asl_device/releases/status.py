@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from edge_asl_device.releases.trust import read_signers
 
 
 def status(installation: Installation) -> dict[str, Any]:
-    """Everything ``edge-asl-device status`` shows, JSON-able. What cannot be read is told in the place of it."""
+    """Everything ``edge-asl-device status`` shows, JSON-able. What cannot be read is replaced by the problem."""
     current, previous = installation.linked(installation.current), installation.linked(installation.previous)
     record = read_record(installation)
     found: dict[str, Any] = {
@@ -32,34 +33,34 @@ def status(installation: Installation) -> dict[str, Any]:
         "previous": _release(installation, previous),
         "releases": [_release(installation, digest) for digest in installation.staged()],
         "activation": None if record is None else msgspec.to_builtins(record) | {"at_work": at_work(installation)},
-        "signers": _told(lambda: [signer.principal for signer in read_signers(installation.signers)]),
-        "running": _told(lambda: service_manager_of(installation).running()) if current else False,
+        "signers": _or_problem(lambda: [signer.principal for signer in read_signers(installation.signers)]),
+        "running": _or_problem(lambda: service_manager_of(installation).running()) if current else False,
         "free_mb": round(shutil.disk_usage(installation.root).free / 1e6) if installation.root.is_dir() else None,
     }
-    health = _told(lambda: _asked(installation)) if current else None
+    health = _or_problem(lambda: _healthz(installation)) if current else None
     found["health"] = health
     found["ok"] = bool(
         current
         and isinstance(health, dict)
         and health.get("ready")
-        and found["current"].get("bundle") == _served(health)
+        and found["current"].get("bundle") == _served_bundle(health)
     )
     return found
 
 
-def _served(health: dict[str, Any]) -> str | None:
+def _served_bundle(health: dict[str, Any]) -> str | None:
     bundle = health.get("bundle")
     return bundle.get("digest") if isinstance(bundle, dict) else None
 
 
-def _asked(installation: Installation) -> dict[str, object] | None:
+def _healthz(installation: Installation) -> dict[str, object] | None:
     health = ask(page_of(read_settings(installation.settings)))
     return health.facts if health else None
 
 
-def _told(look: Any) -> Any:
+def _or_problem(read: Callable[[], Any]) -> Any:
     try:
-        return look()
+        return read()
     except EdgeAslError as error:
         return {"problem": str(error)}
 
@@ -93,24 +94,24 @@ def _sha256(path: Path) -> str | None:
 
 def format_status(found: dict[str, Any]) -> str:
     """The same for people."""
-    lines = [f"{'place':<12}{found['root']} ({found['mode']}), {_space(found['free_mb'])}"]
-    lines += [f"{name:<12}{_release_words(found[name])}" for name in ("current", "previous")]
-    lines.append(f"{'service':<12}{'running' if found['running'] is True else 'not running'}, {_health_words(found)}")
+    lines = [f"{'root':<12}{found['root']} ({found['mode']}), {_space(found['free_mb'])}"]
+    lines += [f"{name:<12}{_release_text(found[name])}" for name in ("current", "previous")]
+    lines.append(f"{'service':<12}{'running' if found['running'] is True else 'not running'}, {_health_text(found)}")
     if activation := found["activation"]:
-        words = f"{activation['outcome']} {activation['release'][:12]}: {activation['message'] or activation['step']}"
+        text = f"{activation['outcome']} {activation['release'][:12]}: {activation['message'] or activation['step']}"
         if activation["outcome"] == "running" and not activation["at_work"]:
-            words = f"interrupted in step {activation['step']}; edge-asl-device recover ends it"
-        lines += [f"{'last switch':<12}{words}", *(f"{'':<12}{line}" for line in activation["log"])]
+            text = f"interrupted in step {activation['step']}; to finish it: edge-asl-device recover"
+        lines += [f"{'last switch':<12}{text}", *(f"{'':<12}{line}" for line in activation["log"])]
     signers = found["signers"]
     lines.append(f"{'signers':<12}{', '.join(signers) if isinstance(signers, list) and signers else 'none'}")
     return "\n".join(lines)
 
 
 def _space(free_mb: int | None) -> str:
-    return "nothing there yet" if free_mb is None else f"{free_mb} MB free"
+    return "nothing installed yet" if free_mb is None else f"{free_mb} MB free"
 
 
-def _release_words(release: dict[str, Any] | None) -> str:
+def _release_text(release: dict[str, Any] | None) -> str:
     if release is None:
         return "none"
     if "problem" in release:
@@ -119,7 +120,7 @@ def _release_words(release: dict[str, Any] | None) -> str:
     return f"{release['digest'][:12]}  {release['name']} {release['version']}, {runs}"
 
 
-def _health_words(found: dict[str, Any]) -> str:
+def _health_text(found: dict[str, Any]) -> str:
     health = found["health"]
     if not isinstance(health, dict):
         return "no answer"

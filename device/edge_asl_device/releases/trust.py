@@ -1,9 +1,9 @@
-"""Whose bundles a device takes, and from which version on.
+"""Whose bundles a device accepts, and from which version on.
 
 A bundle is signed by ``ssh-keygen -Y sign``: ``manifest.json.sig`` over the bytes of ``manifest.json``, which lists
 the hash of everything else. The device holds the allowed signers in OpenSSH's own format (ssh-keygen(1), ALLOWED
-SIGNERS), of which only what cannot surprise is taken: a plain name, no pattern, no certificate authority, no dates.
-A kiosk without a battery wakes up in 1970, and whom it trusts must not hang on that.
+SIGNERS), and accepts only the unsurprising part of it: a plain name, no pattern, no certificate authority, no dates.
+A kiosk without a battery-backed clock wakes up in 1970, and its trust must not depend on that.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from edge_asl_device.errors import BundleError, TrustError
 from edge_asl_device.files import write_atomically
 
 NAMESPACE = "edge-asl-bundle"
-"""What a signature is for: one that the same key made for git, say, counts for nothing here."""
+"""A signature is valid for one namespace: one that the same key made for git, say, is not valid here."""
 
 MAX_TRUST_BYTES = 1_000_000
 LIMIT_S = 20.0
-"""For one ``ssh-keygen``: milliseconds are usual; a Raspberry Pi that is starting up may take seconds."""
+"""For one ``ssh-keygen``, which takes milliseconds, or seconds on a Raspberry Pi that is booting."""
 
 _KEY = (
     r"(?P<key>(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)"
@@ -46,7 +46,7 @@ _KEY = (
 _PRINCIPAL = "[A-Za-z0-9_][A-Za-z0-9._@+-]{0,99}"
 _SIGNER = re.compile(rf'(?P<principal>{_PRINCIPAL})(?: +namespaces="{NAMESPACE}")? +{_KEY}(?: .*)?')
 PUBLIC_KEY = re.compile(rf"{_KEY}(?: +(?P<comment>.*))?")
-"""A line of a ``.pub`` file, of the kinds that OpenSSH still signs with."""
+"""A line of a ``.pub`` file, of a kind that OpenSSH still signs with."""
 
 _VERSION = re.compile(VERSION)
 _Minimums = dict[Annotated[str, Meta(pattern=NAME)], Annotated[str, Meta(pattern=VERSION)]]
@@ -67,35 +67,35 @@ class Signer(NamedTuple):
 
 
 def verify_signature(bundle: Path, signers: Path, *, limit_s: float = LIMIT_S) -> str | None:
-    """Who signed the bundle; None where the device demands no signature.
+    """Who signed the bundle; None if the device requires no signature.
 
     Args:
-        bundle: its folder. Only the manifest's own bytes are looked at: ``read_bundle`` does the rest.
-        signers: ``allowed_signers``. Without the file, or with no signer in it, nothing is demanded.
+        bundle: its folder. Only the manifest's own bytes are checked: ``read_bundle`` does the rest.
+        signers: ``allowed_signers``. If it is missing or names no signer, no signature is required.
         limit_s: seconds for each call of ``ssh-keygen``.
 
     Raises:
-        TrustError: a signature is demanded, and it is missing, broken, by a key that is not allowed, or not of this
-            manifest; or ``allowed_signers`` or ``ssh-keygen`` is not as it must be.
+        TrustError: a signature is required, and it is missing, broken, by a key that is not trusted, or of another
+            manifest; or ``allowed_signers`` cannot be read, or ``ssh-keygen`` cannot be run.
     """
     allowed = read_signers(signers)
     if not allowed:
         return None
     if not _exists(bundle / SIGNATURE):
         raise TrustError(
-            f"{bundle}: expected a signature of {_names(allowed)}, found none; sign it with edge-asl sign {bundle.name}"
+            f"{bundle}: not signed; this device requires a signature of {_names(allowed)}: edge-asl sign {bundle.name}"
         )
     manifest = _read(bundle / MANIFEST, MAX_MANIFEST_BYTES)
     signature = _read(bundle / SIGNATURE, MAX_SIGNATURE_BYTES)
     try:
         with tempfile.TemporaryDirectory(prefix="edge-asl-trust-") as folder:
-            # Copies: ssh-keygen sees the very bytes that were looked at here, whatever happens to the files meanwhile.
+            # Copies: ssh-keygen sees the same bytes as this program, whatever happens to the files meanwhile.
             copy, lines = Path(folder, SIGNATURE), Path(folder, "allowed_signers")
             copy.write_bytes(signature)
             lines.write_text("".join(f"{signer.line}\n" for signer in allowed))
             return _verify(bundle, manifest, copy, lines, allowed, limit_s)
     except OSError as error:
-        raise TrustError(f"{bundle / SIGNATURE}: cannot verify it: {error}; free some space") from error
+        raise TrustError(f"{bundle / SIGNATURE}: cannot be verified: {error}; free some space") from error
 
 
 def _verify(
@@ -105,15 +105,15 @@ def _verify(
     principal = found.out.partition("\n")[0]
     if found.status != 0 or principal not in {signer.principal for signer in allowed}:
         raise TrustError(
-            f"{bundle / SIGNATURE}: expected a signature of {_names(allowed)}, "
-            f"found one by a key that is not allowed, or none at all ({found.last_line}); sign it with an allowed key"
+            f"{bundle / SIGNATURE}: not a signature of {_names(allowed)} ({found.last_line}); "
+            "sign the bundle with a trusted key"
         )
     verify = ["-Y", "verify", "-f", str(lines), "-I", principal, "-n", NAMESPACE, "-s", str(signature)]
     found = _ssh_keygen(verify, manifest, limit_s)
     if found.status != 0:
         raise TrustError(
-            f"{bundle / SIGNATURE}: expected {principal}'s signature of this very {MANIFEST}, "
-            f"found one of other bytes ({found.last_line}); sign the bundle again"
+            f"{bundle / SIGNATURE}: {principal} signed a different {MANIFEST} ({found.last_line}); "
+            "sign the bundle again"
         )
     return principal
 
@@ -123,28 +123,28 @@ def read_signers(signers: Path) -> tuple[Signer, ...]:
 
     Raises:
         TrustError: the file cannot be read, or a line is not plainly ``NAME [namespaces="edge-asl-bundle"] KEY``.
-            One such line makes the whole file void: trusting the rest would let a mistake pass unseen.
+            One such line invalidates the whole file: trusting the rest would hide the mistake.
     """
     return tuple(_parse(line, f"{signers}, line {number}") for number, line in _lines(_text(signers)))
 
 
 def add_signer(signers: Path, line: str, *, limit_s: float = LIMIT_S) -> Signer:
-    """Trust one more key; one that is trusted already stays as it is.
+    """Trust one more key; nothing changes if it is trusted already.
 
     Args:
-        signers: ``allowed_signers``; written atomically, made with its folder where there is none.
-        line: a public key as in a ``.pub`` file, whose comment gives the name, or a line of ``allowed_signers``.
+        signers: ``allowed_signers``; written atomically, created if it is missing.
+        line: a public key as in a ``.pub`` file, whose comment becomes the name, or a line of ``allowed_signers``.
         limit_s: seconds for ``ssh-keygen``.
 
     Raises:
-        TrustError: not a public key, or the file as it stands cannot be understood.
+        TrustError: not a public key, or the existing file cannot be understood.
         OSError: no space, no permission.
     """
     signer = _from_public_key(line.strip()) or _parse(line.strip(), "signer")
     found = _ssh_keygen(["-l", "-f", "-"], f"{signer.key}\n".encode(), limit_s)
     if found.status != 0:
         raise TrustError(
-            f"signer: expected a public key, found {brief(line)!r} ({found.last_line}); give a .pub file's line"
+            f"signer: expected a public key, found {brief(line)!r} ({found.last_line}); use the line of a .pub file"
         )
     for known in read_signers(signers):
         if known.key == signer.key:
@@ -159,10 +159,10 @@ def check_version(minimums: Path, name: str, version: str, *, allow_downgrade: b
     """Refuse a bundle older than the device has run before.
 
     Args:
-        minimums: ``minimum.json``; without it every version is taken.
+        minimums: ``minimum.json``; without it every version is accepted.
         name: the bundle's.
         version: the bundle's.
-        allow_downgrade: take it all the same.
+        allow_downgrade: accept it all the same.
 
     Raises:
         TrustError: too old, or ``minimum.json`` is not what ``raise_minimum`` writes.
@@ -171,12 +171,12 @@ def check_version(minimums: Path, name: str, version: str, *, allow_downgrade: b
     if least is not None and not allow_downgrade and version_key(version) < version_key(least):
         raise TrustError(
             f"{name}: expected version {least} or later, found {version}; "
-            "deploy a newer one, or go back on purpose with --allow-downgrade"
+            "deploy a newer one, or allow the older one with --allow-downgrade"
         )
 
 
 def raise_minimum(minimums: Path, name: str, version: str) -> None:
-    """From now on take no bundle of this name older than ``version``; never lowers what stands there.
+    """From now on accept no bundle of this name older than ``version``; never lowers the minimum.
 
     Raises:
         TrustError: ``minimum.json`` is not what this function writes.
@@ -197,7 +197,9 @@ def version_key(version: str) -> tuple[int, ...]:
         TrustError: not dotted numbers.
     """
     if not _VERSION.fullmatch(version):
-        raise TrustError(f"version: expected dotted numbers such as 1.2, found {brief(version)!r}; build with another")
+        raise TrustError(
+            f"version: expected dotted numbers such as 1.2, found {brief(version)!r}; build with such a version"
+        )
     numbers = [int(number) for number in version.split(".")]
     while numbers and numbers[-1] == 0:
         numbers.pop()
@@ -211,7 +213,7 @@ def _read_minimums(minimums: Path) -> dict[str, str]:
         return msgspec.convert(decode_json(_read(minimums, MAX_TRUST_BYTES), str(minimums), MAX_TRUST_BYTES), _Minimums)
     except (BundleError, msgspec.ValidationError) as error:
         raise TrustError(
-            f"{minimums}: expected names and versions, found otherwise ({error}); mend the file by hand"
+            f"{minimums}: expected names and versions, found something else ({error}); fix the file by hand"
         ) from error
 
 
@@ -230,7 +232,7 @@ def _parse(line: str, where: str) -> Signer:
     if found is None:
         raise TrustError(
             f'{where}: expected NAME namespaces="{NAMESPACE}" KEY without patterns, dates or other options, '
-            f"found {brief(line)!r}; mend or remove the line"
+            f"found {brief(line)!r}; fix or remove the line"
         )
     return Signer(found["principal"], found["key"])
 
@@ -247,22 +249,22 @@ def _text(signers: Path) -> str:
     try:
         return _read(signers, MAX_TRUST_BYTES).decode()
     except UnicodeDecodeError as error:
-        raise TrustError(f"{signers}: expected UTF-8, found otherwise ({error}); mend the file by hand") from error
+        raise TrustError(f"{signers}: expected UTF-8, found something else ({error}); fix the file by hand") from error
 
 
 def _exists(path: Path) -> bool:
-    # What is not there demands nothing; what cannot be looked at must not pass for it.
+    # A missing file requires nothing; one that cannot be read must not be taken for missing.
     try:
         path.lstat()
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise TrustError(f"{path}: expected to read it, found {error.strerror}; mend owner and mode") from error
+        raise TrustError(f"{path}: cannot be read: {error.strerror}; fix its owner and mode") from error
     return True
 
 
 def _read(path: Path, most: int) -> bytes:
-    with file_errors_as(TrustError, "check its owner and mode"):
+    with file_errors_as(TrustError, "fix the file by hand"):
         return read_bounded(path, most)
 
 
@@ -273,11 +275,11 @@ class _Answer(NamedTuple):
 
     @property
     def last_line(self) -> str:
-        return brief((self.out + self.err).strip().rpartition("\n")[2]) or "ssh-keygen says nothing"
+        return brief((self.out + self.err).strip().rpartition("\n")[2]) or "no output of ssh-keygen"
 
 
 def _ssh_keygen(arguments: list[str], given: bytes, limit_s: float) -> _Answer:
-    # It can ask nobody: no terminal, no agent, no helper program from the environment.
+    # Nothing to ask a passphrase with: no terminal, no agent, no helper program from the environment.
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
     try:
         run = subprocess.run(
@@ -286,10 +288,12 @@ def _ssh_keygen(arguments: list[str], given: bytes, limit_s: float) -> _Answer:
         )  # fmt: skip
     except FileNotFoundError as error:
         raise TrustError(
-            "ssh-keygen: expected it to verify signatures, found none; sudo apt install openssh-client"
+            "ssh-keygen, which verifies signatures, is not installed: sudo apt install openssh-client"
         ) from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise TrustError(f"ssh-keygen: expected an answer within {limit_s:g} s, found: {error}; try again") from error
+    except OSError as error:
+        raise TrustError(f"ssh-keygen: cannot be run: {error.strerror}; try again") from error
+    except subprocess.TimeoutExpired as error:
+        raise TrustError(f"ssh-keygen: no answer within {limit_s:g} s; try again") from error
     return _Answer(run.returncode, run.stdout.decode(errors="replace"), run.stderr.decode(errors="replace"))
 
 

@@ -1,4 +1,4 @@
-"""Units for systemd: the program, and the browser that shows its page; text files to install."""
+"""Units for systemd: the program, and the browser that shows its page. Text files to install."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ SCREEN = "edge-asl-kiosk.service"
 RECOVER = "edge-asl-recover.service"
 USER_UNIT = "edge-asl-user.service"
 UNITS = (UNIT, SCREEN, RECOVER, USER_UNIT)
-"""The program; cage with Chromium before a screen; what ends an update that a power cut interrupted; the program as a
-service of an ordinary user."""
+"""The program; its page in Chromium on a screen; recovery of an update that a power cut interrupted; the program as an
+ordinary user's service."""
 
 
 def unit(name: str, folder: Path = FOLDER) -> str:
-    """The text of one of ``UNITS``, of this program or of another release's.
+    """The text of one of ``UNITS``, from this program or another release's folder.
 
     Raises:
         FileNotFoundError: there is no such unit.

@@ -1,4 +1,4 @@
-"""``python -m edge_asl_device.systemd [UNIT]``: the text of a unit, or where all of them lie."""
+"""``python -m edge_asl_device.systemd [UNIT]``: print a unit, or the paths of all of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edge_asl_device.systemd import FOLDER, UNITS, unit
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the unit, or one path a line; the exit status."""
+    """Print the unit, or one path per line; the exit status."""
     if not arguments:
         sys.stdout.write("".join(f"{FOLDER / name}\n" for name in UNITS))
         return 0

@@ -1,6 +1,6 @@
-"""``python -m edge_asl_device.systemd.wait URL SECONDS``: until the page answers, or a line and exit status 1.
+"""``python -m edge_asl_device.systemd.wait URL SECONDS``: wait for the page, or print a line and exit with 1.
 
-A browser that starts before the program shows its own error page, and tries again ever more rarely.
+A browser that starts before the program shows its own error page, and retries less and less often.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ANSWER_S = 2.0
 
 
 def answers(url: str) -> bool:
-    """Whether somebody serves ``/healthz`` there; 401 and 503 are answers, too."""
+    """Whether anything answers ``/healthz`` there, even with 401 or 503."""
     parts = urllib.parse.urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port or 80, timeout=ANSWER_S)
     try:
@@ -30,7 +30,7 @@ def answers(url: str) -> bool:
 
 
 def wait(url: str, limit_s: float) -> bool:
-    """Ask until it answers; False when it did not within the limit."""
+    """Ask until it answers; False if it did not within the limit."""
     deadline = time.monotonic() + limit_s
     while not answers(url):
         if time.monotonic() > deadline:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     url, limit_s = arguments
     if wait(url, float(limit_s)):
         return 0
-    sys.stderr.write(f"{url}: expected an answer within {limit_s} s, found none; see systemctl status edge-asl\n")
+    sys.stderr.write(f"{url}: no answer within {limit_s} s; see systemctl status edge-asl\n")
     return 1
 
 

@@ -308,15 +308,13 @@ def test_what_nobody_used_for_a_month_goes(wheelhouse: Path, tmp_path: Path):
 def test_a_wheelhouse_names_all_that_it_lacks(wheelhouse: Path, tmp_path: Path):
     folder = copy_of(wheelhouse, tmp_path / "wheels", without=("numpy", "h11"))
 
-    with pytest.raises(PlatformError, match=r"found none of h11==\S+, numpy==1\.26\.4; fill it on a machine") as caught:
+    with pytest.raises(PlatformError, match=r"of h11==\S+, numpy==1\.26\.4; download them on a machine") as caught:
         environment_for(PI, folder, cache=tmp_path / "cache")
-    assert str(caught.value).startswith(f"{folder}: expected wheels for Python 3.11 on linux_aarch64")
+    assert str(caught.value).startswith(f"{folder}: no wheels for Python 3.11 on linux_aarch64")
 
 
 def test_wheels_of_another_platform_are_not_taken(wheelhouse: Path, tmp_path: Path):
-    with pytest.raises(
-        PlatformError, match=r"found none of ai-edge-litert==.*, msgspec==.*, numpy==.*, opencv"
-    ) as caught:
+    with pytest.raises(PlatformError, match=r"of ai-edge-litert==.*, msgspec==.*, numpy==.*, opencv") as caught:
         environment_for(choose(TRIXIE), wheelhouse, cache=tmp_path)
     assert "starlette" not in str(caught.value)  # pure Python serves everywhere
 
@@ -326,7 +324,7 @@ def test_a_damaged_wheel_is_refused(wheelhouse: Path, tmp_path: Path):
     wheel = damage(folder, "h11")
 
     with pytest.raises(
-        PlatformError, match=r"expected one of the sha256 that are pinned for h11==.*remove it"
+        PlatformError, match=r"expected one of the sha256 that are pinned for h11==.*delete it"
     ) as caught:
         environment_for(PI, folder, cache=tmp_path / "cache")
     assert str(wheel) in str(caught.value)
@@ -339,7 +337,7 @@ def test_a_file_that_is_no_wheel_is_named(wheelhouse: Path, tmp_path: Path):
     assert len(pick(PI, read_pins(PI.pins_text()), folder)) == 12
 
     (folder / "numpy.whl").touch()
-    with pytest.raises(PlatformError, match=r"numpy\.whl: expected a wheel's name"):
+    with pytest.raises(PlatformError, match=r"numpy\.whl: not a wheel's name"):
         pick(PI, read_pins(PI.pins_text()), folder)
 
 
@@ -381,7 +379,9 @@ def test_an_index_that_has_another_package_is_found_out(wheelhouse: Path, tmp_pa
 
     run = child(FILL, tmp_path / "filled", PIP_CONFIG_FILE=os.devnull, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(folder))
 
-    assert run.stdout.startswith("pip: expected wheels for Python 3.11 on linux_aarch64, found: another h11"), run
+    assert run.stdout.startswith(
+        "pip could not get wheels for Python 3.11 on linux_aarch64: the index has another h11"
+    ), run
     assert run.stdout.count("\n") == 1
 
 
@@ -392,7 +392,7 @@ def test_without_internet_one_line_says_what_to_do(tmp_path: Path):
         PIP_EXTRA_INDEX_URL="", PIP_NO_CACHE_DIR="1",
     )  # fmt: skip
 
-    assert run.stdout.startswith("pip: expected wheels for Python 3.11 on linux_aarch64, found: no connection")
+    assert run.stdout.startswith("pip could not get wheels for Python 3.11 on linux_aarch64: no connection")
     assert run.stdout.endswith("on a workstation without internet: --wheelhouse DIR\n")
     assert run.stdout.count("\n") == 1
     assert "secret" not in run.stdout + run.stderr
@@ -416,7 +416,7 @@ def test_passwords_stay_out_of_reasons():
     said = "WARNING: x\nERROR: 401 Client Error for url: https://me:secret@index.example/simple/h11/\n"
 
     assert reason(said) == "401 Client Error for url: https://…@index.example/simple/h11/"
-    assert reason("") == "no reason"
+    assert reason("") == "it gave no reason"
     assert reason("/usr/bin/python3: No module named pip\n") == "/usr/bin/python3: No module named pip"
 
 
@@ -439,6 +439,6 @@ def test_no_room_is_one_line(wheelhouse: Path, tmp_path: Path):
     (tmp_path / "file").touch()
 
     with pytest.raises(
-        PlatformError, match=r"an environment cannot be stored here: Not a directory; make room or set XDG"
+        PlatformError, match=r"cannot store an environment: Not a directory; free some space or set XDG"
     ):
         environment_for(PI, wheelhouse, cache=tmp_path / "file" / "below")

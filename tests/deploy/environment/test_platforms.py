@@ -11,7 +11,7 @@ from edge_asl.errors import PlatformError
 BOOKWORM = Platform("debian", "bookworm", "aarch64", 64, "3.11", "2.36")
 TRIXIE = Platform("debian", "trixie", "aarch64", 64, "3.13", "2.41")
 UBUNTU = Platform("ubuntu", "noble", "x86_64", 64, "3.12", "2.39")
-WRITE_64 = "write the 64-bit image of Raspberry Pi OS"
+WRITE_64 = "install the 64-bit Raspberry Pi OS"
 OTHER_DISTRIBUTION = "use Raspberry Pi OS"
 
 

@@ -51,7 +51,7 @@ def environments(installation: Installation) -> str:
 
 
 def test_the_oldest_goes_with_all_that_only_it_needs(installation: Installation):
-    assert prune(installation, 2, BEGUN_S).startswith("2 of 3 releases stay")
+    assert prune(installation, 2, BEGUN_S).startswith("kept 2 of 3 releases")
     assert environments(installation) == "bc"
     assert sorted(path.name[0] for path in installation.objects.iterdir()) == ["b", "c"]
     assert len(installation.staged()) == 2

@@ -17,11 +17,13 @@ from pathlib import Path
 import pytest
 
 from edge_asl_device.cli.parser import parser
+from edge_asl_device.releases.installation import ROOTS, SETTINGS, Installation, Mode
 from edge_asl_device.systemd import FOLDER, RECOVER, UNITS, USER_UNIT, unit
 from edge_asl_device.systemd.wait import wait
 
-PROGRAM = "/var/lib/edge-asl/current/environment/bin/edge-asl-device"
-PYTHON = "/var/lib/edge-asl/current/environment/bin/python"
+DEFAULT = Installation.at(ROOTS[Mode.SYSTEM], Mode.SYSTEM)
+PROGRAM = str(DEFAULT.program)
+PYTHON = str(DEFAULT.program.with_name("python"))
 LIVING = ("edge-asl.service", "edge-asl-kiosk.service")
 """Those of the machine that run for weeks."""
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
@@ -82,14 +84,20 @@ def test_the_program_takes_what_the_unit_gives_it(name: str):
     assert program == PROGRAM
     assert words.pop() == "$EDGE_ASL_OPTIONS"
     options = parser().parse_args(words)
-    assert options.bundle == Path("/var/lib/edge-asl/current/bundle")
+    assert options.bundle == DEFAULT.current / "bundle"
     assert options.host == "127.0.0.1", "IPAddressDeny= lets nobody else in"
 
 
 def test_what_ends_an_interrupted_update():
     program, *words = command(RECOVER)
     options = parser().parse_args(words)
-    assert (program, options.root, options.mode) == (PROGRAM, "/var/lib/edge-asl", "system")
+    assert (program, options.root, options.mode) == (PROGRAM, str(DEFAULT.root), "system")
+    assert settings(RECOVER)["ConditionPathExists"] == [str(DEFAULT.activation)]
+
+
+def test_the_settings_are_those_that_a_deployment_writes():
+    assert settings("edge-asl.service")["EnvironmentFile"] == [f"-{SETTINGS[Mode.SYSTEM]}"]
+    assert settings(USER_UNIT)["EnvironmentFile"] == [f"-{SETTINGS[Mode.USER].replace('~', '%h')}"]
 
 
 def test_the_browser_opens_where_the_program_serves():
@@ -201,7 +209,7 @@ def test_waiting_for_a_page_that_never_comes():
             timeout=30,
         )
     assert run.returncode == 1
-    assert run.stderr == f"{url}: expected an answer within 0.5 s, found none; see systemctl status edge-asl\n"
+    assert run.stderr == f"{url}: no answer within 0.5 s; see systemctl status edge-asl\n"
     assert time.monotonic() - started < 10
 
 

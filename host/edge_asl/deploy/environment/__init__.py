@@ -1,1 +1,1 @@
-"""A device's packages, laid out on the workstation."""
+"""A device's environment, laid out on the workstation."""

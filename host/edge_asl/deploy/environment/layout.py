@@ -4,8 +4,8 @@
     pyvenv.cfg  bin/python  bin/edge-asl-device
     lib/python3.11/site-packages/       the pinned packages and edge_asl_device itself
 
-Made once and kept under ``${XDG_CACHE_HOME:-~/.cache}/edge-asl``, named by everything that went in. The packages have a
-folder of their own, so that another version of the program costs neither network nor disk.
+It is made once and cached under ``${XDG_CACHE_HOME:-~/.cache}/edge-asl``, named by everything that went into it. The
+packages have a folder of their own, so that another version of the program costs neither network nor disk.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ from edge_asl_device.releases.environment import (
 
 PACKAGES = "packages.json"
 LAYOUT = 1
-"""Raised when the same inputs shall give other files."""
+"""To be raised when the same inputs give other files."""
 
 UNUSED_DAYS = 30
 
-# The variable keeps the folder from which somebody types the command from adding modules, to the program's children as
-# well; `-P` would end with the first process. `readlink`: the launcher is reached through links.
+# The variable keeps the current folder off the module path, for child processes, too, which `-P` would not reach.
+# `readlink`: the launcher is called through links.
 LAUNCHER = b"""#!/bin/sh
 export PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1
 exec "$(dirname "$(readlink -f "$0")")/python" -m edge_asl_device "$@"
@@ -61,7 +61,7 @@ T = TypeVar("T")
 
 
 class LaidOut(NamedTuple):
-    """An environment in a folder of this workstation."""
+    """An environment in a folder on this workstation."""
 
     folder: Path
     manifest: EnvironmentManifest
@@ -69,7 +69,7 @@ class LaidOut(NamedTuple):
 
 
 class Packages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``packages.json``: the part of an environment that is not ours."""
+    """``packages.json``: the part of an environment that others wrote."""
 
     versions: dict[str, str]
     files: dict[str, EnvironmentFile]
@@ -78,16 +78,16 @@ class Packages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def environment_for(
     choice: Choice, wheelhouse: Path | None = None, progress: Progress | None = None, cache: Path | None = None
 ) -> LaidOut:
-    """The environment for ``choice``, from the cache where it was made before; 0.1 s and no network then.
+    """The environment for ``choice``: from the cache if it is there, in 0.1 s without network.
 
     Args:
-        choice: what ``platforms.choose`` says.
+        choice: from ``platforms.choose``.
         wheelhouse: a folder of wheels instead of the network.
-        progress: told about what takes seconds.
-        cache: another place than the user's cache.
+        progress: told about whatever takes seconds.
+        cache: another folder than the user's cache.
 
     Raises:
-        PlatformError: a package is missing, damaged or cannot be fetched; no room in the cache.
+        PlatformError: a package is missing, damaged or cannot be downloaded; no room in the cache.
     """
     cache = cache or cache_folder()
     progress = progress or Quiet()
@@ -96,7 +96,7 @@ def environment_for(
     whole = _key(pinned, choice.kind, choice.interpreter, {path: digest_of(data) for path, data in ours.items()})
 
     def make(folder: Path) -> None:
-        packages = _kept(
+        packages = _cached(
             cache / "packages" / pinned,
             _read_packages,
             lambda beside: _lay_out_packages(choice, wheelhouse, beside, progress),
@@ -104,19 +104,19 @@ def environment_for(
         _lay_out_environment(choice, ours, cache / "packages" / pinned, packages, folder)
 
     try:
-        return _kept(cache / "environments" / whole, _read_environment, make)
+        return _cached(cache / "environments" / whole, _read_environment, make)
     except OSError as error:
         raise PlatformError(
-            f"{cache}: an environment cannot be stored here: {error.strerror or error}; make room or set XDG_CACHE_HOME"
+            f"{cache}: cannot store an environment: {error.strerror or error}; free some space or set XDG_CACHE_HOME"
         ) from error
 
 
 def device_files() -> dict[str, bytes]:
-    """The device's program as this workstation has it, installed or as a checkout: path below site-packages → bytes."""
+    """The device's program from this workstation, installed or as a checkout: path below site-packages → bytes."""
     package = Path(edge_asl_device.__file__).parent
     files = {path.relative_to(package.parent).as_posix(): path for path in package.rglob("*") if _is_source(path)}
     version = edge_asl_device.__version__
-    # importlib.metadata finds the version here, whether the workstation's copy was installed or is being edited.
+    # Where importlib.metadata finds the version; made here, because an editable install has no such file to copy.
     metadata = f"Metadata-Version: 2.1\nName: edge-asl-device\nVersion: {version}\nLicense-Expression: Apache-2.0\n"
     return {name: path.read_bytes() for name, path in sorted(files.items())} | {
         f"edge_asl_device-{version}.dist-info/METADATA": metadata.encode()
@@ -129,7 +129,7 @@ def _is_source(path: Path) -> bool:
 
 def _our_files(choice: Choice) -> dict[str, bytes]:
     home = PurePosixPath(choice.interpreter).parent
-    # The system's packages are seen for the sake of picamera2, which only Debian builds; these here come first.
+    # The system's packages are visible for picamera2, which only Debian builds; these here come first.
     settings = f"home = {home}\ninclude-system-site-packages = true\nversion = {choice.python}\n"
     return {f"{_site(choice)}/{path}": data for path, data in device_files().items()} | {
         "pyvenv.cfg": settings.encode(),
@@ -201,29 +201,29 @@ def _is_whole(folder: Path, tree: Tree, *, hashes: bool = True) -> bool:
     return True
 
 
-def _kept(folder: Path, read: Callable[[Path], T | None], make: Callable[[Path], None]) -> T:
-    """What ``read`` finds in ``folder``; where it finds nothing whole, ``make`` makes it first, beside."""
+def _cached(folder: Path, read: Callable[[Path], T | None], make: Callable[[Path], None]) -> T:
+    """What ``read`` finds in ``folder``; if it finds nothing whole, ``make`` makes it first, in a folder beside it."""
     found = read(folder)
     if found is None:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _forget_unused(folder.parent)
+        _delete_unused(folder.parent)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as scratch:
             beside = Path(scratch, folder.name)
             beside.mkdir()
             make(beside)
-            # Another deploy may have made it meanwhile, and may be reading it.
+            # Another deployment may have made it meanwhile, and may be reading it now.
             if read(folder) is None:
                 if folder.exists():
                     folder.rename(Path(scratch, "damaged"))
                 beside.rename(folder)
         found = read(folder)
     if found is None:
-        raise PlatformError(f"{folder}: expected an environment that was just laid out, found it incomplete; try again")
+        raise PlatformError(f"{folder}: incomplete although it was just written; try again")
     os.utime(folder)
     return found
 
 
-def _forget_unused(folder: Path) -> None:
+def _delete_unused(folder: Path) -> None:
     oldest = time.time() - UNUSED_DAYS * 86_400
     for path in folder.iterdir():
         with contextlib.suppress(OSError):
@@ -234,7 +234,7 @@ def _forget_unused(folder: Path) -> None:
 def _write(path: Path, content: bytes, mode: int) -> EnvironmentFile:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    path.chmod(mode)  # whatever the umask
+    path.chmod(mode)  # whatever the umask is
     return EnvironmentFile(digest_of(content), len(content), mode)
 
 
@@ -242,7 +242,7 @@ def _link(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
-    except OSError:  # a file system without hard links
+    except OSError:  # the file system has no hard links
         shutil.copy(source, target)
 
 
@@ -255,5 +255,5 @@ def _key(*parts: object) -> str:
 
 
 def cache_folder() -> Path:
-    """Where this user's environments and packs are kept."""
+    """Where this user's environments are cached."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-asl"

@@ -1,4 +1,4 @@
-"""Which TensorFlow Lite runtime a device gets: a table, read by a pure function; what is not in it is refused."""
+"""Which TensorFlow Lite runtime a device gets: a table and a pure function. What is not in the table is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_asl.errors import PlatformError
 AUTO, LITERT, TFLITE = "auto", "litert", "tflite"
 KINDS = (LITERT, TFLITE)
 INTERPRETER = "/usr/bin/python3"
-"""Debian's own: the one that sees Debian's picamera2."""
+"""Debian's own, which sees Debian's picamera2."""
 
 NUMPY_1 = "numpy 1 and OpenCV 4.11, as Debian's picamera2 for Python 3.11 was built for numpy 1"
 
@@ -19,8 +19,8 @@ NUMPY_1 = "numpy 1 and OpenCV 4.11, as Debian's picamera2 for Python 3.11 was bu
 class Row(NamedTuple):
     """One file of pins, and the glibc that its wheels need on each machine.
 
-    The figures are what the libraries ask for, not what their wheels' names say: ai-edge-litert's aarch64 wheel is
-    named for 2.27 and needs 2.34, tflite-runtime's the other way round. tests/deploy/test_layout.py reads them out.
+    The figures are what the libraries need, not what their wheels' names say: ai-edge-litert's aarch64 wheel is named
+    for 2.27 and needs 2.34, tflite-runtime's the other way round. tests/deploy/environment/test_layout.py checks them.
     """
 
     kind: str
@@ -48,20 +48,20 @@ PYTHONS = tuple(dict.fromkeys(row.python for row in TABLE))
 
 
 class Platform(NamedTuple):
-    """What decides, as read from a device."""
+    """What the choice depends on, as read from a device."""
 
     distribution: str
     """``ID`` of /etc/os-release: ``debian``, ``raspbian``, ``ubuntu``."""
     codename: str
-    """``VERSION_CODENAME``: ``bookworm``, ``trixie``; empty where there is none."""
+    """``VERSION_CODENAME``: ``bookworm``, ``trixie``; empty if there is none."""
     machine: str
-    """The kernel's: ``aarch64`` also under a 32-bit system."""
+    """The kernel's: ``aarch64`` even under a 32-bit system."""
     bits: int
-    """Of the interpreter, which decides: 32 or 64."""
+    """Of the interpreter, which is what counts: 32 or 64."""
     python: str
     """``3.11``"""
     glibc: str
-    """``2.36``; empty where the C library is another one."""
+    """``2.36``; empty if it is another C library."""
     interpreter: str = INTERPRETER
     """Absolute path of the Python that this was read from."""
 
@@ -81,7 +81,7 @@ class Choice(NamedTuple):
     pins: str
     """Name of the file in ``pins/``."""
     notes: tuple[str, ...] = ()
-    """What is worth a line in the plan."""
+    """For the plan."""
 
     @property
     def platform(self) -> str:
@@ -92,7 +92,7 @@ class Choice(NamedTuple):
     def tags(self) -> tuple[str, ...]:
         """Platform tags of the wheels, best first: the same for every device, so that all get the same files.
 
-        2.36 is Bookworm's glibc; what the chosen wheels need is in ``TABLE``.
+        2.36 is Bookworm's glibc; what the wheels really need is in ``TABLE``.
         """
         return (
             *(f"manylinux_2_{minor}_{self.machine}" for minor in range(36, 16, -1)),
@@ -105,10 +105,10 @@ class Choice(NamedTuple):
 
 
 def choose(platform: Platform, kind: str = AUTO) -> Choice:
-    """The environment for a platform; ``kind`` asks for one, ``auto`` takes LiteRT.
+    """The environment for a platform; ``auto`` means LiteRT.
 
     Raises:
-        PlatformError: no such environment exists, or none of this kind.
+        PlatformError: there is none, or none of this kind.
     """
     if kind not in (AUTO, *KINDS):
         raise PlatformError(f"runtime: expected {AUTO}, {' or '.join(KINDS)}, found {kind!r}")
@@ -118,7 +118,7 @@ def choose(platform: Platform, kind: str = AUTO) -> Choice:
     if not wanted:
         raise PlatformError(
             f"{platform}: expected Python {_listed(r.python for r in TABLE if r.kind == kind)} for {kind}, "
-            f"found {platform.python}; take --runtime {rows[0].kind}"
+            f"found {platform.python}; use --runtime {rows[0].kind}"
         )
     row = wanted[0]
     _refuse_old_glibc(platform, row, rows)
@@ -132,7 +132,7 @@ def _refuse_other_systems(platform: Platform) -> None:
 
 
 def _mismatch(platform: Platform) -> tuple[str, str]:
-    """What was expected and found, and what to do; empty where nothing speaks against the system."""
+    """(What was expected and found, what to do); empty if the system is supported."""
     if platform.bits != 64:
         return _about_32_bits(platform)
     if platform.machine not in MACHINES:
@@ -151,14 +151,14 @@ def _mismatch(platform: Platform) -> tuple[str, str]:
 
 
 def _about_32_bits(platform: Platform) -> tuple[str, str]:
-    # PyPI has an armv7l wheel of tflite-runtime (up to Python 3.11), but none of numpy, OpenCV and msgspec, whatever
-    # the version. piwheels.org makes its own, so that none has a hash that was seen by whoever wrote the pins.
+    # PyPI has an armv7l wheel of tflite-runtime (up to Python 3.11), but none of numpy, OpenCV or msgspec in any
+    # version. piwheels.org builds its own, whose hashes cannot be pinned here.
     kernel = " under a 64-bit kernel" if platform.machine in MACHINES else ""
-    remedy = "write the 64-bit image of Raspberry Pi OS, which runs on a Pi 3, 4, 5 and Zero 2 W"
+    remedy = "install the 64-bit Raspberry Pi OS, which runs on a Pi 3, 4, 5 and Zero 2 W"
     if platform.python == "3.11":
         return (
             f"a 64-bit system, found a 32-bit one{kernel}",
-            f'{remedy}, or install by hand from piwheels.org as docs/operations.md says under "Install"',
+            f'{remedy}, or install by hand from piwheels.org: docs/operations.md, "Install"',
         )
     return f"a 64-bit system, found a 32-bit one{kernel}, for which no TensorFlow Lite runtime exists", remedy
 
@@ -168,7 +168,7 @@ def _refuse_old_glibc(platform: Platform, row: Row, rows: list[Row]) -> None:
     if found >= least:
         return
     others = [other.kind for other in rows if found >= other.glibc[platform.machine]]
-    remedy = f"take --runtime {others[0]}, or " if others else ""
+    remedy = f"use --runtime {others[0]}, or " if others else ""
     raise PlatformError(
         f"{platform}: expected glibc {least[0]}.{least[1]} or later for {row.kind}, found {platform.glibc}; "
         f"{remedy}use Raspberry Pi OS Bookworm or later"
@@ -183,8 +183,8 @@ def _version(text: str) -> tuple[int, int]:
         raise PlatformError(f"glibc: expected a version such as 2.36, found {text!r}; report this") from error
 
 
-def _listed(words: Iterable[str]) -> str:
-    *most, last = dict.fromkeys(words)
+def _listed(items: Iterable[str]) -> str:
+    *most, last = dict.fromkeys(items)
     return f"{', '.join(most)} or {last}" if most else str(last)
 
 
@@ -193,7 +193,7 @@ RELEASES = {"bookworm": ("3.11", "2.36"), "trixie": ("3.13", "2.41")}
 
 
 def debian(codename: str, machine: str) -> Platform:
-    """The platform of a Debian or Raspberry Pi OS, 64-bit, without asking a device.
+    """The platform of a Debian or Raspberry Pi OS, 64-bit, without connecting to a device.
 
     Raises:
         PlatformError: an unknown release.

@@ -1,4 +1,4 @@
-"""From wheels to the files of a device's site: picked by pin, platform and hash; what no kiosk uses stays behind."""
+"""From wheels to site-packages: wheels picked by pin, platform and hash; files that no kiosk uses are left out."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from edge_asl.deploy.environment.platforms import Choice
 from edge_asl.errors import PlatformError
 
-# Compared with the path below site-packages. A third of the bytes and half of the files of a LiteRT site for aarch64.
+# Matched against paths below site-packages. A third of the bytes and half of the files of LiteRT's for aarch64.
 UNUSED = re.compile(
     r"""
       .+/tests/.+                           # 7 MB of numpy's own
     | .+\.(pyi|pxd|h|hpp|a|lib)             # for compilers and editors
-    | numpy/(f2py|distutils)/.+             # they drive compilers
-    | cv2/data/.+\.xml                      # 10 MB of face finders
-    | ai_edge_litert/(aot|tools|vendors)/.+ # compilers for telephones
-    | ai_edge_litert/libLiteRtWebGpu.+      # 17 MB; opened by CompiledModel when asked for a GPU, by Interpreter never
-    | [^/]+\.dist-info/RECORD               # it would list what is left out here; environment.json lists what is there
+    | numpy/(f2py|distutils)/.+             # they run compilers
+    | cv2/data/.+\.xml                      # 10 MB of face detectors
+    | ai_edge_litert/(aot|tools|vendors)/.+ # compilers for phones
+    | ai_edge_litert/libLiteRtWebGpu.+      # 17 MB; only CompiledModel opens it, for a GPU; Interpreter never does
+    | [^/]+\.dist-info/RECORD               # it lists what is left out here, too; environment.json lists what is there
     """,
     re.VERBOSE,
 )
@@ -43,7 +43,7 @@ class Pin(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One file of a wheel that a site gets."""
+    """One file of a wheel that goes to site-packages."""
 
     path: str
     """Below site-packages."""
@@ -52,7 +52,7 @@ class Member(NamedTuple):
 
 
 def read_pins(text: str) -> list[Pin]:
-    """The packages of a file such as ``uv pip compile --generate-hashes`` writes."""
+    """The packages in a file as ``uv pip compile --generate-hashes`` writes it."""
     entries = re.findall(r"^([^\s=#]+)==(\S+) \\\n((?:\s+--hash=\S+(?: \\)?\n?)+)", text, re.MULTILINE)
     return [
         Pin(canonicalize_name(name), version, frozenset(re.findall(r"--hash=sha256:([0-9a-f]{64})", hashes)))
@@ -64,7 +64,7 @@ def pick(choice: Choice, pins: list[Pin], folder: Path) -> list[Path]:
     """The wheel in ``folder`` that pip would take for each pin; extra files do not matter.
 
     Raises:
-        PlatformError: not all are there; the message names those that are missing.
+        PlatformError: some are missing; the message names them.
     """
     ranks = {tag: rank for rank, tag in enumerate(_tags(choice))}
     best: dict[tuple[str, str], tuple[int, Path]] = {}
@@ -76,30 +76,30 @@ def pick(choice: Choice, pins: list[Pin], folder: Path) -> list[Path]:
     missing = [str(pin) for pin in pins if (pin.name, pin.version) not in best]
     if missing:
         raise PlatformError(
-            f"{folder}: expected wheels for Python {choice.python} on {choice.platform}, found none of "
-            f"{', '.join(missing)}; fill it on a machine with internet: edge-asl wheelhouse"
+            f"{folder}: no wheels for Python {choice.python} on {choice.platform} of {', '.join(missing)}; "
+            "download them on a machine with internet: edge-asl wheelhouse"
         )
     return [best[pin.name, pin.version][1] for pin in pins]
 
 
 def verified(path: Path, pin: Pin) -> bytes:
-    """A wheel's bytes, once they are pinned ones: checked and unpacked from the same reading.
+    """A wheel's bytes, if their hash is pinned: what is checked is what is unpacked.
 
     Raises:
-        PlatformError: they are others.
+        PlatformError: it is not.
     """
     content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found not in pin.hashes:
         raise PlatformError(
             f"{path}: expected one of the sha256 that are pinned for {pin}, found {found[:12]}…; "
-            "remove it and fetch it again"
+            "delete it and download it again"
         )
     return content
 
 
 def members(wheel: bytes) -> Iterator[Member]:
-    """What a site gets of a wheel; scripts and headers stay behind. The pinned hash vouches for the names."""
+    """What site-packages gets of a wheel, without scripts and headers. The pinned hash vouches for the names."""
     with zipfile.ZipFile(io.BytesIO(wheel)) as file:
         for entry in file.infolist():
             path = re.sub(r"^[^/]+\.data/(purelib|platlib)/", "", entry.filename)
@@ -118,5 +118,5 @@ def _parsed(path: Path) -> tuple[str, str, frozenset[Tag]]:
     try:
         name, version, _, tags = parse_wheel_filename(path.name)
     except InvalidWheelFilename as error:
-        raise PlatformError(f"{path}: expected a wheel's name, found another ({error}); remove it") from error
+        raise PlatformError(f"{path}: not a wheel's name ({error}); delete the file") from error
     return name, str(version), tags
