@@ -14,7 +14,6 @@ import os
 import select
 import time
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -136,9 +135,7 @@ class LatestFrameBuffer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         del self._holders, self._entries, self._pixels
         # A picture that somebody still looks at keeps the memory mapped until it goes.
         with contextlib.suppress(BufferError):

@@ -8,7 +8,6 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -77,13 +76,11 @@ class Picamera:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         closed = _within(STOP_S, functools.partial(_close, self._camera))
         self._camera = None
         gc.collect()  # buffers live as long as anything refers to them, and the next opening needs their memory
-        if not closed and value is None:
+        if not closed and exception[1] is None:
             raise CameraError(
                 CameraState.FAILED,
                 f"camera {self._number}: expected it to stop within {STOP_S:.0f} s, found that the driver hangs; "

@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import NoReturn, Self
 
 import numpy as np
@@ -84,10 +83,8 @@ class Rehearsal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._film.__exit__(kind, value, trace)
+    def __exit__(self, *exception: object) -> None:
+        self._film.__exit__(*exception)
 
 
 def _wedge() -> None:

@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import time
-from types import TracebackType
 from typing import NamedTuple, Self
 
 import msgspec
@@ -112,9 +111,7 @@ class CameraSupervisor:
         self._start_when_due(time.monotonic())
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         if self._capture is not None:
             self._drop(self._capture)
 

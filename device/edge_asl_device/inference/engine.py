@@ -6,7 +6,6 @@ Both offer the same ``Interpreter``; two entries in a dictionary select.
 from __future__ import annotations
 
 import importlib
-from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -89,9 +88,7 @@ class TfliteEngine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         # The runtimes have no close(); dropping the last reference frees the arena.
         self.interpreter = None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -92,7 +91,5 @@ class Recogniser:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.engine.__exit__(kind, value, trace)
+    def __exit__(self, *exception: object) -> None:
+        self.engine.__exit__(*exception)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from types import TracebackType
 
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.outputs import Context, Letter, Output
@@ -37,10 +36,8 @@ class Lines(Output):
         """Kept for the end."""
         self._text = text.strip()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
+    def __exit__(self, *exception: object) -> None:
+        if exception[0] is None:
             _print(json.dumps({"text": self._text}) if self._json else f"text: {self._text}")
 
 

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Self
 
 from edge_asl_device.outputs import DEFAULT_CONTEXT, Context, Control, Letter, Output
@@ -97,9 +96,7 @@ class Espeak(Output):
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self._ended = True
         self.mute(True)
         self._texts.put(None, timeout=1)
