@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_asl_device.camera import CameraState
+
 ROOT = Path(__file__).parents[2]
 GENERATOR = ROOT / "docs" / "generate_cli.py"
 
@@ -123,6 +125,18 @@ def test_the_architecture_names_every_folder():
         table = text.partition(f"| `{package}/` |")[2].partition("\n\n")[0]
         named = set(re.findall(r"^\| `(\w+)/`", table, flags=re.MULTILINE))
         assert named == {path.parent.name for path in ROOT.glob(f"{package}/*/*.py")}
+
+
+def test_operations_explains_log_lines_and_camera_states_that_exist():
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    sources = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("device/edge_asl_device/**/*.py"))
+    lines = re.findall(r"`([^`]+)`", text.partition("| log line |")[2].partition("| camera state |")[0])
+    events = {re.split(r" \w+=", line)[0] for line in lines}
+    assert len(events) >= 8
+    assert {event for event in events if f'"{event}"' not in sources} == set()
+    table = text.partition("| camera state |")[2].partition("\n\n")[0]
+    states = set(re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE))
+    assert states == set(CameraState) - {CameraState.ENDED}
 
 
 def test_the_readme_is_short_and_its_picture_small():
