@@ -61,7 +61,7 @@ def test_unsigned_is_refused(trusting: Kiosk, tmp_path: Path):
 def test_another_key_is_refused_and_does_not_become_trusted(trusting: Kiosk, tmp_path: Path, keys: dict[str, Path]):
     done = trusting.deploy(bad_bundles.bundle(tmp_path / "hands", "2.1"), "--key", keys["eve"])
 
-    assert "expected a signature of maria, found one by a key that is not allowed" in done.error
+    assert "not a signature of maria" in done.error
 
 
 def test_a_key_of_somebody_elses_does_not_become_trusted_where_no_program_can_tell_of_the_signer(
@@ -80,7 +80,7 @@ def test_a_key_of_somebody_elses_does_not_become_trusted_where_no_program_can_te
     assert not (bundle / "manifest.json.sig").exists()
     asked = trusting.device("trust", keys["eve"].with_suffix(".pub").read_text().strip(), "--first")
     assert asked.status == 1
-    assert "expected no signer yet, found maria" in asked.err
+    assert "the device already trusts maria" in asked.err
 
 
 def test_somebody_elses_signature_makes_nobody_trusted(

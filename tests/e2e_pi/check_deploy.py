@@ -354,7 +354,7 @@ def test_a_kiosk_with_a_signer_takes_nothing_else(kiosk: Machine, tmp_path: Path
     assert "the bundle is not signed, and this device accepts only bundles signed by maria" in refused.text
     refused = Deployment(kiosk, unsigned, "--key", str(keys["eve"]))
     assert refused.end() == 1
-    assert "expected a signature of maria, found one by a key that is not allowed" in refused.text
+    assert "not a signature of maria" in refused.text
 
     newer = bad_bundles.bundle(tmp_path / "newer" / "hands", "2.1", changed=True)
     subprocess.run([EDGE_ASL, "sign", str(newer), "--key", str(keys["maria"])], check=True, capture_output=True)
