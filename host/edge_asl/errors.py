@@ -1,23 +1,23 @@
 """The workstation's part of the error tree; ``edge_asl_device.errors`` draws its root.
 
 EdgeAslError
-├── DataError           pictures, labels or splits are not what they should be
+├── DataError           pictures, labels or splits are invalid
 ├── RecipeError         a recipe or setting is unknown or out of range
-├── TrainingError       weights do not fit, training cannot go on
-├── QuantizationError   the converted model is not what the contract asks for
-├── PlatformError       no runtime exists for a device's platform, or its packages cannot be had
+├── TrainingError       weights do not match, or training cannot continue
+├── QuantizationError   the converted model does not meet the contract
+├── PlatformError       no runtime exists for a device's platform, or its packages cannot be downloaded
 ├── ToolMissing         a program or package that a command needs is not installed
-├── AccuracyError       the model is worse than was demanded
-├── DeviceError         a device is not as a deployment needs it, or refused it
-│   └── Unreachable     it cannot be reached, or the connection broke
-└── SigningError        no key to sign with, or signing with it failed
+├── AccuracyError       the model is less accurate than required
+├── DeviceError         a device is not ready for a deployment, or refused it
+│   └── Unreachable     it cannot be reached, or the connection was lost
+└── SigningError        there is no key to sign with, or signing failed
 """
 
 from edge_asl_device.errors import EdgeAslError, one_line
 
 
 class DataError(EdgeAslError):
-    """Pictures, labels or splits are not what they should be."""
+    """Pictures, labels or splits are invalid."""
 
 
 class RecipeError(EdgeAslError):
@@ -25,15 +25,15 @@ class RecipeError(EdgeAslError):
 
 
 class TrainingError(EdgeAslError):
-    """Weights do not fit, or training cannot go on."""
+    """Weights do not match, or training cannot continue."""
 
 
 class QuantizationError(EdgeAslError):
-    """The converted model is not what the contract asks for."""
+    """The converted model does not meet the contract."""
 
 
 class PlatformError(EdgeAslError):
-    """No runtime exists for a device's platform, or its packages cannot be had. It quotes what others said."""
+    """No runtime exists for a device's platform, or its packages cannot be downloaded. It may quote other programs."""
 
     def __init__(self, text: str) -> None:
         super().__init__(one_line(text))
@@ -44,19 +44,19 @@ class ToolMissing(EdgeAslError):  # noqa: N818 - named after what happened
 
 
 class AccuracyError(EdgeAslError):
-    """The model is worse than ``--min-accuracy`` demands."""
+    """The model is less accurate than ``--min-accuracy`` requires."""
 
 
 class SigningError(EdgeAslError):
-    """There is no key to sign with, or signing with it failed."""
+    """There is no key to sign with, or signing failed."""
 
 
 class DeviceError(EdgeAslError):
-    """A device is not as a deployment needs it, or refused it. What it quotes of the device is one line."""
+    """A device is not ready for a deployment, or refused it. It may quote the device."""
 
     def __init__(self, text: str) -> None:
         super().__init__(one_line(text))
 
 
 class Unreachable(DeviceError):  # noqa: N818 - named after what happened
-    """The device cannot be reached, or the connection broke."""
+    """The device cannot be reached, or the connection was lost."""

@@ -1,1 +1,1 @@
-"""What a model is worth: figures (``metrics``), their pictures (``figures``), a page for people (``report``)."""
+"""How good a model is: predictions, metrics, figures, and a report that anybody can read."""

@@ -1,6 +1,6 @@
-"""The report's figures: matplotlib draws them, the page's own style sheet colours them.
+"""The report's figures: matplotlib draws them, the page's style sheet colours them.
 
-Each is an SVG element to put into HTML. Its colours are CSS variables, so that one figure serves light, dark and
+Each is an SVG element for the HTML page. Its colours are CSS variables, so that the same figure suits light, dark and
 print; its text is text, in the page's font.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge_asl.evaluation.metrics import ClassScore, Evaluation, PersonScore
     from edge_asl.evaluation.reliability import ReliabilityBin
 
-# Drawn in colours that nothing else uses, then replaced by the page's variables.
+# Drawn in colours that nothing else uses, which are then replaced by the page's variables.
 _INK, _FAINT, _ACCENT, _BAD, _PAPER = "#010203", "#010204", "#010205", "#010206", "#010207"
 _VARIABLES = {
     _INK: "var(--ink)",
@@ -44,15 +44,15 @@ _STYLE: dict[Any, Any] = {
     "ytick.major.size": 0,
     "grid.color": _FAINT,
     "grid.linewidth": 0.6,
-    # A label is any word of the user's: a dollar sign must not start a formula.
+    # A label is any word the user likes: a dollar sign must not start a formula.
     "text.parse_math": False,
 }
-_ROOM_FOR_NUMBERS = 32  # classes; beyond, the cells are too small for text
+_ROOM_FOR_NUMBERS = 32  # classes; with more, the cells are too small for text
 _MOST_PEOPLE = 30
 
 
 def confusion_figure(evaluation: Evaluation, description: str) -> str:
-    """Rows: what was shown; columns: what was answered; a cell's strength: its share of the row."""
+    """Rows: the sign shown; columns: the sign recognised; the strength of a cell: its share of the row."""
     count = len(evaluation.labels)
     side = max(3.6, 0.32 * count + 1.2)
     with _figure("confusion", side, side, description) as (figure, svg):
@@ -64,7 +64,7 @@ def confusion_figure(evaluation: Evaluation, description: str) -> str:
         axes.set_xlim(-0.5, count - 0.5)
         axes.set_ylim(count - 0.5, -0.5)
         axes.set_aspect("equal")
-        axes.set_xlabel("answered", labelpad=6)
+        axes.set_xlabel("recognised", labelpad=6)
         axes.set_ylabel("shown", labelpad=6)
         axes.xaxis.tick_top()
         axes.xaxis.set_label_position("top")
@@ -74,14 +74,14 @@ def confusion_figure(evaluation: Evaluation, description: str) -> str:
 
 
 def reliability_figure(bins: tuple[ReliabilityBin, ...], description: str) -> str:
-    """Stated probability against how often it came true; the diagonal is honesty."""
+    """Reliability diagram: predicted probability against accuracy; perfect calibration is the diagonal."""
     with _figure("reliability", 4.6, 4.2, description) as (figure, svg):
         axes = _axes(figure)
         axes.plot([0, 100], [0, 100], color=_INK, linewidth=1, linestyle=(0, (4, 3)))
         total = sum(b.count for b in bins)
         for b in bins:
             if b.accuracy is not None:
-                # A bin with few answers is drawn paler: it says little.
+                # A bin with few answers says little and is drawn paler.
                 strength = 0.25 + 0.75 * min(1.0, 10 * b.count / total)
                 width = 100 * (b.upper - b.lower) * 0.9
                 middle = 50 * (b.lower + b.upper)
@@ -91,7 +91,7 @@ def reliability_figure(bins: tuple[ReliabilityBin, ...], description: str) -> st
         axes.set_xticks(range(0, 101, 20), [f"{x} %" for x in range(0, 101, 20)])
         axes.set_yticks(range(0, 101, 20), [f"{x} %" for x in range(0, 101, 20)])
         axes.grid(axis="y")
-        axes.set_xlabel("probability the model states", labelpad=8)
+        axes.set_xlabel("predicted probability", labelpad=8)
         axes.set_ylabel("how often it was right", labelpad=8)
     return svg()
 
@@ -104,7 +104,7 @@ def classes_figure(classes: tuple[ClassScore, ...], description: str) -> str:
 
 
 def people_figure(persons: tuple[PersonScore, ...], description: str) -> str:
-    """Accuracy of each person with its 95 % interval, the worst first, at most thirty."""
+    """Accuracy of each person with its 95 % interval, the lowest first, at most thirty."""
     rows = [(p.person, p.accuracy, (p.interval.low, p.interval.high)) for p in persons[:_MOST_PEOPLE]]
     return _bars("people", rows, "accuracy", description)
 
@@ -132,10 +132,10 @@ def _cells(axes: Axes, matrix: tuple[tuple[int, ...], ...], *, numbers: bool) ->
     for r, row in enumerate(matrix):
         for c, n in enumerate(row):
             if not n:
-                continue  # 29 classes have 841 cells; only those that say something
+                continue  # 29 classes have 841 cells; most are empty
             share = n / sum(row)
             colour = _ACCENT if r == c else _BAD
-            # Rare mistakes must still be seen; right answers may fade into the background.
+            # Rare mistakes must stay visible; right answers may fade into the background.
             alpha = 0.12 + 0.88 * share if r == c else 0.25 + 0.75 * share
             axes.add_patch(Rectangle((c - 0.46, r - 0.46), 0.92, 0.92, facecolor=colour, alpha=alpha, linewidth=0))
             if numbers:
@@ -154,7 +154,7 @@ def _axes(figure: Figure) -> Axes:
 def _figure(name: str, width: float, height: float, description: str) -> Iterator[tuple[Figure, Callable[[], str]]]:
     """A figure of ``width`` × ``height`` inches and a function that gives its SVG once it is drawn.
 
-    No pyplot: nothing global is touched, no window system is asked for, and the figure goes when its name does.
+    Without pyplot there is no global state and no window system, and the figure is freed with its name.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -170,7 +170,7 @@ def _figure(name: str, width: float, height: float, description: str) -> Iterato
 
 
 def _for_html(svg: str, name: str, description: str) -> str:
-    """A file's SVG as an element of a page: no prolog, no outside names, ids of its own, colours from the page."""
+    """A file's SVG as an element of a page: no prolog, no namespaces, ids of its own, colours from the page."""
     from markupsafe import escape
 
     body = svg[svg.index("<svg") :]

@@ -1,4 +1,4 @@
-"""How sure a measured accuracy is."""
+"""How certain a measured accuracy is: confidence intervals."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ def wilson(right: int, total: int) -> Interval:
     centre = p + z2 / (2 * total)
     half = _Z_95 * math.sqrt(p * (1 - p) / total + z2 / (4 * total**2))
     scale = 1 + z2 / total
-    # At 0 and at 100 % the formula gives the end exactly; rounding must not push it past.
+    # At 0 and at 100 % the formula gives the end exactly; rounding must not exceed it.
     low = 0.0 if right == 0 else (centre - half) / scale
     high = 1.0 if right == total else (centre + half) / scale
     return Interval(low, high)
 
 
 def bootstrap_people(right: NDArray[np.bool_], signers: Sequence[str | None]) -> Interval | None:
-    """95 % percentile interval of the accuracy when whole people are drawn again with replacement.
+    """95 % percentile interval of the accuracy from resampling whole people with replacement (cluster bootstrap).
 
-    People are the unit of independence: two pictures of one hand err together, so an interval that counts pictures
-    is too narrow for the question how the next stranger fares. With fewer than about ten people this one is too
-    narrow as well, only less so.
+    People are the independent units: errors on pictures of one hand are correlated, so an interval over pictures is
+    too narrow for the question how well the next stranger is recognised. With fewer than about ten people this one
+    is too narrow as well, only less so.
 
     Source: B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993), chapters 8 and 13.
 
     Returns:
-        None with fewer than two people or where a picture's person is not known.
+        None with fewer than two people, or if the person in some picture is not known.
     """
     if any(s is None for s in signers) or len(set(signers)) < 2:
         return None

@@ -1,7 +1,7 @@
-"""One HTML file that says what a model is worth, for people who never trained one.
+"""One HTML file that says how good a model is, for people who have never trained one.
 
-Nothing in it comes from elsewhere: style, figures and thumbnails are inside, and a content security policy forbids
-the rest, because file names and labels are other people's text.
+The file is self-contained: it includes style, figures and thumbnails, and a content security policy forbids everything
+else, because file names and labels are other people's text.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _JPEG_QUALITY = 82
 
 
 class Mistake(NamedTuple):
-    """One picture that was named wrongly."""
+    """One picture that was recognised wrongly."""
 
     path: str
     """As in the data set; shown as text."""
     truth: str
     predicted: str
     probability: float
-    """What the model gave its wrong answer, 0 to 1."""
+    """Of the wrong answer, 0 to 1."""
     picture: NDArray[np.uint8]
     """RGB uint8 (h, w, 3) of any size, as the model saw it."""
 
@@ -64,26 +64,16 @@ def write_report(
         path: The ``.html`` file.
         evaluation: What was measured.
         title: The model's name.
-        facts: What else a reader may want to look up, name → value, in this order: size, recipe, runtime, seeds.
-        mistakes: Wrongly named pictures; those the model was surest of are shown, at most 24.
+        facts: What else a reader may want to look up, name → value, in this order.
+        mistakes: Wrongly recognised pictures; the most confident ones are shown, at most 24.
         shares_people: One person may be in training and in test (``Split.shares_people``).
         warnings: Sentences to show at the top.
 
     Raises:
         OSError: no space, no permission; ``path`` is then as it was.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("edge_asl", "evaluation"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": _percent, "signed": _signed}
     worst = sorted(mistakes, key=lambda m: -m.probability)[:MOST_MISTAKES]
-    page = environment.get_template("report.html.j2").render(
+    page = _template().render(
         e=evaluation,
         title=title,
         facts=facts,
@@ -97,24 +87,38 @@ def write_report(
     write_atomically(path, page)
 
 
+def _template() -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("edge_asl", "evaluation"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": _percent, "signed": _signed}
+    return environment.get_template("report.html.j2")
+
+
 def _figures(e: Evaluation) -> dict[str, Any]:
-    """Name → SVG. Safe to put into the page as it is: matplotlib escapes the texts."""
+    """Name → SVG, safe to insert into the page as it is: matplotlib escapes the texts."""
     from markupsafe import Markup
 
     first = e.confusions[0] if e.confusions else None
     mistake = (
-        f"The most frequent mistake: {first.truth} shown, {first.predicted} answered, {first.count} times."
+        f"The most frequent mistake: {first.truth} recognised as {first.predicted}, {first.count} times."
         if first
-        else "There is no mistake."
+        else "There are no mistakes."
     )
     known = sorted((c for c in e.classes if c.f1 is not None), key=lambda c: c.f1 or 0.0)
     drawn = {
         "confusion": figures.confusion_figure(
-            e, f"Table of {len(e.labels)} by {len(e.labels)} signs, shown against answered. {mistake}"
+            e, f"Table of {len(e.labels)} by {len(e.labels)} signs, shown against recognised. {mistake}"
         ),
         "reliability": figures.reliability_figure(
             e.reliability,
-            "Bars: how often the model was right at each stated probability; on average "
+            "Bars: how often the model was right at each predicted probability; on average "
             f"{_percent(e.calibration_error)} away from the diagonal.",
         ),
         "classes": figures.classes_figure(
@@ -141,7 +145,7 @@ def _thumbnail(picture: NDArray[np.uint8]) -> str:
 
 
 def _percent(fraction: float | None, digits: int = 1) -> str:
-    """0.943 → ``94.3 %`` with a space that does not break; None → a dash. Only what is 100 % is called so."""
+    """0.943 → ``94.3 %`` with a no-break space; None → a dash. Only exactly 100 % is shown as 100 %."""
     if fraction is None:
         return "–"
     value = round(100 * fraction, digits)

@@ -1,1 +1,1 @@
-"""Recipes: how a model is built, as TOML files."""
+"""Recipes: TOML files that say how a model is built."""

@@ -1,6 +1,6 @@
 """Recipes: TOML files that people write, read strictly into frozen structs.
 
-A recipe names everything that decides a model: data split, backbone, training, augmentation, quantization, decoder.
+A recipe sets everything that determines a model: data split, backbone, training, augmentation, quantization, decoder.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Positive = Annotated[float, Meta(gt=0.0, le=1e6)]  # TOML knows inf
 
 
 class Data(Struct, frozen=True, forbid_unknown_fields=True):
-    """[data]: how the folder is read and split."""
+    """[data]: how the data folder is read and split."""
 
     layout: Literal["auto", "folders", "flat", "csv", "yolo"] = "auto"
     split: Literal["auto", "signer", "block", "fraction", "counts"] = "auto"
@@ -38,7 +38,7 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
     signer_pattern: str | None = None
     """A regular expression on the file name whose first group names the person."""
     margin: Annotated[float, Meta(ge=1.0, le=3.0)] = MARGIN
-    """Side of the crop around a hand's box, in longer sides of the box."""
+    """Side of the crop around a labelled box, as a multiple of the box's longer side."""
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,25 +50,25 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     size: Annotated[int, Meta(ge=32, le=512)] = 128
     """Input height and width in pixels."""
     minimalistic: bool = True
-    """MobileNetV3 without squeeze-and-excite, hard-swish and 5×5 kernels: what the Edge TPU maps."""
+    """MobileNetV3 without squeeze-and-excite, hard-swish and 5×5 kernels, which the Edge TPU cannot map."""
     resize: Resize = Resize.LINEAR
     dropout: Fraction = 0.1
 
 
 class Training(Struct, frozen=True, forbid_unknown_fields=True):
-    """[training]: phase one fits a softmax head on frozen, cached features; phase two trains the last layers."""
+    """[training]: phase one trains a softmax head on frozen, cached features; phase two trains the last layers."""
 
     seed: Count = 1
     head_epochs: Count = 30
-    """Phase one; 0 skips it. Pointless without pretrained weights."""
+    """Phase one; 0 skips it. Useless without pretrained weights."""
     head_learning_rate: Positive = 3e-3
     epochs: Count = 10
     """Phase two; 0 keeps the frozen backbone."""
     layers: Literal["all"] | Annotated[int, Meta(ge=1)] = "all"
     """How many of the backbone's last layers phase two trains."""
     variants: Count = 4
-    """With ``layers`` a number: differently augmented copies of each picture whose way through the frozen layers is
-    computed once and kept on disk; 0 computes it anew in every epoch."""
+    """If ``layers`` is a number: how many augmented copies of each picture pass through the frozen layers once and are
+    kept on disk; 0 computes them again in every epoch."""
     batch: Annotated[int, Meta(ge=1, le=1024)] = 32
     learning_rate: Positive = 1e-3
     weight_decay: Annotated[float, Meta(ge=0.0, le=1e6)] = 0.01
@@ -79,14 +79,14 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
     batch_norm_momentum: Fraction = 0.97
     label_smoothing: Fraction = 0.05
     patience: Count = 0
-    """Stop after so many epochs without a better validation loss; 0: never."""
+    """Early stopping: stop after so many epochs without a lower validation loss; 0: never."""
 
 
 class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
-    """[augmentation]: what happens to a training picture, drawn anew in each epoch."""
+    """[augmentation]: how training pictures are changed, at random in each epoch."""
 
     mirror: Fraction = 0.5
-    """How often a picture is mirrored: left hands, and cameras that mirror."""
+    """Probability that a picture is mirrored: for left hands, and cameras that mirror."""
     rotation_deg: Annotated[float, Meta(ge=0.0, le=180.0)] = 10.0
     zoom: Annotated[float, Meta(ge=0.0, le=0.9)] = 0.1
     """Scale between 1 − zoom and 1 + zoom."""
@@ -99,24 +99,24 @@ class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
     """Independent gain of the three channels."""
     gamma: Fraction = 0.0
     grey: Fraction = 0.0
-    """How often a picture loses its colour."""
+    """Probability that a picture loses its colour."""
     shadow: Fraction = 0.0
-    """How often a hard light's edge runs through a picture."""
+    """Probability that the edge of a shadow runs through a picture."""
     blur: Fraction = 0.0
-    """How often a picture is blurred or made coarse."""
+    """Probability that a picture is blurred or made coarse."""
     noise: Annotated[float, Meta(ge=0.0, le=64.0)] = 0.0
     """Largest standard deviation of added noise, in grey levels."""
     erase: Fraction = 0.0
-    """How often a rectangle is painted over."""
+    """Probability that a rectangle is painted over."""
 
 
 class Quantization(Struct, frozen=True, forbid_unknown_fields=True):
     """[quantization]: full integer, int8."""
 
     pictures: Annotated[int, Meta(ge=10, le=5000)] = 150
-    """Representative pictures from the training part, the same number of each class."""
+    """Calibration pictures from the training part, the same number of each class."""
     runtime: Literal["tflite-2.14", "litert"] = "tflite-2.14"
-    """The oldest runtime in which the model must load."""
+    """The oldest runtime that must load the model."""
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,21 +141,21 @@ def load_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
     """A shipped recipe by name or a TOML file by path, with ``table.key=value`` overrides applied in order.
 
     Raises:
-        RecipeError: no such recipe, not TOML, an unknown key (the nearest known one is named), a value out of range.
+        RecipeError: no such recipe, not TOML, an unknown key (a similar known one is named), a value out of range.
     """
     text, where = _recipe_text(name)
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{where}: expected TOML, found otherwise: {error}") from error
+        raise RecipeError(f"{where}: not valid TOML: {error}") from error
     for override in overrides:
         _apply(table, override)
     _check_keys(table, Recipe, where)
     try:
         return msgspec.convert(table, Recipe)
     except msgspec.ValidationError as error:
-        text, _, place = str(error).partition(" - at `$")
-        key = place.strip(".`") or "recipe"
+        text, _, path = str(error).partition(" - at `$")
+        key = path.strip(".`") or "recipe"
         raise RecipeError(f"{where}: {key}: {text[0].lower()}{text[1:]}") from error
 
 
@@ -169,7 +169,7 @@ def _recipe_text(name: str) -> tuple[str, str]:
         try:
             return Path(name).read_text(encoding="utf-8"), name
         except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"{name}: expected a recipe file, found none that can be read: {error}") from error
+            raise RecipeError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     known = recipe_names()
     if name not in known:
         raise RecipeError(
@@ -182,7 +182,7 @@ def _apply(table: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     keys = path.strip().split(".")
     if not equals or not all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key) for key in keys):
-        raise RecipeError(f"--set: expected table.key=value, training.epochs=5 say, found {override!r}")
+        raise RecipeError(f"--set: expected table.key=value such as training.epochs=5, found {override!r}")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -190,13 +190,13 @@ def _apply(table: dict[str, Any], override: str) -> None:
     for key in keys[:-1]:
         inner = table.setdefault(key, {})
         if not isinstance(inner, dict):
-            raise RecipeError(f"--set: expected {key} to be a table in {override!r}, found the value {inner!r}")
+            raise RecipeError(f"--set {override}: {key} is not a table but the value {inner!r}")
         table = inner
     table[keys[-1]] = value
 
 
 def _check_keys(table: Mapping[str, Any], kind: type[Struct], where: str, prefix: str = "") -> None:
-    """msgspec would reject an unknown key as well, but cannot name the nearest known one."""
+    """msgspec would reject unknown keys as well, but cannot suggest a similar one."""
     fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
     for key, value in table.items():
         if key not in fields:

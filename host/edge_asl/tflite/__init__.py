@@ -1,1 +1,1 @@
-"""Reading and judging ``.tflite`` files, without TensorFlow."""
+"""Reading, checking and compiling ``.tflite`` files, without TensorFlow."""

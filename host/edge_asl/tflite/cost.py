@@ -1,4 +1,4 @@
-"""How much arithmetic a model does and how many parameters it holds."""
+"""How much arithmetic a model does and how many parameters it has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FLOATS = frozenset({"FLOAT16", "FLOAT32", "FLOAT64", "BFLOAT16"})
 
 
 def multiply_accumulates(node: Node) -> int:
-    """Multiply-accumulates of one operator for one invocation, bias and activation left out.
+    """Multiply-accumulates of one operator in one invocation, without bias and activation.
 
     With O the number of output elements and the weights' shape in TensorFlow Lite's order:
 
@@ -18,9 +18,9 @@ def multiply_accumulates(node: Node) -> int:
     - DEPTHWISE_CONV_2D, weights (1, K_h, K_w, C): O · K_h · K_w
     - FULLY_CONNECTED, weights (units, depth): O · depth
     - TRANSPOSE_CONV, weights (C_out, K_h, K_w, C_in): elements of its input (third) · K_h · K_w · C_out
-    - BATCH_MATMUL, left (…, rows, depth): O · depth, the last but one where it is transposed
+    - BATCH_MATMUL, left (…, rows, depth): O · depth, the last but one if it is transposed
 
-    Everything else (additions, means, softmax) counts 0: in a MobileNetV2 that is below one per cent. These are
+    Everything else (additions, means, softmax) counts 0: below one per cent in a MobileNetV2. These are
     the "MAdds" of Sandler et al., MobileNetV2 (CVPR 2018): at 224 px this gives 300.8 million for width 1.0, where
     the paper says 300, and 59.3 for 0.35, where Keras's documentation says 59.
     """
@@ -41,7 +41,7 @@ def multiply_accumulates(node: Node) -> int:
 
 
 def parameters(graph: Graph) -> int:
-    """Elements of all constants that have a scale or are floats: weights and biases, no axes or shapes."""
+    """Number of elements in all constants that have a scale or are floats: weights and biases, not axes or shapes."""
     return sum(math.prod(t.shape) for t in graph.tensors if _is_parameter(t))
 
 

@@ -1,4 +1,4 @@
-"""The Coral Edge TPU: which operators would run on it, and compiling a bundle for it."""
+"""The Coral Edge TPU: predicting which operators run on it, and compiling a bundle for it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from edge_asl.tflite.edgetpu_compiler import (
     COMPILER,
     MAPPED,
     ONE_SUBGRAPH,
-    EdgeTpuReport,
+    EdgeTpuCompilation,
     OperatorStatus,
     last_line,
-    parse_report,
+    parse_output,
     run_compiler,
 )
 from edge_asl.tflite.edgetpu_limits import SOURCE, obstacle
@@ -41,14 +41,14 @@ class OperatorMapping(Struct, frozen=True):
     """Name of its first output tensor."""
     maps: bool
     reason: str
-    """Why not; the compiler's own words first where it has some. ``Mapped to Edge TPU`` where it maps."""
+    """Why not, as the compiler words it if it does; ``Mapped to Edge TPU`` if it maps."""
 
 
 def edgetpu_mapping(model: Path) -> list[OperatorMapping]:
-    """Predict, operator by operator, what the compiler would map; its own report, where there is one, goes first.
+    """Predict, operator by operator, what the compiler would map; its actual output, if available, takes precedence.
 
-    The compiler makes one piece for the Edge TPU: from the first operator that can run there up to the next one
-    that cannot; everything after that runs on the CPU. So does what comes before (a QUANTIZE from float, say).
+    The compiler makes one subgraph for the Edge TPU: from the first operator that can run there to the next one that
+    cannot. Everything before (such as a QUANTIZE from float) and after runs on the CPU.
 
     Raises:
         BundleError: there is no such file.
@@ -68,7 +68,7 @@ def edgetpu_mapping(model: Path) -> list[OperatorMapping]:
 
 
 def format_mapping(mapping: list[OperatorMapping]) -> str:
-    """A mapping as lines for a terminal, equal operators together; where each of them is: ``--json``."""
+    """A mapping as lines for a terminal, equal operators grouped; ``--json`` lists each."""
     counts = Counter((o.operator, o.reason) for o in mapping)
     statuses = [OperatorStatus(operator, count, reason) for (operator, reason), count in counts.items()]
     on_tpu = sum(o.maps for o in mapping)
@@ -81,52 +81,52 @@ def format_mapping(mapping: list[OperatorMapping]) -> str:
     )
 
 
-def format_compilation(report: EdgeTpuReport) -> str:
-    """A report as lines for a terminal."""
-    version = f" {report.compiler_version}" if report.compiler_version else ""
+def format_compilation(compilation: EdgeTpuCompilation) -> str:
+    """What the compiler did, as lines for a terminal."""
+    version = f" {compilation.compiler_version}" if compilation.compiler_version else ""
     lines = [
         f"{EDGETPU_MODEL} added to the bundle; if the bundle was signed, sign it again",
-        f"{COMPILER}{version}: {report.on_tpu} operators run on the Edge TPU, {report.on_cpu} on the CPU",
-        *_status_lines(report.operators),
+        f"{COMPILER}{version}: {compilation.on_tpu} operators run on the Edge TPU, {compilation.on_cpu} on the CPU",
+        *_status_lines(compilation.operators),
     ]
-    if report.on_chip_used is not None:
-        left = "" if report.on_chip_remaining is None else f", {_bytes(report.on_chip_remaining)} left"
-        lines.append(f"parameters on the chip: {_bytes(report.on_chip_used)}{left}")
-    if report.off_chip:
-        lines.append(f"parameters fetched at every inference: {_bytes(report.off_chip)}, which makes it slow")
+    if compilation.on_chip_used is not None:
+        left = "" if compilation.on_chip_remaining is None else f", {_bytes(compilation.on_chip_remaining)} left"
+        lines.append(f"parameters in on-chip memory: {_bytes(compilation.on_chip_used)}{left}")
+    if compilation.off_chip:
+        lines.append(f"parameters fetched at every inference: {_bytes(compilation.off_chip)}, which is slow")
     return "\n".join(lines)
 
 
-def compile_edgetpu(bundle_folder: Path, *, timeout_s: float = 600) -> EdgeTpuReport:
+def compile_edgetpu(bundle_folder: Path, *, timeout_s: float = 600) -> EdgeTpuCompilation:
     """Compile a bundle's model for the Edge TPU and add ``model_edgetpu.tflite`` to the bundle and its manifest.
 
-    The folder is replaced as a whole. A signature is left out, because it was the old manifest's: sign again.
+    The folder is replaced as a whole. A signature is dropped, because it was for the old manifest: sign again.
 
     Raises:
         BundleError: the bundle is missing or damaged.
         ToolMissing: ``edgetpu_compiler`` is not installed or does not start.
-        QuantizationError: it refuses the model, maps nothing, or takes longer than ``timeout_s``.
+        QuantizationError: the compiler refuses the model, maps nothing, or takes longer than ``timeout_s``.
     """
     bundle = read_bundle(bundle_folder)
     with tempfile.TemporaryDirectory(prefix="edge-asl-edgetpu-") as folder:
         out = Path(folder)
         text = run_compiler(bundle.model, out, timeout_s)
         logs = [log.read_text(errors="replace") for log in sorted(out.glob("*.log"))]
-        report = parse_report("\n".join([text, *logs]))
+        compilation = parse_output("\n".join([text, *logs]))
         compiled = out / f"{bundle.model.stem}_edgetpu.tflite"
         if not compiled.is_file():
             raise QuantizationError(
-                f"{bundle.model}: expected {COMPILER} to write {compiled.name}, found none; it said: {last_line(text)}"
+                f"{bundle.model}: {COMPILER} did not write {compiled.name}; it said: {last_line(text)}"
             )
-        if report.on_tpu == 0:
-            reasons = "; ".join(dict.fromkeys(f"{o.operator}: {o.status}" for o in report.operators))
+        if compilation.on_tpu == 0:
+            reasons = "; ".join(dict.fromkeys(f"{o.operator}: {o.status}" for o in compilation.operators))
             raise QuantizationError(
-                f"{bundle.model}: expected operators on the Edge TPU, found {report.on_cpu} on the CPU: {reasons}"
+                f"{bundle.model}: no operator would run on the Edge TPU, all {compilation.on_cpu} on the CPU: {reasons}"
             )
         content = compiled.read_bytes()
         load_model(content, compiled.name)
     _add_file(bundle_folder.resolve(), EDGETPU_MODEL, content)
-    return report
+    return compilation
 
 
 def _status_lines(statuses: Iterable[OperatorStatus]) -> list[str]:
@@ -144,7 +144,7 @@ def _bytes(count: int) -> str:
 
 
 def _add_file(folder: Path, name: str, content: bytes) -> None:
-    """Replace a bundle by one that also holds ``name``."""
+    """Replace a bundle by one that also contains ``name``."""
     bundle = read_bundle(folder)
     files = bundle.manifest.files | {name: File(hashlib.sha256(content).hexdigest(), len(content))}
     manifest = msgspec.structs.replace(bundle.manifest, files=files)

@@ -1,4 +1,4 @@
-"""Coral's ``edgetpu_compiler``: running it and reading what it reports."""
+"""Running Coral's ``edgetpu_compiler`` and parsing its output."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class OperatorStatus(Struct, frozen=True):
     status: str
 
 
-class EdgeTpuReport(Struct, frozen=True):
-    """What the compiler says it did. Sizes in bytes, as exact as its two decimals allow; None: it did not say."""
+class EdgeTpuCompilation(Struct, frozen=True):
+    """What the compiler says it did. Sizes in bytes, as exact as its two decimals allow; None: not stated."""
 
     compiler_version: str | None
     on_tpu: int
@@ -45,12 +45,12 @@ class EdgeTpuReport(Struct, frozen=True):
 
 
 def run_compiler(model: Path, out: Path, timeout_s: float) -> str:
-    """Run the compiler and give its output."""
+    """Run the compiler and return its output."""
     program = shutil.which(COMPILER)
     if program is None:
         raise ToolMissing(
-            f"{COMPILER}: expected the Edge TPU compiler on PATH, found none; install Coral's Debian package "
-            "edgetpu-compiler (x86-64 only, https://coral.ai/docs/edgetpu/compiler/#download)"
+            f"{COMPILER}: the Edge TPU compiler is not on PATH; install Coral's Debian package edgetpu-compiler "
+            "(x86-64 only, https://coral.ai/docs/edgetpu/compiler/#download)"
         )
     command = [program, "-s", "-o", str(out), str(model)]
     try:
@@ -58,38 +58,33 @@ def run_compiler(model: Path, out: Path, timeout_s: float) -> str:
             text, _ = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
         raise QuantizationError(
-            f"{model}: expected {COMPILER} to finish in {timeout_s:g} s, found it still running; "
-            "allow it more time or use a smaller backbone"
+            f"{model}: {COMPILER} did not finish within {timeout_s:g} s; use a smaller backbone"
         ) from error
     except OSError as error:
-        raise ToolMissing(
-            f"{program}: expected a program that starts, found {error.strerror}; install it again"
-        ) from error
+        raise ToolMissing(f"{program}: does not start: {error.strerror}; install it again") from error
     if process.returncode != 0:
-        raise QuantizationError(
-            f"{model}: expected {COMPILER} to succeed, found status {process.returncode}: {last_line(text)}"
-        )
+        raise QuantizationError(f"{model}: {COMPILER} failed with status {process.returncode}: {last_line(text)}")
     return text
 
 
-def parse_report(text: str) -> EdgeTpuReport:
+def parse_output(text: str) -> EdgeTpuCompilation:
     """Read what ``edgetpu_compiler -s`` prints, or its ``.log``, or both (https://coral.ai/docs/edgetpu/compiler/).
 
     Raises:
-        QuantizationError: nothing in it says how many operators were mapped.
+        QuantizationError: it does not say how many operators were mapped.
     """
-    # Output and log both hold the table; the same line twice is the same fact.
+    # Output and log both contain the table, so the same line twice counts once.
     rows = dict.fromkeys(re.findall(r"^([A-Za-z][\w-]*)[ \t]+(\d+)[ \t]+(\S.*?)[ \t]*$", text, re.MULTILINE))
     operators = tuple(OperatorStatus(name, int(count), status) for name, count, status in rows)
     on_tpu = _number(text, "Number of operations that will run on Edge TPU")
     on_cpu = _number(text, "Number of operations that will run on CPU")
-    if operators:  # the two lines are missing where everything was mapped
+    if operators:  # the two lines are missing if everything was mapped
         on_tpu = sum(o.count for o in operators if o.status == MAPPED)
         on_cpu = sum(o.count for o in operators if o.status != MAPPED)
     if on_tpu is None:
-        raise QuantizationError(f"{COMPILER}: expected a table of operators, found: {last_line(text)}")
+        raise QuantizationError(f"{COMPILER}: no table of operators in its output: {last_line(text)}")
     version = re.search(r"Edge TPU Compiler version (\S+)", text)
-    return EdgeTpuReport(
+    return EdgeTpuCompilation(
         compiler_version=version[1] if version else None,
         on_tpu=on_tpu,
         on_cpu=on_cpu or 0,
@@ -102,13 +97,13 @@ def parse_report(text: str) -> EdgeTpuReport:
 
 
 def last_line(text: str) -> str:
-    """The last line that says something."""
+    """The last line that is not blank."""
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing")
 
 
 @contextlib.contextmanager
 def _own_group(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    """Run in a process group of its own and leave none of it behind: the packaged compiler is a shell script."""
+    """Run in a process group of its own and end all of it: the packaged compiler is a shell script."""
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

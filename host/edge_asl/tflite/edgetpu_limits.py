@@ -25,13 +25,13 @@ _SOFTMAX_ELEMENTS = 16_000
 
 
 def obstacle(node: Node) -> str | None:
-    """What keeps an operator off the Edge TPU, looked at by itself; None: nothing.
+    """What keeps an operator off the Edge TPU, seen by itself; None: nothing.
 
-    It names no tensor, so that equal obstacles read the same. Of a damaged model it raises what ``damage_as_error``
-    turns into one line.
+    It names no tensor, so that equal obstacles read the same. On a damaged model it raises exceptions that
+    ``damage_as_error`` turns into one line.
 
     Raises:
-        QuantizationError: an input that the operator must have is missing.
+        QuantizationError: a required input is missing.
     """
     limit = _LIMITED.get(node.operator)
     if limit is None and node.operator not in _UNLIMITED.split():
@@ -46,7 +46,7 @@ def _general_obstacle(node: Node) -> str | None:
             return f"Operation is working on an unsupported data type: {tensor.dtype}"
         if tensor.dynamic:
             return "dynamic shape; convert with a fixed batch of 1"
-        # Weights are exempt: a convolution's are four-dimensional by nature.
+        # Weights are exempt: those of a convolution always have four dimensions.
         if tensor.data is None and math.prod(tensor.shape[:-3]) != 1:
             return "only the 3 innermost dimensions may exceed 1; convert with a batch of 1"
     return None
@@ -124,7 +124,7 @@ def _strided_slice(node: Node) -> str | None:
     return "no ellipsis and no new axis" if o and (o.ellipsisMask or o.newAxisMask) else None
 
 
-# Supported without a limitation of their own. Left out of the table: LSTM, which no picture classifier here contains.
+# Supported without a limitation of their own. Omitted from the table: LSTM, which no picture classifier here contains.
 _UNLIMITED = """
 ADD EXPAND_DIMS L2_NORMALIZATION LOGISTIC MAXIMUM MINIMUM MUL PRELU QUANTIZE RELU RELU6 RELU_N1_TO_1 RESHAPE
 RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR RSQRT SLICE SPACE_TO_DEPTH SQUARED_DIFFERENCE SQUEEZE SUB TANH TRANSPOSE
@@ -152,12 +152,12 @@ _LIMITED: dict[str, Callable[[Node], str | None]] = {
 def _tensor(node: Node, position: int) -> GraphTensor:
     tensor = node.inputs[position]
     if tensor is None:
-        raise QuantizationError(f"{node.title}: expected input {position}, found none; convert the model again")
+        raise QuantizationError(f"{node.title}: input {position} is missing; convert the model again")
     return tensor
 
 
 def _constants(node: Node, position: int) -> list[int]:
-    """The whole numbers of a constant int32 input; empty where it is computed."""
+    """The values of a constant int32 input; empty if it is computed."""
     tensor = _tensor(node, position)
     return [] if tensor.data is None else [int(v) for v in np.frombuffer(bytes(tensor.data), np.int32)]
 

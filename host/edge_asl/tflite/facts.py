@@ -1,4 +1,4 @@
-"""What a ``.tflite`` file holds: operators, tensors, arithmetic, the runtime it needs."""
+"""Facts about a ``.tflite`` file: operators, tensors, arithmetic, the runtime it needs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Tensor(Struct, frozen=True):
     name: str
     shape: tuple[int, ...]
     dynamic: bool
-    """Some dimension is only known at run time; ``shape`` then holds 1 there."""
+    """Some dimension is only known at run time; it is 1 in ``shape``."""
     dtype: str
     """As in the TensorFlow Lite schema: ``INT8``, ``FLOAT32``."""
     scale: float | None
     zero_point: int | None
     operator: str
-    """Which operator makes it (an output) or reads it first (an input): ``CONV_2D (operator 0)``."""
+    """The operator that makes it (an output) or reads it first (an input): ``CONV_2D (operator 0)``."""
 
 
 class Operator(Struct, frozen=True):
@@ -39,7 +39,7 @@ class Operator(Struct, frozen=True):
 
 
 class FloatTensor(Struct, frozen=True):
-    """A floating-point tensor: a step that an integer-only device cannot take."""
+    """A floating-point tensor, which an integer-only device cannot compute."""
 
     name: str
     dtype: str
@@ -48,7 +48,7 @@ class FloatTensor(Struct, frozen=True):
 
 
 class ModelFacts(Struct, frozen=True):
-    """What a ``.tflite`` file holds."""
+    """Facts about a ``.tflite`` file."""
 
     path: str
     size: int
@@ -59,15 +59,15 @@ class ModelFacts(Struct, frozen=True):
     outputs: tuple[Tensor, ...]
     float_tensors: tuple[FloatTensor, ...]
     multiply_accumulates: int
-    """Per picture, counted as ``tflite_cost`` does."""
+    """Per picture, counted by ``tflite.cost``."""
     parameters: int
     """Weights and biases."""
     declared_runtime: str | None
-    """What the converter wrote into the file."""
+    """The minimum runtime that the converter wrote into the file."""
     minimum_runtime: str | None
-    """The smallest TensorFlow Lite that has every operator: the greater of the file's claim and the table's."""
+    """The oldest TensorFlow Lite with every operator: the newer one of the file's claim and the table's."""
     beyond_table: tuple[str, ...]
-    """Operators newer than the table, or not in it: ``minimum_runtime`` may be too small for them."""
+    """Operators newer than the table or missing from it: ``minimum_runtime`` may be too old for them."""
     metadata: tuple[str, ...]
     """Names of the metadata entries."""
 
@@ -78,7 +78,7 @@ class ModelFacts(Struct, frozen=True):
 
 
 def model_facts(data: bytes, path: str) -> ModelFacts:
-    """The facts of a file's bytes; ``path`` stands in them and in the errors.
+    """The facts of a file's bytes; ``path`` appears in them and in the errors.
 
     Raises:
         QuantizationError: not a whole TensorFlow Lite model.

@@ -1,4 +1,4 @@
-"""A ``.tflite`` file's flatbuffer as plain tuples: subgraphs, operators, tensors. Needs no TensorFlow."""
+"""The flatbuffer of a ``.tflite`` file as plain tuples: subgraphs, operators, tensors. Needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BYTES = {"INT8": 1, "UINT8": 1, "BOOL": 1, "INT16": 2, "FLOAT16": 2, "INT32": 4
 
 
 class GraphTensor(NamedTuple):
-    """A tensor inside the graph; ``data``: numpy uint8, a constant's bytes; None: it is computed."""
+    """A tensor in the graph; ``data``: a constant's bytes as numpy uint8; None if it is computed."""
 
     number: int
     name: str
@@ -56,7 +56,7 @@ class Graph(NamedTuple):
 
 
 def read_file(path: Path) -> bytes:
-    """A ``.tflite`` file's bytes, not looked at.
+    """A ``.tflite`` file's bytes, unchecked.
 
     Raises:
         BundleError: it cannot be read.
@@ -65,13 +65,12 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BundleError(
-            f"{path}: expected a bundle folder or a .tflite file, found {error.strerror}; "
-            "name one that edge-asl build wrote"
+            f"{path}: cannot be read: {error.strerror}; expected a bundle folder or a .tflite file"
         ) from error
 
 
 def load_model(data: bytes, name: str) -> Any:
-    """Unpack a flatbuffer into ``ai_edge_litert.schema_py_generated.ModelT``; ``name`` stands in the errors.
+    """Unpack a flatbuffer into ``ai_edge_litert.schema_py_generated.ModelT``; ``name`` appears in the errors.
 
     Raises:
         QuantizationError: not a TensorFlow Lite file, or one that was cut off.
@@ -84,7 +83,7 @@ def load_model(data: bytes, name: str) -> Any:
             f"found {data[4:8]!r} in {len(data)} bytes; copy or build it again"
         )
     with damage_as_error(name):
-        # Unpacking follows every offset and takes every weight's bytes, so that none can point outside the file.
+        # Unpacking follows every offset and reads all weights, so none can point outside the file.
         return schema.ModelT.InitFromPackedBuf(data, 0)
 
 
@@ -103,23 +102,23 @@ def read_graphs(model: Any, name: str) -> tuple[Graph, ...]:
 
 @contextlib.contextmanager
 def damage_as_error(name: str) -> Iterator[None]:
-    """Turn what reading a damaged model raises into one line.
+    """Turn the exceptions raised by reading a damaged model into one line.
 
     Python's flatbuffers has no verifier: a wrong offset, length or index shows as whatever error its use leads to.
 
     Raises:
-        QuantizationError: in place of any such error; ``name`` stands in it.
+        QuantizationError: in place of any such error; ``name`` appears in it.
     """
     try:
         yield
     except (
         struct.error, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError,
     ) as error:  # fmt: skip
-        raise _damaged(name, f"one that contradicts itself ({type(error).__name__}: {error})") from error
+        raise _damaged(name, f"inconsistent data ({type(error).__name__}: {error})") from error
 
 
 def as_text(value: Any) -> str:
-    """A string of the schema, which comes as bytes or not at all."""
+    """A string of the schema, which is bytes or None."""
     return value.decode() if isinstance(value, bytes) else str(value or "")
 
 

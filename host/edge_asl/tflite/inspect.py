@@ -1,4 +1,4 @@
-"""What a bundle or a ``.tflite`` file holds, found without TensorFlow and without running it."""
+"""``edge-asl inspect``: a bundle or a ``.tflite`` file, examined without TensorFlow and without running it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from edge_asl_device.contract.manifest import (
 from edge_asl_device.errors import BundleError
 
 SHOWN = 10
-"""Floating-point tensors named on a terminal."""
+"""Number of floating-point tensors listed on a terminal."""
 
 
 class BundleFacts(Struct, frozen=True):
-    """What a bundle holds."""
+    """Facts about a bundle."""
 
     folder: str
     digest: str
@@ -51,9 +51,7 @@ def model_of(path: Path) -> Path:
     model = path / MODEL if path.is_dir() else path
     if not model.is_file():
         found = f"a folder without {MODEL}" if path.is_dir() else "neither"
-        raise BundleError(
-            f"{path}: expected a bundle folder or a .tflite file, found {found}; name one that edge-asl build wrote"
-        )
+        raise BundleError(f"{path}: expected a bundle folder or a .tflite file, found {found}")
     return model
 
 
@@ -69,7 +67,7 @@ def inspect_bundle(folder: Path) -> BundleFacts:
 
 
 def inspect_model(path: Path) -> ModelFacts:
-    """Read a ``.tflite`` file; bytes after the flatbuffer, such as an appended ZIP of labels, do not matter.
+    """Read a ``.tflite`` file; bytes after the flatbuffer, such as an appended ZIP of labels, are ignored.
 
     Raises:
         BundleError: there is no such file.
@@ -79,7 +77,7 @@ def inspect_model(path: Path) -> ModelFacts:
 
 
 def contract_violations(facts: ModelFacts, classes: int | None) -> list[str]:
-    """What departs from the bundle's contract (docs/bundle.md), each naming tensor and operator; empty: nothing.
+    """Violations of the bundle's contract (docs/bundle.md), each naming tensor and operator; empty if there are none.
 
     Input int8 (1, H, W, 3), scale exactly 1/128, zero point 0; output int8 (1, ``classes``), scale 1/256, zero
     point −128; no floating-point tensor. ``classes`` None: any number from 2.
@@ -107,7 +105,7 @@ def format_facts(facts: ModelFacts | BundleFacts) -> str:
     runtime = facts.minimum_runtime or "unknown"
     lines = [
         f"{facts.path}: {facts.size / 1e6:.2f} MB, {facts.parameters:,} parameters, "
-        f"{facts.multiply_accumulates / 1e6:,.1f} million multiply-accumulates a picture",
+        f"{facts.multiply_accumulates / 1e6:,.1f} million multiply-accumulates per picture",
         f"TensorFlow Lite {runtime} or later" + _beyond(facts.beyond_table),
         "",
         *(f"input   {_tensor_line(t)}" for t in facts.inputs),
@@ -134,7 +132,7 @@ def _tensor_violations(what: str, tensor: Tensor, fits: bool, shape: str, scale:
     if tensor.dtype != "INT8":
         found.append(f"{where}: expected INT8, found {tensor.dtype}")
     if not fits or tensor.dynamic:
-        dynamic = ", some of it only known at run time" if tensor.dynamic else ""
+        dynamic = ", partly known only at run time" if tensor.dynamic else ""
         found.append(f"{where}: expected shape {shape}, found {tensor.shape}{dynamic}")
     if tensor.scale != scale:
         found.append(f"{where}: expected scale 1/{1 / scale:g}, found {tensor.scale}")
@@ -171,9 +169,9 @@ def _tensor_line(tensor: Tensor) -> str:
 
 
 def _short(name: str) -> str:
-    # A fused operator's tensor carries the names of all that went into it.
+    # The tensor of a fused operator carries the names of all its parts.
     return name.partition(";")[0]
 
 
 def _beyond(operators: tuple[str, ...]) -> str:
-    return f"; newer than the table of releases: {', '.join(operators)}" if operators else ""
+    return f"; not in the table of releases: {', '.join(operators)}" if operators else ""

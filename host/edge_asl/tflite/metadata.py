@@ -1,14 +1,14 @@
-"""Labels inside the ``.tflite`` file, the way readers of TensorFlow Lite Metadata expect them.
+"""Labels inside the ``.tflite`` file, as readers of TensorFlow Lite Metadata expect them.
 
-Two parts: a ``TFLITE_METADATA`` entry in the model, whose buffer holds a flatbuffer of its own that describes
-input and output, and ``labels.txt`` in a ZIP appended to the file. https://ai.google.dev/edge/litert/models/metadata
+Two parts: a ``TFLITE_METADATA`` entry in the model, whose buffer is a flatbuffer of its own that describes input and
+output, and ``labels.txt`` in a ZIP appended to the file. https://ai.google.dev/edge/litert/models/metadata
 """
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,13 @@ from edge_asl_device.errors import BundleError
 ENTRY = b"TFLITE_METADATA"
 IDENTIFIER = b"M001"
 
-# Tables and unions of metadata_schema.fbs 1.1.0 (tensorflow/tflite-support, commit 02e5df0): a field's number is
-# its place in the table; a union takes two, its type first.
+# Tables and unions of metadata_schema.fbs 1.1.0 (tensorflow/tflite-support, commit 02e5df0): a field's slot is its
+# position in the table; a union takes two, its type first.
 _RGB = 1
 _TENSOR_AXIS_LABELS = 2
 _CONTENT_IS_IMAGE = 2
 _OPTIONS_ARE_NORMALIZATION = 1
-_PARSER = "1.0.0"  # nothing below is younger
+_PARSER = "1.0.0"  # the oldest parser that knows all of this
 
 # The graph wants (pixel − 128) / 128; quantized with scale 1/128 that is pixel − 128.
 _MEAN = 128.0
@@ -38,28 +38,26 @@ _DEVIATION = 128.0
 # schema.fbs asks for 16 (Buffer.data, force_align): kernels load weights with vector instructions.
 _ALIGNMENT = 16
 
-_Write = Callable[[], None]
-
 
 def embed_labels(model: bytes, labels: Sequence[str], name: str, description: str) -> bytes:
-    """Add metadata and labels to a model; what it computes stays the same to the bit. Deterministic.
+    """Add metadata and labels to a model, whose outputs stay the same to the bit. Deterministic.
 
-    Metadata of this kind and a ZIP that are already there are replaced.
+    Existing metadata of this kind and an existing ZIP are replaced.
 
     Args:
         model: A ``.tflite`` file with one picture input and one output of ``len(labels)`` classes.
         labels: In the output's order.
-        name: The model's name for people.
+        name: The model's name.
         description: One sentence.
 
     Raises:
-        QuantizationError: not a TensorFlow Lite model, or not one for these labels.
+        QuantizationError: not a TensorFlow Lite model, or one for other labels.
     """
     unpacked = load_model(model, name)
     graph = read_graphs(unpacked, name)[0]
     _check(graph, labels, name)
     _set_entry(unpacked, model_metadata(graph, name, description))
-    return _append_zip(_pack(unpacked), LABELS, "".join(f"{label}\n" for label in labels))
+    return _append_zip(_serialise(unpacked), LABELS, "".join(f"{label}\n" for label in labels))
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
@@ -73,115 +71,52 @@ def read_labels(path: Path) -> tuple[str, ...]:
             return tuple(archive.read(LABELS).decode().splitlines())
     except (OSError, zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
         raise BundleError(
-            f"{path}: expected a .tflite file with {LABELS} inside, found none ({error}); "
-            "use one that edge-asl build wrote"
+            f"{path}: not a .tflite file with {LABELS} inside ({error}); use one that edge-asl build wrote"
         ) from error
 
 
 def model_metadata(graph: Graph, name: str, description: str) -> bytes:
     """The ``ModelMetadata`` flatbuffer for a classifier of RGB pictures (identifier M001)."""
-    b = flatbuffers.Builder(1024)
-    (_, height, width, _), labels = graph.inputs[0].shape, _associated_file(b)
-    tensors = {
-        2: _offsets(b, [_input_metadata(b, height, width)]),
-        3: _offsets(b, [_output_metadata(b, labels)]),
+    _, height, width, _ = graph.inputs[0].shape
+    image = {0: ("Int8", _RGB), 1: {0: ("Uint32", width), 1: ("Uint32", height)}}
+    input_tensor = {
+        0: "image",
+        1: "The hand, cut out as a square, RGB.",
+        3: {0: ("Uint8", _CONTENT_IS_IMAGE), 1: image},
+        4: [{0: ("Uint8", _OPTIONS_ARE_NORMALIZATION), 1: {0: [_MEAN], 1: [_DEVIATION]}}],
+        5: {0: [(255 - _MEAN) / _DEVIATION], 1: [-_MEAN / _DEVIATION]},
     }
-    subgraphs = _offsets(b, [_table(b, 7, tensors)])
-    fields = {0: b.CreateString(name), 1: b.CreateString(description), 3: subgraphs, 7: b.CreateString(_PARSER)}
-    root = _table(b, 8, fields)
-    b.Finish(root, file_identifier=IDENTIFIER)
+    labels = {0: LABELS, 1: "The signs, in the order of the output.", 2: ("Int8", _TENSOR_AXIS_LABELS)}
+    output_tensor = {0: "probability", 1: "The probability of each sign.", 5: {0: [1.0], 1: [0.0]}, 6: [labels]}
+    b = flatbuffers.Builder(1024)
+    root = {0: name, 1: description, 3: [{2: [input_tensor], 3: [output_tensor]}], 7: _PARSER}
+    b.Finish(_write(b, root), file_identifier=IDENTIFIER)
     return bytes(b.Output())
 
 
-def _input_metadata(b: flatbuffers.Builder, height: int, width: int) -> int:
-    def size() -> None:
-        b.PrependUint32Slot(0, width, 0)
-        b.PrependUint32Slot(1, height, 0)
-
-    size_table = _table_with(b, 2, size)
-
-    def image() -> None:
-        b.PrependInt8Slot(0, _RGB, 0)
-        b.PrependUOffsetTRelativeSlot(1, size_table, 0)
-
-    content = _union(b, 3, _CONTENT_IS_IMAGE, _table_with(b, 2, image))
-    options = _table(b, 2, {0: _floats(b, [_MEAN]), 1: _floats(b, [_DEVIATION])})
-    unit = _union(b, 2, _OPTIONS_ARE_NORMALIZATION, options)
-    stats = _table(b, 2, {0: _floats(b, [(255 - _MEAN) / _DEVIATION]), 1: _floats(b, [-_MEAN / _DEVIATION])})
-    fields = {
-        0: b.CreateString("image"),
-        1: b.CreateString("The hand, cut out as a square, RGB."),
-        3: content,
-        4: _offsets(b, [unit]),
-        5: stats,
-    }
-    return _table(b, 7, fields)
-
-
-def _output_metadata(b: flatbuffers.Builder, labels: int) -> int:
-    stats = _table(b, 2, {0: _floats(b, [1.0]), 1: _floats(b, [0.0])})
-    fields = {
-        0: b.CreateString("probability"),
-        1: b.CreateString("The probability of each sign."),
-        5: stats,
-        6: _offsets(b, [labels]),
-    }
-    return _table(b, 7, fields)
-
-
-def _associated_file(b: flatbuffers.Builder) -> int:
-    name, description = b.CreateString(LABELS), b.CreateString("The signs, in the order of the output.")
-
-    def file() -> None:
-        b.PrependUOffsetTRelativeSlot(0, name, 0)
-        b.PrependUOffsetTRelativeSlot(1, description, 0)
-        b.PrependInt8Slot(2, _TENSOR_AXIS_LABELS, 0)
-
-    return _table_with(b, 4, file)
-
-
-def _table(b: flatbuffers.Builder, fields: int, offsets: dict[int, int]) -> int:
-    """A table whose set fields are all offsets."""
-
-    def write() -> None:
-        for slot, offset in offsets.items():
-            b.PrependUOffsetTRelativeSlot(slot, offset, 0)
-
-    return _table_with(b, fields, write)
-
-
-def _union(b: flatbuffers.Builder, fields: int, kind: int, value: int) -> int:
-    """A table whose first two fields are a union."""
-
-    def write() -> None:
-        b.PrependUint8Slot(0, kind, 0)
-        b.PrependUOffsetTRelativeSlot(1, value, 0)
-
-    return _table_with(b, fields, write)
-
-
-def _table_with(b: flatbuffers.Builder, fields: int, write: _Write) -> int:
-    b.StartObject(fields)
-    write()
+def _write(b: flatbuffers.Builder, value: Any) -> int:
+    """Write a string, a list of floats or tables, or a table: slot → value, a scalar as (type, number); its offset."""
+    if isinstance(value, str):
+        return int(b.CreateString(value))
+    if isinstance(value, list):
+        floats = isinstance(value[0], float)
+        items = value if floats else [_write(b, item) for item in value]
+        b.StartVector(4, len(items), 4)
+        for item in reversed(items):
+            (b.PrependFloat32 if floats else b.PrependUOffsetTRelative)(item)
+        return int(b.EndVector())
+    offsets = {slot: _write(b, field) for slot, field in value.items() if not isinstance(field, tuple)}
+    b.StartObject(max(value) + 1)
+    for slot, field in value.items():
+        if slot in offsets:
+            b.PrependUOffsetTRelativeSlot(slot, offsets[slot], 0)
+        else:
+            getattr(b, f"Prepend{field[0]}Slot")(slot, field[1], 0)
     return int(b.EndObject())
 
 
-def _offsets(b: flatbuffers.Builder, offsets: Sequence[int]) -> int:
-    b.StartVector(4, len(offsets), 4)
-    for offset in reversed(offsets):
-        b.PrependUOffsetTRelative(offset)
-    return int(b.EndVector())
-
-
-def _floats(b: flatbuffers.Builder, values: Sequence[float]) -> int:
-    b.StartVector(4, len(values), 4)
-    for value in reversed(values):
-        b.PrependFloat32(value)
-    return int(b.EndVector())
-
-
 class _AlignedBuffer:
-    """A schema ``Buffer`` that keeps its bytes aligned, which the generated ``BufferT.Pack`` does not."""
+    """A schema ``Buffer`` that aligns its bytes, which the generated ``BufferT.Pack`` does not."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -190,7 +125,10 @@ class _AlignedBuffer:
         b.StartVector(1, len(self.data), _ALIGNMENT)
         b.head -= len(self.data)
         b.Bytes[b.head : b.head + len(self.data)] = self.data
-        return _table(b, 3, {0: int(b.EndVector())})
+        data = b.EndVector()
+        b.StartObject(3)
+        b.PrependUOffsetTRelativeSlot(0, data, 0)
+        return int(b.EndObject())
 
 
 def _set_entry(model: Any, metadata: bytes) -> None:
@@ -205,7 +143,7 @@ def _set_entry(model: Any, metadata: bytes) -> None:
     model.buffers.append(schema.BufferT(data=metadata))
 
 
-def _pack(model: Any) -> bytes:
+def _serialise(model: Any) -> bytes:
     model.buffers = [buffer if buffer.data is None else _AlignedBuffer(bytes(buffer.data)) for buffer in model.buffers]
     b = flatbuffers.Builder(1 << 20)
     b.Finish(model.Pack(b), file_identifier=MODEL_IDENTIFIER)
@@ -213,8 +151,8 @@ def _pack(model: Any) -> bytes:
 
 
 def _append_zip(model: bytes, name: str, text: str) -> bytes:
-    """Append a ZIP of one file, stored: readers map it into memory and expect it so."""
-    # Neither clock nor operating system may show in the bytes.
+    """Append a ZIP of one uncompressed file: readers map it into memory."""
+    # The bytes must depend neither on the clock nor on the operating system.
     entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     entry.create_system = 3
     entry.compress_type = zipfile.ZIP_STORED
@@ -227,7 +165,7 @@ def _append_zip(model: bytes, name: str, text: str) -> bytes:
 def _check(graph: Graph, labels: Sequence[str], name: str) -> None:
     if len(graph.inputs) != 1 or len(graph.inputs[0].shape) != 4 or len(graph.outputs) != 1:
         shapes = [t.shape for t in (*graph.inputs, *graph.outputs)]
-        raise QuantizationError(f"{name}: expected one picture input and one output, found tensors of {shapes}")
+        raise QuantizationError(f"{name}: expected one picture input and one output, found tensors of shapes {shapes}")
     classes = graph.outputs[0].shape[-1] if graph.outputs[0].shape else 0
     if classes != len(labels):
         raise QuantizationError(

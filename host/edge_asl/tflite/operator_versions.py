@@ -1,8 +1,8 @@
-"""Which TensorFlow Lite release first ran which version of an operator."""
+"""The TensorFlow Lite release that introduced each version of an operator."""
 
-# An operator and the releases that first ran its version 1, 2, 3 …
+# An operator and the releases that introduced its versions 1, 2, 3 …
 # Source: op_version_map in tensorflow/lite/tools/versioning/runtime_version.cc (commit 00b1ec2), those operators
-# that a picture classifier may contain. A version beyond its row is newer than the table, that is than 2.11.
+# that a picture classifier may contain. A version beyond its row is newer than the table, that is, than 2.11.
 _TABLE = """
 ADD 1.5.0 1.14.0 2.4.0 2.6.0
 ARG_MAX 1.9.0 1.14.0 2.9.0
@@ -64,11 +64,11 @@ _RELEASES = {operator: releases for operator, *releases in map(str.split, _TABLE
 
 
 def minimum_runtime(operator: str, version: int) -> str | None:
-    """The first TensorFlow Lite release with this version of an operator; None: the table does not say."""
+    """The first TensorFlow Lite release with this version of an operator; None: it is not in the table."""
     releases = _RELEASES.get(operator, ())
     return releases[version - 1] if 1 <= version <= len(releases) else None
 
 
 def version_key(version: str) -> tuple[int, ...]:
-    """Dotted numbers for comparison, number by number; what is no number counts as 0."""
+    """Dotted numbers for comparison, number by number; anything else counts as 0."""
     return tuple(int(part) if part.isdecimal() else 0 for part in version.split("."))

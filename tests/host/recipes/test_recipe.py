@@ -88,12 +88,15 @@ def test_settings_apply_in_order():
         (["data.counts=[1, 2]"], "recipe demo: data.counts: expected `array` of length 3, got 2"),
         (["model.backbone=resnet"], "recipe demo: model.backbone: invalid enum value 'resnet'"),
         (["model=3"], "recipe demo: model: expected `object`, got `int`"),
-        (["training.epochs"], "--set: expected table.key=value, training.epochs=5 say, found 'training.epochs'"),
-        (["=5"], "--set: expected table.key=value, training.epochs=5 say, found '=5'"),
-        (["training..epochs=5"], "--set: expected table.key=value, training.epochs=5 say, found 'training..epochs=5'"),
+        (["training.epochs"], "--set: expected table.key=value such as training.epochs=5, found 'training.epochs'"),
+        (["=5"], "--set: expected table.key=value such as training.epochs=5, found '=5'"),
+        (
+            ["training..epochs=5"],
+            "--set: expected table.key=value such as training.epochs=5, found 'training..epochs=5'",
+        ),
         (
             ["description.long=x"],
-            "--set: expected description to be a table in 'description.long=x', found the value",
+            "--set description.long=x: description is not a table but the value",
         ),
     ],
 )
@@ -125,11 +128,11 @@ def test_an_unknown_recipe_names_the_known_and_the_nearest():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"description = ", "expected TOML, found otherwise"),
-        (b"\xff\xfe", "expected a recipe file, found none that can be read"),
+        (b"description = ", "not valid TOML"),
+        (b"\xff\xfe", "cannot be read"),
         (b"[training]\nepochs = 3\n", "recipe: object missing required field `description`"),
         (b'description = "x"\n[decoder]\nhold = 1\n', "unknown key decoder.hold; did you mean decoder.hold_s?"),
-        (b'description = "x"\n[training]\nepochs = 3\nepochs = 4\n', "expected TOML, found otherwise"),
+        (b'description = "x"\n[training]\nepochs = 3\nepochs = 4\n', "not valid TOML"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path: Path, content: bytes, message: str):
@@ -144,7 +147,7 @@ def test_a_bad_file_is_named(tmp_path: Path, content: bytes, message: str):
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
-    with pytest.raises(RecipeError, match=r"none\.toml: expected a recipe file, found none"):
+    with pytest.raises(RecipeError, match=r"none\.toml: cannot be read: No such file"):
         load_recipe(str(tmp_path / "none.toml"))
 
 

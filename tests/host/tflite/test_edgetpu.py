@@ -21,7 +21,7 @@ from edge_asl.tflite.edgetpu import (
     format_compilation,
     format_mapping,
 )
-from edge_asl.tflite.edgetpu_compiler import OperatorStatus, parse_report
+from edge_asl.tflite.edgetpu_compiler import OperatorStatus, parse_output
 from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, read_bundle
 
 __all__ = ["tiny_models"]  # the fixture
@@ -116,7 +116,7 @@ def test_floating_point_does_not_map(tiny_models: TinyModels):
 
 
 def test_a_report_where_everything_maps():
-    report = parse_report(ALL_MAPPED)
+    report = parse_output(ALL_MAPPED)
 
     assert (report.compiler_version, report.subgraphs) == ("16.0.384591198", 1)
     assert (report.on_tpu, report.on_cpu) == (65, 0)
@@ -125,7 +125,7 @@ def test_a_report_where_everything_maps():
 
 
 def test_a_report_where_some_run_on_the_cpu():
-    report = parse_report(SOME_MAPPED)
+    report = parse_output(SOME_MAPPED)
 
     assert (report.on_tpu, report.on_cpu) == (2, 3)
     assert report.off_chip == 15791555
@@ -148,24 +148,24 @@ def test_a_mapping_on_a_terminal_puts_equal_operators_together(tiny_models: Tiny
 
 
 def test_a_compilation_on_a_terminal():
-    assert format_compilation(parse_report(SOME_MAPPED)).splitlines() == [
+    assert format_compilation(parse_output(SOME_MAPPED)).splitlines() == [
         "model_edgetpu.tflite added to the bundle; if the bundle was signed, sign it again",
         "edgetpu_compiler 15.0.340273435: 2 operators run on the Edge TPU, 3 on the CPU",
         "  CPU       1 × CONV_2D: More than one subgraph is not supported",
         "  CPU       2 × LEAKY_RELU: Operation not supported",
         "  Edge TPU  2 × CONV_2D",
-        "parameters on the chip: 3.0 KiB, 7.67 MiB left",
-        "parameters fetched at every inference: 15.06 MiB, which makes it slow",
+        "parameters in on-chip memory: 3.0 KiB, 7.67 MiB left",
+        "parameters fetched at every inference: 15.06 MiB, which is slow",
     ]
 
 
 def test_output_and_log_together_count_once():
-    assert parse_report(SOME_MAPPED + SOME_MAPPED).on_cpu == 3
+    assert parse_output(SOME_MAPPED + SOME_MAPPED).on_cpu == 3
 
 
 def test_what_is_no_report_is_one_line():
-    with pytest.raises(QuantizationError, match="expected a table of operators, found: Internal compiler error"):
-        parse_report("Edge TPU Compiler version 15.0\n\nInternal compiler error. Aborting!\n\n")
+    with pytest.raises(QuantizationError, match="no table of operators in its output: Internal compiler error"):
+        parse_output("Edge TPU Compiler version 15.0\n\nInternal compiler error. Aborting!\n\n")
 
 
 def test_without_the_compiler_the_error_says_how_to_get_it(
@@ -184,7 +184,7 @@ def test_a_file_that_does_not_start_is_a_missing_tool(
     bundle = write_tiny_bundle(tmp_path / "bundle", tiny_models.contract)
     _stand_in(tmp_path, monkeypatch, "not a program", shebang="")
 
-    with pytest.raises(ToolMissing, match="expected a program that starts, found Exec format error"):
+    with pytest.raises(ToolMissing, match="does not start: Exec format error"):
         compile_edgetpu(bundle)
 
 
@@ -208,10 +208,10 @@ def test_the_compiled_model_joins_the_bundle(tiny_models: TinyModels, tmp_path: 
 @pytest.mark.parametrize(
     ("script", "report", "message"),
     [
-        ("echo 'Invalid model: model.tflite'; exit 1", "", "found status 1: Invalid model: model.tflite"),
-        ('cat "$report"', ALL_MAPPED, "to write model_edgetpu.tflite, found none; it said: Compilation succeeded!"),
-        ("$copy", NONE_MAPPED, "found 4 on the CPU: CONV_2D: Operation is working on an unsupported data type"),
-        ("sleep 60 & wait", "", "to finish in 0.5 s, found it still running"),
+        ("echo 'Invalid model: model.tflite'; exit 1", "", "failed with status 1: Invalid model: model.tflite"),
+        ('cat "$report"', ALL_MAPPED, "did not write model_edgetpu.tflite; it said: Compilation succeeded!"),
+        ("$copy", NONE_MAPPED, "all 4 on the CPU: CONV_2D: Operation is working on an unsupported data type"),
+        ("sleep 60 & wait", "", "did not finish within 0.5 s"),
     ],
 )
 def test_a_failure_is_one_line_and_leaves_the_bundle_alone(

@@ -141,7 +141,7 @@ def test_another_format_is_refused(tmp_path: Path, content: bytes):
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path):
-    with pytest.raises(BundleError, match="found No such file or directory; name one"):
+    with pytest.raises(BundleError, match="cannot be read: No such file or directory"):
         inspect_path(tmp_path / "none.tflite")
 
 
@@ -150,9 +150,9 @@ def test_the_model_of_a_bundle_or_a_file(tiny_models: TinyModels, tmp_path: Path
 
     assert model_of(bundle) == bundle / "model.tflite"
     assert model_of(tiny_models.uint8) == tiny_models.uint8
-    with pytest.raises(BundleError, match=r"expected a bundle folder .*, found a folder without model\.tflite; name"):
+    with pytest.raises(BundleError, match=r"expected a bundle folder .*, found a folder without model\.tflite"):
         model_of(tmp_path)
-    with pytest.raises(BundleError, match=r"none\.tflite: expected .* or a \.tflite file, found neither; name"):
+    with pytest.raises(BundleError, match=r"none\.tflite: expected .* or a \.tflite file, found neither"):
         model_of(tmp_path / "none.tflite")
 
 

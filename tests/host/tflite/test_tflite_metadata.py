@@ -68,14 +68,14 @@ def test_weights_are_aligned_for_vector_instructions(embedded: Path):
     """schema.fbs: ``data:[ubyte] (force_align: 16)``."""
     data = embedded.read_bytes()
     base = np.frombuffer(data, np.uint8).ctypes.data
-    places = [b.data.ctypes.data - base for b in load_model(data, "").buffers if b.data is not None]
+    positions = [b.data.ctypes.data - base for b in load_model(data, "").buffers if b.data is not None]
 
-    assert len(places) > 50
-    assert [place for place in places if place % 16] == []
+    assert len(positions) > 50
+    assert [position for position in positions if position % 16] == []
 
 
 def test_the_metadata_says_what_the_schema_says(embedded: Path):
-    """Read field by field with the flatbuffers library: numbers are places in metadata_schema.fbs's tables.
+    """Read field by field with the flatbuffers library: numbers are positions in metadata_schema.fbs's tables.
 
     TensorFlow's own reader (tflite-support 0.4.4, MetadataDisplayer) was seen to read the same.
     """
@@ -106,7 +106,7 @@ def test_labels_that_do_not_fit_are_refused(tiny_models: TinyModels, labels: tup
 
 def test_a_model_without_labels_is_one_line(tiny_models: TinyModels, tmp_path: Path):
     for path in (tiny_models.contract, tmp_path / "none.tflite"):
-        with pytest.raises(BundleError, match=r"expected a \.tflite file with labels\.txt inside, found none"):
+        with pytest.raises(BundleError, match=r"not a \.tflite file with labels\.txt inside"):
             read_labels(path)
 
 
@@ -156,8 +156,8 @@ class _Table:
     def tables(self, field: int) -> list[_Table]:
         offset = self._place(field) - self._table.Pos
         start, count = self._table.Vector(offset), self._table.VectorLen(offset)
-        places = [self._table.Indirect(start + 4 * i) for i in range(count)]
-        return [_Table(flatbuffers.table.Table(self._table.Bytes, place)) for place in places]
+        tables = [self._table.Indirect(start + 4 * i) for i in range(count)]
+        return [_Table(flatbuffers.table.Table(self._table.Bytes, start)) for start in tables]
 
     def floats(self, field: int) -> list[float]:
         offset = self._place(field) - self._table.Pos
