@@ -96,7 +96,7 @@ def test_options_with_which_nothing_starts_go_back(kiosk: Kiosk, base: Path):
     done = kiosk.deploy(base, "--options", taken, health=QUICK_S)
 
     assert "rolled-back: health: expected" in done.error
-    assert "a free port" in done.err
+    assert "choose another --port" in done.err
     assert (kiosk.root / "kiosk.env").read_text() == settings
     assert not list(kiosk.root.glob("kiosk.env.*"))
 

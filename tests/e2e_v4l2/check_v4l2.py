@@ -80,7 +80,7 @@ def test_only_the_camera_is_one():
         if str(node) == vivid.CAMERA:
             assert usable(str(node)).formats[0] == "YUYV"
             continue
-        with pytest.raises(CameraError, match="expected a camera for programs, found 'vivid'") as caught:
+        with pytest.raises(CameraError, match=r"'vivid' .* is not a camera that programs can read") as caught:
             usable(str(node))
         assert caught.value.state is CameraState.MISSING
     assert first_camera().path == vivid.CAMERA
@@ -149,7 +149,7 @@ def test_busy():
         assert other.stdout.readline() == "has it\n"
         fault = fails(V4l2(vivid.CAMERA))
         assert fault.state is CameraState.BUSY
-        assert str(fault).startswith(f"{vivid.CAMERA}: expected a free camera, found that another program uses it")
+        assert str(fault).startswith(f"{vivid.CAMERA}: another program is using the camera")
         assert fails(V4l2()).state is CameraState.BUSY, "no node was named, and the only camera is busy"
         other.communicate(timeout=20)
 
@@ -177,7 +177,7 @@ def test_frozen_within_three_seconds_and_back():
         next(frames)
         vivid.switch(vivid.DROPPED, 100)
         asked = time.monotonic()
-        with pytest.raises(CameraError, match="expected a picture within 2 s, found none") as caught:
+        with pytest.raises(CameraError, match="no picture within 2 s") as caught:
             watch(frames, seconds=20)
         assert caught.value.state is CameraState.FROZEN
         assert 1.5 < time.monotonic() - asked < 5
@@ -196,7 +196,7 @@ def test_a_driver_that_refuses_to_start():
     vivid.switch(vivid.REFUSE_START)
     fault = fails(V4l2(vivid.CAMERA))
     assert fault.state is CameraState.FAILED
-    assert "expected it to start, found that the driver refuses" in str(fault)
+    assert "the driver refuses to start it" in str(fault)
 
 
 @pytest.mark.parametrize("how", ["unplugged", "disconnected"])
@@ -207,7 +207,7 @@ def test_unplugged_and_plugged_in_again(how: str):
         next(frames)
         timer = later(1, actions[how])
         asked = time.monotonic()
-        with pytest.raises(CameraError, match="found that the camera is gone") as caught:
+        with pytest.raises(CameraError, match="the camera was disconnected") as caught:
             watch(frames, seconds=20)
         assert caught.value.state is CameraState.LOST
         assert time.monotonic() - asked < 10

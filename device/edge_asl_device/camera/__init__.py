@@ -55,12 +55,12 @@ class Frame(NamedTuple):
     """RGB, uint8, (height, width, 3)."""
 
 
-Installation = Callable[[int, int], NDArray[np.uint8]]
+Allocate = Callable[[int, int], NDArray[np.uint8]]
 """(height, width) → the memory that the next picture is written to: uint8 (height, width, 3), C-contiguous."""
 
 
 def new_picture(height: int, width: int) -> NDArray[np.uint8]:
-    """Fresh memory for one picture: the ``Place`` of those who keep pictures."""
+    """Fresh memory for one picture: for callers that keep their pictures."""
     return np.empty((height, width, 3), np.uint8)
 
 
@@ -70,12 +70,12 @@ class Camera(Protocol):
     Entering opens the device; leaving gives it back, also after a fault, so that it can be opened again.
     """
 
-    def frames(self, place: Installation = new_picture) -> Iterator[Frame]:
+    def frames(self, allocate: Allocate = new_picture) -> Iterator[Frame]:
         """Frames in order until the source ends.
 
         Args:
-            place: asked once before each frame for the memory that the picture is written to. A camera writes there
-                straight from the driver's buffer: one copy, no second.
+            allocate: called once before each frame for the memory that the picture is written to. A camera writes
+                there straight from the driver's buffer: one copy, not two.
 
         Raises:
             CameraError: no frame came within two seconds (``FROZEN``), the device is gone (``LOST``), …

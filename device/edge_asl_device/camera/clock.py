@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 OLDEST_S = 5.0
-"""A stamp further back is from another clock: no driver keeps pictures that long."""
+"""A stamp further back comes from another clock: no driver keeps pictures that long."""
 
 
 def taken(stamp_s: float, arrived_s: float) -> float:

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from edge_asl_device.camera import Frame, Installation, new_picture
+from edge_asl_device.camera import Allocate, Frame, new_picture
 from edge_asl_device.camera.pace import Pace
 from edge_asl_device.contract.pictures import list_pictures, read_picture
 
@@ -33,14 +33,14 @@ class Folder:
         self._paths = list_pictures(path)
         self._paced, self._loop = paced, loop
 
-    def frames(self, place: Installation = new_picture) -> Iterator[Frame]:
+    def frames(self, allocate: Allocate = new_picture) -> Iterator[Frame]:
         """Every picture ``FPS`` × ``SHOWN_S`` times."""
         pace = Pace(1 / FPS, self._paced)
         while True:
             for path in self._paths:
                 picture = read_picture(path)
                 for _ in range(round(FPS * SHOWN_S)):
-                    shown = place(*picture.shape[:2])
+                    shown = allocate(*picture.shape[:2])
                     np.copyto(shown, picture)
                     yield Frame(pace.next(), shown)
             if not self._loop:

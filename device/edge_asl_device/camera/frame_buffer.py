@@ -1,8 +1,8 @@
-"""The newest picture, between two processes: three places in shared memory, nothing queues, nothing is copied twice.
+"""The newest picture, between two processes: three slots in shared memory, nothing queues, nothing is copied twice.
 
-The writer fills a place that is neither the newest nor the one being looked at; the reader looks at the newest. Who
-has which is changed under a record lock, which the kernel takes from a process that dies: a killed writer leaves no
-locked door. The lock's own barriers order what both sides see of the memory.
+The writer fills a slot that is neither the newest nor the one being looked at; the reader looks at the newest. Who
+has which is changed under a record lock, which the kernel takes from a process that dies: a killed writer leaves
+nothing locked. The lock's own barriers order what both sides see of the memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edge_asl_device.camera import CameraError, CameraState, Frame
 
-PLACES = 3
+SLOTS = 3
 MAX_PICTURE_BYTES = 4096 * 3072 * 3
 """12 megapixels, the largest of Raspberry Pi's camera modules but one. Memory that is not written to costs nothing."""
 
@@ -35,15 +35,15 @@ class LatestFrameBuffer:
     """One end of the shared memory; a context manager.
 
     Args:
-        memory: file descriptor of the memory; owned by the mailbox from now on.
-        bell: file descriptor that wakes the reader; owned, too.
+        memory: file descriptor of the memory; owned by this object from now on.
+        wakeup: eventfd that wakes the reader; owned, too.
     """
 
-    def __init__(self, memory: int, bell: int) -> None:
-        self.memory, self.bell = memory, bell
-        self._map = mmap.mmap(memory, _HEADER_BYTES + PLACES * MAX_PICTURE_BYTES)
+    def __init__(self, memory: int, wakeup: int) -> None:
+        self.memory, self.wakeup = memory, wakeup
+        self._map = mmap.mmap(memory, _HEADER_BYTES + SLOTS * MAX_PICTURE_BYTES)
         self._holders: NDArray[np.int64] = np.frombuffer(self._map, np.int64, 2)
-        self._entries = np.frombuffer(self._map, _ENTRY, PLACES, offset=64)
+        self._entries = np.frombuffer(self._map, _ENTRY, SLOTS, offset=64)
         self._pixels: NDArray[np.uint8] = np.frombuffer(self._map, np.uint8, offset=_HEADER_BYTES)
         self._writing = 0
         self._numbered = 0
@@ -53,12 +53,12 @@ class LatestFrameBuffer:
     def create(cls) -> Self:
         """Fresh memory, empty."""
         memory = os.memfd_create("edge-asl-frames")
-        os.ftruncate(memory, _HEADER_BYTES + PLACES * MAX_PICTURE_BYTES)
-        box = cls(memory, os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
-        box._holders[:] = -1
-        return box
+        os.ftruncate(memory, _HEADER_BYTES + SLOTS * MAX_PICTURE_BYTES)
+        buffer = cls(memory, os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
+        buffer._holders[:] = -1
+        return buffer
 
-    def place(self, height: int, width: int) -> NDArray[np.uint8]:
+    def allocate(self, height: int, width: int) -> NDArray[np.uint8]:
         """Memory for the next picture, uint8 (height, width, 3).
 
         Raises:
@@ -70,47 +70,47 @@ class LatestFrameBuffer:
                 f"camera: expected pictures of at most 12 megapixels, found {width}×{height}; choose a smaller size",
             )
         with self._lock():
-            self._writing = next(i for i in range(PLACES) if i not in self._holders)
+            self._writing = next(i for i in range(SLOTS) if i not in self._holders)
             self._entries[self._writing] = (0, 0.0, height, width)
         return self._view(self._writing)
 
     def publish(self, time_s: float) -> None:
-        """What was written to the last ``place`` is the newest picture from now on."""
+        """What was written to the last ``allocate`` is the newest picture from now on."""
         self._numbered += 1
         with self._lock():
             self._entries[self._writing]["number"] = self._numbered
             self._entries[self._writing]["time_s"] = time_s
             self._holders[_NEWEST] = self._writing
-        with contextlib.suppress(BlockingIOError):  # the bell is ringing already
-            os.eventfd_write(self.bell, 1)
+        with contextlib.suppress(BlockingIOError):  # the reader has not been woken yet by the last one
+            os.eventfd_write(self.wakeup, 1)
 
     def wait(self, timeout_s: float, *others: int) -> None:
         """Until a picture is published, another file descriptor has something to read, or time is up."""
         poll = select.poll()
-        for descriptor in (self.bell, *others):
+        for descriptor in (self.wakeup, *others):
             poll.register(descriptor, select.POLLIN)
         poll.poll(max(0, timeout_s * 1000))
         with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self.bell)
+            os.eventfd_read(self.wakeup)
 
     def newest(self) -> Frame | None:
         """The newest picture if it was not given out before; its memory stays as it is until the next call."""
         with self._lock():
-            place = int(self._holders[_NEWEST])
-            if place < 0 or int(self._entries[place]["number"]) == self._seen:
+            slot = int(self._holders[_NEWEST])
+            if slot < 0 or int(self._entries[slot]["number"]) == self._seen:
                 return None
-            self._holders[_LOOKED_AT] = place
-            self._seen = int(self._entries[place]["number"])
-        return Frame(float(self._entries[place]["time_s"]), self._view(place))
+            self._holders[_LOOKED_AT] = slot
+            self._seen = int(self._entries[slot]["number"])
+        return Frame(float(self._entries[slot]["time_s"]), self._view(slot))
 
     @property
     def number(self) -> int:
         """Number of the picture that ``newest`` gave last: gaps are pictures that nobody looked at."""
         return self._seen
 
-    def _view(self, place: int) -> NDArray[np.uint8]:
-        height, width = int(self._entries[place]["height"]), int(self._entries[place]["width"])
-        start = place * MAX_PICTURE_BYTES
+    def _view(self, slot: int) -> NDArray[np.uint8]:
+        height, width = int(self._entries[slot]["height"]), int(self._entries[slot]["width"])
+        start = slot * MAX_PICTURE_BYTES
         return self._pixels[start : start + height * width * 3].reshape(height, width, 3)
 
     @contextlib.contextmanager
@@ -123,9 +123,7 @@ class LatestFrameBuffer:
             except (BlockingIOError, PermissionError):
                 # The other side holds it for microseconds, or was stopped while it did.
                 if time.monotonic() > deadline:
-                    raise CameraError(
-                        CameraState.FROZEN, "camera: expected the shared memory to be free, found it locked for 0.5 s"
-                    ) from None
+                    raise CameraError(CameraState.FROZEN, "camera: the shared memory stayed locked for 0.5 s") from None
                 time.sleep(0.0002)
         try:
             yield
@@ -140,5 +138,5 @@ class LatestFrameBuffer:
         # A picture that somebody still looks at keeps the memory mapped until it goes.
         with contextlib.suppress(BufferError):
             self._map.close()
-        for descriptor in (self.memory, self.bell):
+        for descriptor in (self.memory, self.wakeup):
             os.close(descriptor)

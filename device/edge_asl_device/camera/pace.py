@@ -25,7 +25,7 @@ class Pace:
             if now_s < self._due_s:
                 time.sleep(self._due_s - now_s)
                 now_s = time.monotonic()
-            # Whoever could not keep up goes on from now: nothing is caught up in a burst.
+            # A reader that could not keep up continues from now: nothing is caught up in a burst.
             self._due_s = max(self._due_s, now_s - self._period_s)
         self._due_s += self._period_s
         return now_s

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.camera import CameraError, CameraState, Frame, Installation, new_picture
+from edge_asl_device.camera import Allocate, CameraError, CameraState, Frame, new_picture
 from edge_asl_device.camera.clock import since_boot_to_monotonic, taken
 
 TIMEOUT_S = 2.0
@@ -83,37 +83,34 @@ class Picamera:
         if not closed and exception[1] is None:
             raise CameraError(
                 CameraState.FAILED,
-                f"camera {self._number}: expected it to stop within {STOP_S:.0f} s, found that the driver hangs; "
-                "it is free again when this process ends",
+                f"camera {self._number} did not stop within {STOP_S:.0f} s: the driver hangs; "
+                "the camera is free again when this process ends",
             )
 
-    def frames(self, place: Installation = new_picture) -> Iterator[Frame]:
+    def frames(self, allocate: Allocate = new_picture) -> Iterator[Frame]:
         """Frames until the camera fails; see ``Camera``.
 
         Raises:
             CameraError: no frame for two seconds (``FROZEN``), another fault of the driver (``LOST``).
         """
         while True:
-            yield self._next(place)
+            yield self._next(allocate)
 
-    def _next(self, place: Installation) -> Frame:
+    def _next(self, allocate: Allocate) -> Frame:
         try:
             with self._camera.captured_request(wait=TIMEOUT_S) as request:
                 arrived = time.monotonic()
-                out = place(self._layout.height, self._layout.width)
+                out = allocate(self._layout.height, self._layout.width)
                 with _memory(request) as memory:
                     to_rgb(memory, self._layout, out)
                 return Frame(_time(request, arrived), out)
         except TimeoutError as error:
             raise CameraError(
                 CameraState.FROZEN,
-                f"camera {self._number}: expected a picture within {TIMEOUT_S:.0f} s, found none; "
-                "check both ends of its cable",
+                f"camera {self._number}: no picture within {TIMEOUT_S:.0f} s; check both ends of its cable",
             ) from error
         except RuntimeError as error:
-            raise CameraError(
-                CameraState.LOST, f"camera {self._number}: expected pictures, found: {error}; check its cable"
-            ) from error
+            raise CameraError(CameraState.LOST, f"camera {self._number}: {error}; check its cable") from error
 
 
 def cameras() -> list[dict[str, Any]]:
@@ -148,7 +145,7 @@ def to_rgb(memory: NDArray[np.uint8], layout: Layout, out: NDArray[np.uint8]) ->
         _from_yuv420(memory, layout, out)
     else:
         raise CameraError(
-            CameraState.FAILED, f"expected pictures as BGR888, NV12 or YUV420, found {name}; take another camera"
+            CameraState.FAILED, f"expected pictures as BGR888, NV12 or YUV420, found {name}; use another camera"
         )
 
 
@@ -161,13 +158,13 @@ def _picamera2() -> Any:
         from picamera2 import Picamera2
     except ModuleNotFoundError as error:
         raise CameraError(
-            CameraState.MISSING, f"expected picamera2 and libcamera, found: {error}; {INSTALL}"
+            CameraState.MISSING, f"picamera2 or libcamera is not installed ({error}); {INSTALL}"
         ) from error
     except Exception as error:
         # Debian's picamera2 beside pip's numpy, say: "numpy.dtype size changed" comes as a ValueError.
         reason = str(error).partition("\n")[0]
         raise CameraError(
-            CameraState.FAILED, f"expected picamera2 to load, found {type(error).__name__}: {reason}; {INSTALL}"
+            CameraState.FAILED, f"picamera2 does not load ({type(error).__name__}: {reason}); {INSTALL}"
         ) from error
     return Picamera2
 
@@ -178,15 +175,13 @@ def _refused(number: int, error: Exception) -> CameraError:
         error = error.__cause__
     reason = str(error)
     if "busy" in reason or "requiring state Available" in reason:
-        return CameraError(
-            CameraState.BUSY, f"camera {number}: expected a free camera, found: {reason}; end the other program"
-        )
+        return CameraError(CameraState.BUSY, f"camera {number} is in use: {reason}; close the other program")
     if "found" in reason or isinstance(error, IndexError):
         return CameraError(
             CameraState.MISSING,
-            f"camera {number}: expected a camera, found none; check its cable, then rpicam-hello --list-cameras",
+            f"camera {number}: not found; check its cable, then run rpicam-hello --list-cameras",
         )
-    return CameraError(CameraState.FAILED, f"camera {number}: expected it to open, found: {reason}; it is tried again")
+    return CameraError(CameraState.FAILED, f"camera {number}: cannot open it: {reason}; retrying")
 
 
 def _configure(camera: Any, size: tuple[int, int], fps: int) -> Layout:

@@ -1,4 +1,4 @@
-"""Is what a camera delivers worth looking at? Pure: judges small samples of pictures with the times they came."""
+"""Is what a camera delivers worth reading? Pure: judges small samples of pictures and the times they came."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ DARK_LEVEL = 40.0
 _STEP = 16
 
 
-class Health(NamedTuple):
-    """What one picture says of the camera."""
+class Quality(NamedTuple):
+    """What one picture tells about the camera."""
 
     state: CameraState
     """``LIVE``, ``BLACK`` or ``FROZEN``."""
@@ -41,7 +41,7 @@ class QualityMonitor:
         self._changed_s = 0.0
         self._bright_s: float | None = None
 
-    def judge(self, time_s: float, picture: NDArray[np.uint8]) -> Health:
+    def judge(self, time_s: float, picture: NDArray[np.uint8]) -> Quality:
         """RGB uint8 (h, w, 3) and when it came. Looks at every 16th pixel of every 16th row: 20 µs."""
         sample = picture[::_STEP, ::_STEP]
         checksum = zlib.crc32(sample.tobytes())
@@ -49,11 +49,11 @@ class QualityMonitor:
             self._checksum, self._changed_s = checksum, time_s
         if self._bright_s is None or sample.max() > BLACK_LEVEL:
             self._bright_s = time_s
-        return Health(self._state(time_s), float(sample.mean()))
+        return Quality(self._state(time_s), float(sample.mean()))
 
     def _state(self, time_s: float) -> CameraState:
         if self._bright_s is not None and time_s - self._bright_s >= BLACK_S:
-            # A covered lens may well deliver the same zeros for ever: black, not frozen.
+            # A covered lens may well deliver the same zeros forever: that is black, not frozen.
             return CameraState.BLACK
         if self._live and time_s - self._changed_s >= SAME_PICTURE_S:
             return CameraState.FROZEN

@@ -15,7 +15,7 @@ from typing import NoReturn, Self
 
 import numpy as np
 
-from edge_asl_device.camera import CameraError, CameraState, Frame, Installation, new_picture
+from edge_asl_device.camera import Allocate, CameraError, CameraState, Frame, new_picture
 from edge_asl_device.camera.film import Film
 
 FILM, STATE = "film.mp4", "state"
@@ -42,10 +42,10 @@ class Rehearsal:
             self._fail(self._told())
         self._film = Film(folder / FILM, paced=True, loop=True, pause_s=0.0)
 
-    def frames(self, place: Installation = new_picture) -> Iterator[Frame]:
+    def frames(self, allocate: Allocate = new_picture) -> Iterator[Frame]:
         """The film's frames, or what the state makes of them, at once."""
         still: Frame | None = None
-        for frame in self._film.frames(place):
+        for frame in self._film.frames(allocate):
             told = self._told()
             if told in _RAISED:
                 self._fail(told)

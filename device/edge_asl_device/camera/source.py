@@ -44,7 +44,7 @@ def parse_source(text: str) -> Source:
         return Source("folder", text)
     if path.is_file():
         return Source("film", text)
-    raise CameraError(CameraState.MISSING, f"{text}: expected {KINDS}, found nothing of the kind")
+    raise CameraError(CameraState.MISSING, f"{text}: no such source; use {KINDS}")
 
 
 def open_source(source: Source, *, paced: bool = True, loop: bool = False) -> Camera:
@@ -81,7 +81,7 @@ def open_source(source: Source, *, paced: bool = True, loop: bool = False) -> Ca
 
 
 def check_source(source: Source) -> None:
-    """Open and close a film or a folder: what cannot be read is said before anything is started.
+    """Open and close a film or a folder: what cannot be read is reported before anything is started.
 
     Raises:
         PictureError: it cannot be read.

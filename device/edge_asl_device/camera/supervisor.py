@@ -14,9 +14,9 @@ import msgspec
 
 from edge_asl_device.camera import CameraError, CameraState, Frame
 from edge_asl_device.camera.frame_buffer import LatestFrameBuffer
-from edge_asl_device.camera.quality import Health, QualityMonitor
+from edge_asl_device.camera.quality import Quality, QualityMonitor
 from edge_asl_device.camera.source import Source
-from edge_asl_device.camera.worker import Said
+from edge_asl_device.camera.worker import StateChange
 
 OPEN_LIMIT_S = 20.0
 """For the first time: picamera2 alone takes five seconds to import on a Pi 3."""
@@ -49,7 +49,7 @@ class CameraStatus(NamedTuple):
 
     state: CameraState
     reason: str | None
-    """One line, for the log and for who mends it."""
+    """One line, for the log and for whoever repairs it."""
     since_s: float
     """Monotonic seconds."""
 
@@ -67,8 +67,8 @@ class CameraSupervisor:
     def __init__(self, source: Source, *, loop: bool = False) -> None:
         self._source, self._showing = source, "loop" if loop else "once"
         self._capture: _Capture | None = None
-        self._watch = QualityMonitor(source.live)
-        self._health: Health | None = None
+        self._monitor = QualityMonitor(source.live)
+        self._quality: Quality | None = None
         self._wedged: list[_Capture] = []
         self._failures = 0
         self._try_at_s = 0.0
@@ -79,7 +79,7 @@ class CameraSupervisor:
     @property
     def brightness(self) -> float | None:
         """Mean of the frame that ``next`` gave last, 0 to 255."""
-        return self._health.brightness if self._health else None
+        return self._quality.brightness if self._quality else None
 
     @property
     def reopened(self) -> int:
@@ -89,8 +89,8 @@ class CameraSupervisor:
     def next(self, timeout_s: float) -> Frame | None:
         """The newest frame that was not given out before, or None when there is none after ``timeout_s``.
 
-        The frame's memory stays as it is until the next call. A frame is given in ``LIVE`` only: what comes from a
-        covered lens or a stuck buffer is for nobody to read.
+        The frame's memory stays as it is until the next call. A frame is given in ``LIVE`` only: pictures
+        from a covered lens or a stuck buffer are not to be read.
         """
         deadline = time.monotonic() + timeout_s
         while True:
@@ -121,21 +121,22 @@ class CameraSupervisor:
         self._wedged = [capture for capture in self._wedged if not capture.gone()]
         if len(self._wedged) >= MAX_WEDGED:
             self._set(
-                CameraState.FAILED, f"{len(self._wedged)} capture processes hang in the driver; switch off and on"
+                CameraState.FAILED,
+                f"{len(self._wedged)} capture processes hang in the driver; switch the device off and on",
             )
             self._later(now_s)
             return
         try:
             self._capture = _Capture(self._source, self._showing)
         except OSError as error:  # no process, no memory, no descriptor: another time
-            self._set(CameraState.FAILED, f"capture process: expected to start, found: {error.strerror}")
+            self._set(CameraState.FAILED, f"cannot start the capture process: {error.strerror}")
             self._later(now_s)
             return
         self._started += 1
 
     def _look(self, capture: _Capture, now_s: float) -> Frame | None:
         try:
-            frame = capture.box.newest()
+            frame = capture.buffer.newest()
         except CameraError as error:
             self._give_up(capture, error.state, str(error), now_s)
             return None
@@ -145,10 +146,10 @@ class CameraSupervisor:
         if capture.heard_s is None:
             self._open_limit_s = max(SILENCE_LIMIT_S, OPEN_FACTOR * (now_s - capture.started_s))
         capture.heard_s = now_s
-        self._health = self._watch.judge(now_s, frame.picture)
-        state = self._health.state
+        self._quality = self._monitor.judge(now_s, frame.picture)
+        state = self._quality.state
         if state is CameraState.FROZEN:
-            reason = "the same picture again and again"
+            reason = "the picture does not change"
             if now_s - capture.started_s > FROZEN_RETRY_S:
                 self._give_up(capture, state, reason, now_s)
             self._set(state, reason)
@@ -159,7 +160,7 @@ class CameraSupervisor:
         return frame if state is CameraState.LIVE else None
 
     def _judge_silence(self, capture: _Capture, now_s: float) -> None:
-        # In this order: whoever has ended has said before what there was to say.
+        # In this order: a process that has ended sent its last message before.
         gone, verdict = capture.gone(), capture.verdict()
         if verdict and verdict.state is CameraState.ENDED:
             self._drop(capture)
@@ -167,13 +168,13 @@ class CameraSupervisor:
         elif verdict:
             self._give_up(capture, verdict.state, verdict.reason, now_s)
         elif gone:
-            self._give_up(capture, CameraState.LOST, f"the capture process ended ({capture.status_words()})", now_s)
+            self._give_up(capture, CameraState.LOST, f"the capture process ended ({capture.exit_reason()})", now_s)
         else:
             begun_s, limit_s = capture.started_s, self._open_limit_s
             if capture.heard_s is not None:
                 begun_s, limit_s = capture.heard_s, SILENCE_LIMIT_S
             if now_s - begun_s > limit_s:
-                # Whoever is silent for so long does not hear a polite request either.
+                # A process silent for so long would not obey a polite request either.
                 self._give_up(capture, CameraState.FROZEN, f"no picture for {limit_s:.1f} s", now_s, politely=False)
 
     def _give_up(
@@ -183,11 +184,11 @@ class CameraSupervisor:
         self._set(state, reason)
         self._later(now_s)
         if not politely:
-            # It has been waited for long enough; a driver that hangs again takes its time by itself.
+            # This took long enough already, and a driver that hangs again will take as long by itself.
             self._try_at_s = now_s + BACKOFF_S[0]
 
     def _drop(self, capture: _Capture, *, politely: bool = True) -> None:
-        self._capture = self._health = None
+        self._capture = self._quality = None
         if not capture.end(politely=politely):
             log.error("capture process hangs in the driver", extra={"pid": capture.pid})
             self._wedged.append(capture)
@@ -206,39 +207,45 @@ class CameraSupervisor:
 
 
 class _Capture:
-    """One capture process and its mailbox."""
+    """One capture process and its frame buffer."""
 
     def __init__(self, source: Source, showing: str) -> None:
-        self.box = LatestFrameBuffer.create()
+        self.buffer = LatestFrameBuffer.create()
         # A pipe of its own: native libraries print to standard output as they please.
-        self._words, words = os.pipe()
-        os.set_blocking(self._words, False)
+        self._messages, messages = os.pipe()
+        os.set_blocking(self._messages, False)
         try:
             self._process = subprocess.Popen(
-                [*_WORKER, *map(str, (self.box.memory, self.box.bell, words)), source.kind, source.what, showing],
+                [
+                    *_WORKER,
+                    *map(str, (self.buffer.memory, self.buffer.wakeup, messages)),
+                    source.kind,
+                    source.what,
+                    showing,
+                ],
                 stdin=subprocess.PIPE,
                 stdout=_STANDARD_ERROR,
-                pass_fds=(self.box.memory, self.box.bell, words),
+                pass_fds=(self.buffer.memory, self.buffer.wakeup, messages),
                 start_new_session=True,
             )
         except BaseException:
-            os.close(self._words)
-            self.box.__exit__(None, None, None)
+            os.close(self._messages)
+            self.buffer.__exit__(None, None, None)
             raise
         finally:
-            os.close(words)
+            os.close(messages)
         self._heard = b""
         self._opened: str | None = None
-        self._verdict: Said | None = None
+        self._verdict: StateChange | None = None
         self.pid = self._process.pid
         self.started_s = time.monotonic()
         self.heard_s: float | None = None
 
     def wait(self, timeout_s: float) -> None:
         """Until there may be something new."""
-        self.box.wait(timeout_s, self._words)
+        self.buffer.wait(timeout_s, self._messages)
 
-    def verdict(self) -> Said | None:
+    def verdict(self) -> StateChange | None:
         """Why it ends or has ended, once it has said so."""
         self._listen()
         return self._verdict
@@ -251,9 +258,9 @@ class _Capture:
 
     def _listen(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            self._heard += os.read(self._words, 65536)
+            self._heard += os.read(self._messages, 65536)
         *lines, self._heard = self._heard.split(b"\n")
-        for said in (msgspec.json.decode(line, type=Said) for line in lines):
+        for said in (msgspec.json.decode(line, type=StateChange) for line in lines):
             if said.state is CameraState.LIVE:
                 self._opened = said.reason
             else:
@@ -263,13 +270,13 @@ class _Capture:
         """Whether the process has ended."""
         return self._process.poll() is not None
 
-    def status_words(self) -> str:
+    def exit_reason(self) -> str:
         """How it ended: ``signal 9``, ``exit status 1``."""
         code = self._process.returncode
         return f"signal {-code}" if code < 0 else f"exit status {code}"
 
     def end(self, *, politely: bool) -> bool:
-        """Politely, so that it gives the camera back, then not; False if not even that ended it."""
+        """Ask politely, so that it gives the camera back, then kill it; False if not even that ended it."""
         for ask in (self._process.terminate, self._process.kill) if politely else (self._process.kill,):
             ask()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -277,6 +284,6 @@ class _Capture:
                 break
         with contextlib.suppress(OSError):
             self._process.stdin.close()  # type: ignore[union-attr]
-        os.close(self._words)
-        self.box.__exit__(None, None, None)
+        os.close(self._messages)
+        self.buffer.__exit__(None, None, None)
         return self.gone()

@@ -1,6 +1,6 @@
-"""USB cameras: OpenCV reads, the kernel's own interface (V4L2) says what is the matter.
+"""USB cameras: OpenCV reads them, the kernel's own interface (V4L2) says what is wrong.
 
-OpenCV only ever answers False. So the device is asked before OpenCV opens it and again when no frame comes.
+OpenCV only ever returns False, so the device is asked before OpenCV opens it, and again when no frame comes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.camera import CameraError, CameraState, Frame, Installation, new_picture
+from edge_asl_device.camera import Allocate, CameraError, CameraState, Frame, new_picture
 from edge_asl_device.camera.clock import taken
 
 TIMEOUT_S = 2
@@ -96,16 +96,16 @@ class V4l2:
     def __exit__(self, *_exception: object) -> None:
         self._capture.release()
 
-    def frames(self, place: Installation = new_picture) -> Iterator[Frame]:
+    def frames(self, allocate: Allocate = new_picture) -> Iterator[Frame]:
         """Frames until the camera fails; see ``Camera``.
 
         Raises:
             CameraError: no frame for two seconds (``FROZEN``), the camera is gone or resets itself (``LOST``).
         """
         while True:
-            yield self._next(place)
+            yield self._next(allocate)
 
-    def _next(self, place: Installation) -> Frame:
+    def _next(self, allocate: Allocate) -> Frame:
         import cv2
 
         asked = time.monotonic()
@@ -117,7 +117,7 @@ class V4l2:
                 continue
             bgr = self._retrieve() if grabbed else None
             if bgr is not None:
-                return Frame(time_s, _to_rgb(bgr, place(*bgr.shape[:2])))
+                return Frame(time_s, _to_rgb(bgr, allocate(*bgr.shape[:2])))
             # Grabbed but not decoded: a damaged JPEG; after opening and on bad cables there are some.
             if not grabbed or arrived - asked > TIMEOUT_S:
                 break
@@ -146,25 +146,22 @@ class V4l2:
         if waited_s < TIMEOUT_S / 2:
             raise CameraError(
                 CameraState.FAILED,
-                f"{node.path} ({node.name}): expected it to start, found that the driver refuses; "
-                "plug it into a port of the computer itself, other cameras out",
+                f"{node.path} ({node.name}): the driver refuses to start it; "
+                "plug it straight into the computer and unplug other cameras",
             )
         raise CameraError(
             CameraState.FROZEN,
-            f"{node.path} ({node.name}): expected a picture within {TIMEOUT_S} s, found none; "
-            "pull the camera's plug and put it back",
+            f"{node.path} ({node.name}): no picture within {TIMEOUT_S} s; unplug the camera and plug it in again",
         )
 
     def _fault(self, grabbed: bool, waited_s: float) -> CameraError:
         if waited_s > TIMEOUT_S / 2 and Path(self._path).exists():
-            found = "only damaged ones" if grabbed else "none"
+            found = "only damaged pictures" if grabbed else "no picture"
             return CameraError(
                 CameraState.FROZEN,
-                f"{self._path}: expected a picture within {TIMEOUT_S} s, found {found}; it is opened again",
+                f"{self._path}: {found} within {TIMEOUT_S} s; opening it again",
             )
-        return CameraError(
-            CameraState.LOST, f"{self._path}: expected pictures, found that the camera is gone; put its plug back"
-        )
+        return CameraError(CameraState.LOST, f"{self._path}: the camera was disconnected; plug it in again")
 
 
 def first_camera(folder: Path = Path("/dev")) -> Node:
@@ -179,9 +176,7 @@ def first_camera(folder: Path = Path("/dev")) -> Node:
             return usable(str(path))
         except CameraError as error:  # a busy camera says more than the Pi's many nodes that are none
             refused = refused if error.state is CameraState.MISSING else refused or error
-    raise refused or CameraError(
-        CameraState.MISSING, f"expected a camera, found no {folder}/videoN that is one; plug in a USB camera"
-    )
+    raise refused or CameraError(CameraState.MISSING, f"no {folder}/videoN is a camera; plug in a USB camera")
 
 
 def usable(path: str) -> Node:
@@ -200,7 +195,7 @@ def usable(path: str) -> Node:
         if not node.is_camera:
             raise CameraError(
                 CameraState.MISSING,
-                f"{path}: expected a camera for programs, found {node.name!r} of driver {node.driver}, which is none; "
+                f"{path}: {node.name!r} (driver {node.driver}) is not a camera that programs can read; "
                 "name another /dev/videoN, or picamera2 for a camera on a ribbon cable",
             )
         # Whoever reads pictures owns the buffers; asking for one tells, closing gives it back.
@@ -233,22 +228,20 @@ def refusal(path: str, error: OSError) -> CameraError:
     """What the kernel's answer means: ``MISSING``, ``BUSY`` or ``FAILED``, and what to do."""
     match error.errno:
         case errno.ENOENT | errno.ENODEV | errno.ENXIO:
-            return CameraError(CameraState.MISSING, f"{path}: expected a camera, found none; plug it in")
+            return CameraError(CameraState.MISSING, f"{path}: no camera; plug it in")
         case errno.ENOTTY | errno.EINVAL | errno.EISDIR:
-            return CameraError(
-                CameraState.MISSING, f"{path}: expected a camera, found something else; name a /dev/videoN"
-            )
+            return CameraError(CameraState.MISSING, f"{path}: not a camera; name a /dev/videoN")
         case errno.EBUSY:
             return CameraError(
                 CameraState.BUSY,
-                f"{path}: expected a free camera, found that another program uses it; fuser {path} says which",
+                f"{path}: another program is using the camera; fuser {path} shows which",
             )
         case errno.EACCES | errno.EPERM:
             return CameraError(
                 CameraState.FAILED,
-                f"{path}: expected permission, found {error.strerror}; add this user to the group video",
+                f"{path}: {error.strerror}; add this user to the group video",
             )
-    return CameraError(CameraState.FAILED, f"{path}: expected a camera, found {error.strerror}; it is tried again")
+    return CameraError(CameraState.FAILED, f"{path}: cannot open the camera: {error.strerror}; retrying")
 
 
 def _open(node: Node, size: tuple[int, int], fps: int) -> Any:
@@ -284,7 +277,7 @@ def as_bgr(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.ui
     raise CameraError(
         CameraState.FAILED,
         f"expected pictures of {height}×{width}×3 bytes, found {'×'.join(map(str, picture.shape))}; "
-        "this format is not supported, take another camera",
+        "this format is not supported; use another camera",
     )
 
 

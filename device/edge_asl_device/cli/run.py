@@ -27,17 +27,17 @@ def run(options: argparse.Namespace) -> int:
     """``edge-asl-device run``: with a page, or without."""
     if options.demo is not None:
         if options.bundle is not None:
-            raise EdgeAslError(f"--demo: expected no bundle beside it, found {options.bundle}; leave one of them out")
+            raise EdgeAslError(f"--demo brings its own bundle; leave out --demo or {options.bundle}")
         options.bundle, options.source = _demo_of(options.demo)
         options.loop, options.clear_after = not options.headless, min(options.clear_after, 3.0)
     if options.bundle is None:
-        raise EdgeAslError("bundle: expected the folder that edge-asl build wrote, found none; name it")
+        raise EdgeAslError("no bundle given; name the folder that edge-asl build wrote")
     if options.headless:
         if options.max_fps is not None:
-            raise EdgeAslError("--max-fps: expected a page, found --headless beside it; leave one of them out")
+            raise EdgeAslError("--max-fps limits what the page shows; leave out --max-fps or --headless")
         return _run_headless(options)
     if options.fast:
-        raise EdgeAslError("--fast: expected --headless beside it, found none; a page shows a film in its own time")
+        raise EdgeAslError("--fast works only with --headless; a page shows a film in real time")
     return _serve_reading(options)
 
 
@@ -134,8 +134,8 @@ def _token(file: Path | None, host: str) -> str | None:
         try:
             token, where = file.read_text(encoding="ascii").strip(), str(file)
         except (OSError, UnicodeDecodeError) as error:
-            found = error.strerror if isinstance(error, OSError) else "other characters"
-            raise EdgeAslError(f"{file}: expected a file with a token in ASCII, found: {found}") from error
+            found = error.strerror if isinstance(error, OSError) else "it holds other characters than ASCII"
+            raise EdgeAslError(f"{file}: no token can be read from it: {found}") from error
     if (token or file) and not re.fullmatch(TOKEN_PATTERN, token):
         raise EdgeAslError(
             f"{where}: expected a token of 16 or more letters, digits, - . _ or ~, found {len(token)} characters; "
@@ -143,8 +143,8 @@ def _token(file: Path | None, host: str) -> str | None:
         )
     if not token and host not in ("127.0.0.1", "localhost", "::1"):
         raise EdgeAslError(
-            f"--host {host}: expected a token, since others can reach the page there, found none; "
-            "write one to a file and name it: --token-file FILE"
+            f"--host {host}: other machines can reach the page there, so it needs a token; "
+            "write one to a file and add --token-file FILE"
         )
     return token or None
 
@@ -154,7 +154,7 @@ def _demo_of(folder: Path) -> tuple[Path, str]:
     films = sorted(folder.glob("*.mp4"), key=lambda path: path.stat().st_mtime)
     bundle = folder / "models" / "demo"
     if not films or not bundle.is_dir():
-        raise EdgeAslError(f"{folder}: expected a film and models/demo, found none; run edge-asl demo --out {folder}")
+        raise EdgeAslError(f"{folder}: no film or no models/demo in it; run edge-asl demo --out {folder}")
     return bundle, str(films[-1])
 
 

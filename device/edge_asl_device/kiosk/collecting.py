@@ -1,9 +1,9 @@
-"""``edge-asl-device capture``: pictures of signs for training, stored because somebody asked for it by name.
+"""``edge-asl-device capture``: stores pictures of signs for training, only ever because somebody asked for it by name.
 
     FOLDER/A/anna-20261124T120000-0001.jpg      the square that the model would have seen
     FOLDER/signers.csv                          file,label,signer,session
 
-``edge-asl data check FOLDER`` reads it; one person is never on two sides of a split.
+``edge-asl data check FOLDER`` reads it; no person ends up on two sides of a split.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ HEADER = "file,label,signer,session"
 JPEG_QUALITY = 95
 RETRY_S = 2.0
 DONE_SHOWN_S = 2.0
-"""How long the page says that all is done before the program ends."""
+"""How long the page says that it is done before the program ends."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Collection(Struct, frozen=True, kw_only=True):
     """Pictures of each label."""
     every_s: float = 0.3
     ready_s: float = 3.0
-    """To form the next sign in."""
+    """Time to form the next sign."""
 
 
 class Collector(Mode):
@@ -81,7 +81,7 @@ class Collector(Mode):
             _mend_table(collection.folder / TABLE)
         except OSError as error:
             raise EdgeAslError(
-                f"{collection.folder}: expected a folder to write to, found: {error.strerror}; choose another"
+                f"{collection.folder}: cannot be written to: {error.strerror}; choose another folder"
             ) from error
         self._left = list(collection.labels)
         self._stored = 0
@@ -109,7 +109,7 @@ class Collector(Mode):
         self._locator = reader.recogniser.locator
 
     def frame(self, frame: Frame, feed: Feed) -> None:
-        """Store the frame's square if one is due."""
+        """Store the frame's square if a picture is due."""
         if self._due_s is None:
             self._due_s = frame.time_s + self._collection.ready_s
         self._square = self._locator.locate(frame.picture)
@@ -143,7 +143,7 @@ class Collector(Mode):
             self._end_s = time.monotonic() + DONE_SHOWN_S
 
     def _already_there(self) -> int:
-        """The highest number of this person's pictures of the next sign in this session, from an earlier run."""
+        """The highest number among this person's pictures of the next sign in this session, from earlier runs."""
         if not self._left:
             return 0
         wanted = self._collection
@@ -187,14 +187,14 @@ def _check(collection: Collection) -> None:
             if not _NAME.fullmatch(name):
                 raise EdgeAslError(f"{option}: expected letters, digits, - and _, found {name!r}")
     if not collection.labels:
-        raise EdgeAslError("--labels: expected signs joined by commas, found none")
+        raise EdgeAslError("--labels: no sign given; separate signs by commas")
 
 
 def _write(folder: Path, name: str, picture: NDArray[np.uint8], line: str) -> None:
     """One picture and its line, both on the disk before the next.
 
     Raises:
-        OSError: no space, say; neither is there then.
+        OSError: no space, for instance; then neither is left behind.
     """
     path = folder / name
     path.parent.mkdir(exist_ok=True)
@@ -218,12 +218,12 @@ def _append(table: Path, line: str) -> None:
 
 
 def _write_all(file: FileIO, data: bytes) -> None:
-    if file.write(data) != len(data):  # a disk that had room for half a line
+    if file.write(data) != len(data):  # the disk had room for half a line
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _mend_table(table: Path) -> None:
-    """Begin the table, or drop a last line that a power cut left unfinished."""
+    """Start the table, or drop a last line that a power cut left unfinished."""
     if not table.exists():
         write_atomically(table, HEADER + "\n")
         return

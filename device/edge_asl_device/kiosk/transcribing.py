@@ -101,14 +101,14 @@ class Transcribing(Mode):
         self._outputs.text(self.text)
 
     def no_frame(self, feed: Feed) -> None:
-        """Show why there is none, and what buttons changed meanwhile."""
+        """Show why there is none, and what buttons have changed."""
         self._clear_when_left(time.monotonic())
         self._show(feed, None, None, None)
         self._outputs.text(self.text)
 
     def _show(self, feed: Feed, frame: Frame | None, scene: Scene | None, letter: Letter | None) -> None:
         self._publish(self._state(feed, frame, scene, letter), frame)
-        # Looking words up takes as long as reading a frame; what was read is shown first.
+        # Looking up words takes as long as reading a frame, so what was read is shown first.
         if self._advise():
             self._publish(self._state(feed, frame, scene, letter), None)
 
@@ -134,7 +134,7 @@ class Transcribing(Mode):
         )
 
     def _advise(self) -> bool:
-        """Look up words for a new text; whether anything is to be shown."""
+        """Look up words for a new text; whether there is anything to show."""
         text = self.text
         if self._word_list is None or text == self._advice[0]:
             return False
@@ -150,16 +150,16 @@ class Transcribing(Mode):
         return "no-hand" if self._hand_s is None or time_s - self._hand_s > HAND_GONE_S else "hand"
 
     def _fps(self, now_s: float) -> float:
-        """Frames in the last second, counted once a second: a figure that jumps thirty times a second tells nothing."""
+        """Frames in the last second, updated once a second: a figure that jumps all the time cannot be read."""
         if now_s >= self._fps_due_s:
             self._fps_due_s = now_s + FPS_S
             self._fps_shown, self._frames_counted = float(self.frames_read - self._frames_counted), self.frames_read
         return self._fps_shown
 
     def _clear_when_left(self, time_s: float) -> None:
-        """What somebody spelled is not the next visitor's to read, whether the camera sees anybody or not."""
+        """What one visitor spelled is not for the next to read, whether the camera sees anybody or not."""
         if self._clear_after_s is not None and self.text and time_s - self._sign_s > self._clear_after_s:
-            self._reader.transcriber.writing.forget()
+            self._reader.transcriber.buffer.forget()
             self._accepted = None
 
     def _clear(self) -> None:
@@ -170,6 +170,6 @@ class Transcribing(Mode):
 
     def _choose(self, word: str, unfinished: object) -> None:
         if unfinished not in (None, self._reader.transcriber.word):
-            return  # the word was finished, or has grown, between the offer and the tap
+            return  # the word grew or ended between the offer and the tap
         self._reader.transcriber.replace_word(word)
         self._outputs.word(word)

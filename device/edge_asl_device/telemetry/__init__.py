@@ -1,1 +1,1 @@
-"""What the program says of itself: log lines, metrics, and to systemd."""
+"""What the program reports about itself: log lines, metrics, and its state to systemd."""

@@ -1,4 +1,4 @@
-"""Log lines that people and programs read: ``event key=value``, or one JSON object a line."""
+"""Log lines for people and programs: ``event key=value``, or one JSON object per line."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _PRIORITY = {"DEBUG": "<7>", "INFO": "<6>", "WARNING": "<4>", "ERROR": "<3>", "C
 
 
 class LineFormatter(logging.Formatter):
-    """One line a record: time, level, event, and what was given as ``extra``.
+    """One line per record: time, level, event, and what was given as ``extra``.
 
     Args:
         as_json: JSON instead of ``key=value``.
-        journal: journald stamps times and takes priorities by itself.
+        journal: journald adds the time and reads a priority prefix.
     """
 
     def __init__(self, *, as_json: bool = False, journal: bool = False) -> None:
@@ -45,7 +45,7 @@ def _quoted(value: object) -> str:
 
 
 def start_logging(*, as_json: bool = False) -> None:
-    """Log to standard error from now on. A full disk behind it loses lines, never the program."""
+    """Log to standard error from now on. A full disk behind it costs log lines, never the program."""
     logging.raiseExceptions = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter(as_json=as_json, journal="JOURNAL_STREAM" in os.environ))

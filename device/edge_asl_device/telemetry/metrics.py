@@ -1,4 +1,4 @@
-"""Counters and histograms for Prometheus. What is spelled is nobody's business: letters are counted, never named."""
+"""Counters and histograms for Prometheus. What is spelled is private: letters are counted, never named."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ _SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0
 
 
 class Metrics:
-    """Everything that ``/metrics`` tells."""
+    """Everything that ``/metrics`` reports."""
 
     def __init__(self) -> None:
         own = self._registry = CollectorRegistry()
         ProcessCollector(registry=own)
         PlatformCollector(registry=own)
         self.stage = Histogram(
-            "edge_asl_stage_seconds", "Time of each stage of one frame", ["stage"], registry=own, buckets=_SECONDS
+            "edge_asl_stage_seconds", "Duration of each stage of a frame", ["stage"], registry=own, buckets=_SECONDS
         )
         self.latency = Histogram(
-            "edge_asl_capture_to_published_seconds", "From a frame's capture to its event", registry=own,
+            "edge_asl_capture_to_published_seconds", "From the capture of a frame to its event", registry=own,
             buckets=_SECONDS,
         )  # fmt: skip
-        self.frames = Counter("edge_asl_frames", "Frames that were read", registry=own)
+        self.frames = Counter("edge_asl_frames", "Frames read", registry=own)
         self.letters = Counter("edge_asl_letters", "Signs that became text", registry=own)
         self.camera = Enum(
-            "edge_asl_camera", "What the camera is doing", registry=own, states=[str(state) for state in CameraState]
+            "edge_asl_camera", "State of the camera", registry=own, states=[str(state) for state in CameraState]
         )
-        self.reopened = Gauge("edge_asl_camera_reopened", "How often the camera was opened again", registry=own)
-        self.pages = Gauge("edge_asl_pages", "Pages that listen", registry=own)
-        self.reloads = Counter("edge_asl_reloads", "Bundles offered while running", ["result"], registry=own)
-        self.speech = Counter("edge_asl_speech", "Texts for the voice", ["result"], registry=own)
-        self.bundle = Info("edge_asl_bundle", "The bundle that reads", registry=own)
+        self.reopened = Gauge("edge_asl_camera_reopened", "Times the camera was reopened", registry=own)
+        self.pages = Gauge("edge_asl_pages", "Pages connected", registry=own)
+        self.reloads = Counter("edge_asl_reloads", "Bundles reloaded while running", ["result"], registry=own)
+        self.speech = Counter("edge_asl_speech", "Texts given to the voice", ["result"], registry=own)
+        self.bundle = Info("edge_asl_bundle", "The bundle in use", registry=own)
 
     def observe_stage(self, stage: str, seconds: float) -> None:
         """One stage of one frame took so long."""

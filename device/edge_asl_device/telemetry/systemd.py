@@ -1,4 +1,4 @@
-"""Telling systemd that the program is ready, alive, or about to end: sd_notify(3), a datagram to a socket."""
+"""Tells systemd that the program is ready, alive or stopping: sd_notify(3), a datagram to a socket."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import time
 
 
 def notify(**what: object) -> bool:
-    """Send ``READY=1``, ``STATUS=…``, ``WATCHDOG=1``; False where nobody listens.
+    """Send ``READY=1``, ``STATUS=…``, ``WATCHDOG=1``; False if systemd does not listen.
 
-    Never raises: whoever runs without systemd loses nothing.
+    Never raises: without systemd nothing is lost.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
@@ -30,9 +30,9 @@ def monotonic_usec() -> int:
 
 
 class Watchdog:
-    """Pets systemd's watchdog while work is really being done.
+    """Feeds systemd's watchdog while real work is being done.
 
-    The unit's ``WatchdogSec=`` says how long it may go without; it is petted four times as often.
+    The unit's ``WatchdogSec=`` says how long it may go without; it is fed four times as often.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Watchdog:
         self._due_s = 0.0
 
     def alive(self) -> None:
-        """Something was done: a frame was read, or a camera that has none is being looked after."""
+        """Work was done: a frame was read, or a camera without frames is being looked after."""
         now_s = time.monotonic()
         if self._period_s is not None and now_s >= self._due_s:
             self._due_s = now_s + self._period_s

@@ -1,4 +1,4 @@
-"""The text that signs are written into: one character after the other, and what a visitor may do to it."""
+"""The text that signs are written into, one after the other, and the edits that a visitor may make."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NOTHING = "nothing"
 SPACE = "space"
 DELETE = "del"
 
-# A screen shows a few hundred characters; a program that runs for weeks must not collect more without end.
+# A screen shows a few hundred characters; a program that runs for weeks must not collect more and more.
 LONGEST = 2000
 # As far back as undo goes: 50 texts of at most 2000 characters are 100 kB.
 STEPS_BACK = 50
@@ -32,24 +32,24 @@ class TextBuffer:
         self._become(written(self.text, label))
 
     def end_word(self) -> None:
-        """The space of a pause. It is no step of its own: undo takes back the sign before it, too."""
+        """Add the space of a pause. It is not a step of its own: undo removes the sign before it as well."""
         self.text = written(self.text, SPACE)
 
     def replace_word(self, word: str) -> None:
-        """Put ``word`` and a space in the place of the unfinished word."""
+        """Replace the unfinished word with ``word`` and a space."""
         self._become(f"{self.text[: len(self.text) - len(self.word)]}{word} ")
 
     def clear(self) -> None:
-        """Empty the text; undo brings it back."""
+        """Empty the text; undo restores it."""
         self._become("")
 
     def forget(self) -> None:
-        """Empty the text for the next visitor: nothing brings it back."""
+        """Empty the text for the next visitor: nothing restores it."""
         self.text = ""
         self._before.clear()
 
     def undo(self) -> None:
-        """Take back the last sign, replacement or clearing; nothing when there is none."""
+        """Undo the last sign, replacement or clearing, if there is one."""
         if self._before:
             self.text = self._before.pop()
 

@@ -1,9 +1,9 @@
-"""How far the hand has travelled sideways: small patches of the palm are looked for in what follows.
+"""How far the hand has travelled sideways: small patches of the palm are searched for in the frames that follow.
 
-What is followed is the look of the hand, not what moves: somebody who walks behind it moves much of the picture but not
-the patches, and patches that no longer look like the hand (another sign, no hand) are dropped and count as no travel.
-A camera that shakes swings back, which ``slide.Slide`` forgives; one that is pushed aside for good, by a good part of a
-hand's width, is taken for a slide.
+The look of the hand is tracked, not movement: somebody walking behind it changes much of the picture but not the
+patches, and patches that no longer look like the hand (another sign, no hand) are dropped and count as no travel. A
+shaking camera swings back, which ``DoubleLetter`` forgives; one that is pushed aside for good, by a good part of a
+hand's width, is mistaken for a slide.
 """
 
 from __future__ import annotations

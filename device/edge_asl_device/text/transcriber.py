@@ -1,4 +1,4 @@
-"""From a stream of predictions to text. Pure: time comes in with every prediction, no clock is read."""
+"""From a stream of predictions to text. Pure: time comes with every prediction, and no clock is read."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["DELETE", "NOTHING", "SPACE", "State", "Transcriber", "written"]
 # How fast the running mean of probabilities forgets: at 30 frames a second a frame counts half, the one before a
 # quarter.
 SMOOTHING_PER_S = 20.0
-# Frames further apart than this are no stream: what was held before a stall does not count as held during it.
+# Frames further apart than this are not one stream: a letter held before a stall does not count as held during it.
 GAP_S = 1.0
-# A model that is unsure sees a hand that forms a letter as often as an empty room it does not know: such time counts
-# half towards the pause that ends a word.
+# An unsure model is as likely to see a hand forming a letter as an unfamiliar empty room: such time counts half towards
+# the pause that ends a word.
 UNSURE_PAUSE = 0.5
 
 
@@ -60,16 +60,16 @@ class Transcriber:
     def __init__(self, labels: tuple[str, ...], decoder: Decoder, before: Transcriber | None = None) -> None:
         self._labels = labels
         self._decoder = decoder
-        self.writing: TextBuffer = before.writing if before else TextBuffer()
-        self._slide: DoubleLetter = before._slide if before else DoubleLetter()
+        self.buffer: TextBuffer = before.buffer if before else TextBuffer()
+        self._double_letter: DoubleLetter = before._double_letter if before else DoubleLetter()
         self._taken: str | None = None
         self.reset()
-        # A hand that is held while the model changes has been read: it must let go like any other.
+        # A letter held while the model changes has been written: it must be let go like any other.
         if before is not None and before._taken in labels:
             self._taken = before._taken
 
     def reset(self) -> None:
-        """Forget what was seen (the camera was away, another model reads now); the text stays."""
+        """Forget what was seen (the camera was away, another model takes over); the text stays."""
         self._time_s: float | None = None
         self._smoothed = np.zeros(len(self._labels), np.float32)
         self._leading: str | None = None
@@ -82,25 +82,25 @@ class Transcriber:
 
     @property
     def text(self) -> str:
-        """All text so far, raw: exactly the signs that were taken."""
-        return self.writing.text
+        """All text so far, raw: exactly the signs that were accepted."""
+        return self.buffer.text
 
     @property
     def word(self) -> str:
         """The unfinished word at the end of the text."""
-        return self.writing.word
+        return self.buffer.word
 
     def undo(self) -> None:
-        """Take back the last sign, replacement or clearing; nothing when there is none."""
-        self.writing.undo()
+        """Undo the last sign, replacement or clearing, if there is one."""
+        self.buffer.undo()
 
     def clear(self) -> None:
-        """Empty the text; ``undo`` brings it back."""
-        self.writing.clear()
+        """Empty the text; ``undo`` restores it."""
+        self.buffer.clear()
 
     def replace_word(self, word: str) -> None:
-        """Put ``word`` and a space in the place of the unfinished word."""
-        self.writing.replace_word(word)
+        """Replace the unfinished word with ``word`` and a space."""
+        self.buffer.replace_word(word)
 
     def feed(self, time_s: float, probabilities: NDArray[np.float32], sideways: float = 0.0) -> State:
         """Take in one prediction.
@@ -109,7 +109,7 @@ class Transcriber:
             time_s: monotonic seconds. After more than ``GAP_S`` without a frame, holding starts anew.
             probabilities: float32 (classes,), 0 to 1.
             sideways: how far the hand has travelled sideways since any fixed moment, in shares of the square's side
-                (``motion.Sideways``); 0 where nobody measures it.
+                (``HandMotion``); 0 where nobody measures it.
         """
         elapsed_s = self._elapsed(time_s)
         self._smooth(elapsed_s, probabilities)
@@ -139,7 +139,7 @@ class Transcriber:
         if elapsed_s > GAP_S:
             taken = self._taken
             self.reset()
-            # Nobody saw whether the hand let go: a letter held through a stall is not written twice.
+            # Whether the hand let go was not seen: a letter held through a stall is not written twice.
             self._taken = taken
             elapsed_s = 0.0
         self._time_s = time_s
@@ -151,8 +151,8 @@ class Transcriber:
         self._smoothed = np.float32(past) * self._smoothed + np.float32(1 - past) * probabilities
 
     def _lead(self, elapsed_s: float, seen: str, probability: float) -> None:
-        """A label comes to the front by the accepting threshold and stays there down to the releasing one, but not
-        past a moment that surely showed another.
+        """A label takes the lead at the accepting threshold and keeps it down to the releasing one, unless a single
+        prediction clearly showed another.
         """
         best = int(self._smoothed.argmax())
         front = self._labels[best]
@@ -172,7 +172,7 @@ class Transcriber:
         self._low = bool(low)
         if low and self._released_s >= self._decoder.release_s:
             self._taken = None
-        elif self._slide.ended(elapsed_s, sideways) and self._leading == self._taken:
+        elif self._double_letter.ended(elapsed_s, sideways) and self._leading == self._taken:
             self._taken = None
             self._held_s = 0.0
 
@@ -186,15 +186,15 @@ class Transcriber:
         self._pause_s += elapsed_s if empty else elapsed_s * UNSURE_PAUSE
         if not self._word_ended and self._pause_s >= self._decoder.word_pause_s:
             self._word_ended = True
-            self.writing.end_word()
+            self.buffer.end_word()
 
     def _accept(self, sideways: float) -> str | None:
-        """Write the leading sign if it was held long enough and is not written already."""
+        """Write the leading sign if it was held long enough and is not already written."""
         sign = self._leading
         if sign in (None, NOTHING, self._taken) or self._held_s < self._decoder.hold_s:
             return None
         self._taken = sign
         self._low = False
-        self._slide.start(sideways)
-        self.writing.write(sign)
+        self._double_letter.start(sideways)
+        self.buffer.write(sign)
         return sign

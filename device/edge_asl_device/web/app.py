@@ -1,7 +1,7 @@
 """The server: the page, its two streams, its buttons, ``/healthz`` and ``/metrics``.
 
-Every answer forbids the browser to load anything from elsewhere. Without a token only this machine's own names are
-answered, so that no page of another site can reach the kiosk through a name of its own (DNS rebinding).
+Every answer forbids the browser to load anything from elsewhere. Without a token, only requests to this machine's own
+names are answered, so that no other site can reach the kiosk through a name of its own (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
 BEAT_S = 5.0
 SEND_LIMIT_S = 10.0
-"""A page that takes nothing for so long is asleep or gone; its stream ends, and the page asks again when it wakes."""
+"""A page that reads nothing for so long is asleep or gone; its stream ends, and the page reconnects when it wakes."""
 BOUNDARY = "edge-asl-frame"
 MAX_BODY_BYTES = 1000
 
@@ -45,8 +45,8 @@ def make_app(hub: Hub, health: Health, metrics: Callable[[], bytes], command: Co
         hub: what pages show.
         health: (ready, facts) for ``/healthz``.
         metrics: the text for ``/metrics``.
-        command: told what a button asks for: a name of ``COMMANDS`` and its arguments.
-        token: what a browser must bring if the page is served to others than this machine.
+        command: called when a button is pressed, with a name of ``COMMANDS`` and its arguments.
+        token: what a browser must present if the page is served to other machines.
     """
 
     async def index(_request: Request) -> Response:
@@ -70,7 +70,7 @@ def make_app(hub: Hub, health: Health, metrics: Callable[[], bytes], command: Co
         if name not in COMMANDS:
             return _refusal(404, f"expected one of {', '.join(COMMANDS)}, found {name}")
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-            # A form of another site cannot send this type without asking first.
+            # A form on another site cannot send this type without a preflight request.
             return _refusal(415, "expected Content-Type: application/json")
         try:
             wanted = await _body(request)
@@ -102,7 +102,7 @@ async def _body(request: Request) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body or b"{}", type=dict[str, Any])
     except msgspec.DecodeError as error:
-        raise ValueError(f"expected a JSON object, found otherwise: {error}") from error
+        raise ValueError(f"expected a JSON object: {error}") from error
 
 
 def _refusal(status: int, words: str) -> Response:
@@ -110,7 +110,7 @@ def _refusal(status: int, words: str) -> Response:
 
 
 async def _events(hub: Hub) -> AsyncIterator[bytes]:
-    """Server-sent events: hello, then the newest state at every change, and a beat when nothing changes."""
+    """Server-sent events: hello, then the newest state at every change, and a beat while nothing changes."""
     yield b"retry: 1000\n\n"
     hello = state = -1
     while not hub.closing.is_set():
@@ -128,8 +128,8 @@ async def _events(hub: Hub) -> AsyncIterator[bytes]:
 
 
 async def _pictures(hub: Hub) -> AsyncIterator[bytes]:
-    """Motion JPEG: the newest picture whenever there is one; a slow reader gets fewer, never old ones."""
-    number = hub.picture.current.number  # the next one; an old one may be another visitor's
+    """Motion JPEG: the newest picture whenever there is one; a slow reader gets fewer pictures, never old ones."""
+    number = hub.picture.current.number  # starts with the next one; an old one may show another visitor
     yield f"--{BOUNDARY}\r\n".encode()
     while not hub.closing.is_set():
         newest = await hub.picture.after(number, BEAT_S)
@@ -139,17 +139,17 @@ async def _pictures(hub: Hub) -> AsyncIterator[bytes]:
         if not jpeg:
             continue
         head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
-        # A browser shows a part once the next boundary has come: it is sent right behind.
+        # A browser shows a part once the next boundary arrives, so it is sent right away.
         yield head + jpeg + f"\r\n--{BOUNDARY}\r\n".encode()
 
 
 class _Stream(StreamingResponse):
-    """A stream without end whose reader may fall asleep.
+    """An endless stream whose reader may fall asleep.
 
     Args:
         content: the parts.
         media_type: of the whole.
-        watch: told +1 when the stream begins and −1 when it has ended, however it ended.
+        watch: called with +1 when the stream begins and −1 when it has ended, however it ended.
     """
 
     def __init__(self, content: AsyncIterator[bytes], media_type: str, watch: Callable[[int], None]) -> None:
@@ -164,6 +164,6 @@ class _Stream(StreamingResponse):
         try:
             await super().__call__(scope, receive, limited)
         except TimeoutError:
-            log.info("a page took nothing for too long", extra={"path": scope["path"]})
+            log.info("a page stopped reading; its stream was closed", extra={"path": scope["path"]})
         finally:
             self._watch(-1)

@@ -1,4 +1,4 @@
-"""The newest of everything that pages show: one writer, many readers, and no reader can slow the writer."""
+"""The newest of everything that pages show: one writer, many readers, and no reader can slow the writer down."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_asl_device.web.messages import Hello, PageState
 
 T = TypeVar("T")
 PICTURE_PERIOD_S = 1 / 15
-"""Pages get fewer pictures than the model: encoding one costs as much as reading it."""
+"""Pages get fewer pictures than the model does: encoding one costs as much as reading it."""
 
 
 class Numbered(NamedTuple, Generic[T]):
@@ -33,17 +33,17 @@ class Newest(Generic[T]):
         self._ringing = False
 
     def serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Say in which event loop the readers live."""
+        """Tell in which event loop the readers run."""
         self._loop = loop
 
     def put(self, value: T) -> None:
-        """Replace the value and wake whoever waits."""
+        """Replace the value and wake every reader that waits."""
         self._current = Numbered(self._current.number + 1, value)
         if self._loop is not None and not self._ringing:
             self._ringing = True
             try:
                 self._loop.call_soon_threadsafe(self._wake)
-            except RuntimeError:  # the event loop has ended: nobody reads any more
+            except RuntimeError:  # the event loop has ended, and with it every reader
                 self._loop = None
 
     def _wake(self) -> None:
@@ -84,18 +84,18 @@ class Hub:
         self._picture_due_s = 0.0
 
     def serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Say in which event loop the pages are served."""
+        """Tell in which event loop the pages are served."""
         for newest in (self.hello, self.state, self.picture):
             newest.serve(loop)
 
     def say_hello(self, hello: Hello) -> None:
-        """What hardly ever changes has changed."""
+        """Something in the hello has changed."""
         encoded = msgspec.json.encode(hello)
         if encoded != self.hello.current.value:
             self.hello.put(encoded)
 
     def publish(self, state: PageState) -> None:
-        """Show a state, unless it is what is shown already but for the frame's own times."""
+        """Show a state, unless only the frame's own times have changed."""
         timeless = msgspec.structs.replace(state, latency_ms=None, captured_s=None)
         if timeless != self._published:
             self._published = timeless
@@ -108,22 +108,22 @@ class Hub:
             newest.put(newest.current.value)
 
     def watch_events(self, change: int) -> None:
-        """One more page listens, or one less."""
+        """One page more or fewer listens to events."""
         self.pages += change
 
     def watch_pictures(self, change: int) -> None:
-        """One more page looks at pictures, or one less."""
+        """One page more or fewer shows the picture."""
         self._viewers += change
         if self._viewers == 0:
             self.forget_picture()
 
     def forget_picture(self) -> None:
-        """Nobody shall see an old one: the camera has none now, or nobody looks."""
+        """Drop the last picture: the camera has none now, or nobody is looking, and nobody may see an old one."""
         if self.picture.current.value:
             self.picture.put(b"")
 
     def wants_picture(self, now_s: float) -> bool:
-        """Whether anybody would see a picture now."""
+        """Whether a page would show a picture now."""
         return self._viewers > 0 and now_s >= self._picture_due_s
 
     def show(self, jpeg: bytes, now_s: float) -> None:

@@ -11,7 +11,7 @@ VoiceState = Literal["ready", "speaking", "muted", "absent"]
 
 
 class CameraView(Struct, frozen=True):
-    """The camera's state and why."""
+    """The camera's state and the reason for it."""
 
     state: str
     reason: str | None
@@ -36,7 +36,7 @@ class Accepted(Struct, frozen=True):
 
 
 class Notice(Struct, frozen=True):
-    """Something that whoever looks after the kiosk should know."""
+    """Something that staff should know."""
 
     kind: Literal["model-changed", "model-refused", "processor-instead-of-edgetpu"]
     text: str

@@ -62,8 +62,8 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
             listening.listen(128)
         except OSError as error:
             raise EdgeAslError(
-                f"{host}:{port}: expected an address of this machine and a free port, found: {error.strerror}; "
-                "choose another --port, or end the program that has it"
+                f"cannot serve on {host}:{port}: {error.strerror}; "
+                "choose another --port, or stop the program that is using it"
             ) from error
         yield listening
 

@@ -21,70 +21,72 @@ WRITER = """
 import sys, time
 import numpy as np
 from edge_asl_device.camera.frame_buffer import LatestFrameBuffer
-with LatestFrameBuffer(int(sys.argv[1]), int(sys.argv[2])) as box:
+with LatestFrameBuffer(int(sys.argv[1]), int(sys.argv[2])) as buffer:
     print("ready", flush=True)
     number = 0
     while True:
-        picture = box.place(480, 640)
+        picture = buffer.allocate(480, 640)
         picture[:] = number % 251
-        box.publish(time.monotonic())
+        buffer.publish(time.monotonic())
         number += 1
 """
 
 
 @pytest.fixture
-def box() -> Iterator[LatestFrameBuffer]:
+def buffer() -> Iterator[LatestFrameBuffer]:
     with LatestFrameBuffer.create() as made:
         yield made
 
 
-def write(box: LatestFrameBuffer, value: int, size: tuple[int, int] = (4, 6)) -> None:
-    box.place(*size)[:] = value
-    box.publish(float(value))
+def write(buffer: LatestFrameBuffer, value: int, size: tuple[int, int] = (4, 6)) -> None:
+    buffer.allocate(*size)[:] = value
+    buffer.publish(float(value))
 
 
-def test_empty_at_first(box: LatestFrameBuffer):
-    assert box.newest() is None
+def test_empty_at_first(buffer: LatestFrameBuffer):
+    assert buffer.newest() is None
 
 
-def test_only_the_newest_and_only_once(box: LatestFrameBuffer):
+def test_only_the_newest_and_only_once(buffer: LatestFrameBuffer):
     for value in (1, 2, 3):
-        write(box, value)
-    frame = box.newest()
+        write(buffer, value)
+    frame = buffer.newest()
     assert frame is not None
     assert (frame.time_s, frame.picture.shape, int(frame.picture[0, 0, 0])) == (3.0, (4, 6, 3), 3)
-    assert box.number == 3
-    assert box.newest() is None
+    assert buffer.number == 3
+    assert buffer.newest() is None
 
 
-def test_what_is_looked_at_stays_as_it_is(box: LatestFrameBuffer):
+def test_what_is_looked_at_stays_as_it_is(buffer: LatestFrameBuffer):
     """However many pictures come meanwhile; and it is no copy."""
-    write(box, 1)
-    frame = box.newest()
+    write(buffer, 1)
+    frame = buffer.newest()
     assert frame is not None
     assert not frame.picture.flags.owndata
     for value in range(2, 50):
-        write(box, value)
+        write(buffer, value)
         assert (frame.picture == 1).all()
-    assert int(box.newest().picture[0, 0, 0]) == 49  # type: ignore[union-attr]
+    assert int(buffer.newest().picture[0, 0, 0]) == 49  # type: ignore[union-attr]
 
 
-def test_sizes_may_change(box: LatestFrameBuffer):
-    write(box, 1, (4, 6))
-    write(box, 2, (10, 8))
-    assert box.newest().picture.shape == (10, 8, 3)  # type: ignore[union-attr]
+def test_sizes_may_change(buffer: LatestFrameBuffer):
+    write(buffer, 1, (4, 6))
+    write(buffer, 2, (10, 8))
+    assert buffer.newest().picture.shape == (10, 8, 3)  # type: ignore[union-attr]
 
 
-def test_a_picture_that_is_too_large(box: LatestFrameBuffer):
+def test_a_picture_that_is_too_large(buffer: LatestFrameBuffer):
     with pytest.raises(CameraError, match="expected pictures of at most 12 megapixels, found 9000×9000"):
-        box.place(9000, 9000)
+        buffer.allocate(9000, 9000)
     assert MAX_PICTURE_BYTES < 9000 * 9000 * 3
 
 
 @pytest.fixture
-def writer(box: LatestFrameBuffer) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", WRITER, str(box.memory), str(box.bell)]
-    with subprocess.Popen(command, pass_fds=(box.memory, box.bell), stdout=subprocess.PIPE, text=True) as process:
+def writer(buffer: LatestFrameBuffer) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", WRITER, str(buffer.memory), str(buffer.wakeup)]
+    with subprocess.Popen(
+        command, pass_fds=(buffer.memory, buffer.wakeup), stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         yield process
@@ -92,12 +94,12 @@ def writer(box: LatestFrameBuffer) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.usefixtures("writer")
-def test_another_process_writes_as_fast_as_it_can(box: LatestFrameBuffer):
+def test_another_process_writes_as_fast_as_it_can(buffer: LatestFrameBuffer):
     """No picture is ever torn, none comes twice, none out of order."""
     last, seen, deadline = 0.0, 0, time.monotonic() + 3
     while time.monotonic() < deadline:
-        box.wait(1.0)
-        frame = box.newest()
+        buffer.wait(1.0)
+        frame = buffer.newest()
         if frame is None:
             continue
         assert (frame.picture == frame.picture[0, 0, 0]).all()
@@ -107,21 +109,21 @@ def test_another_process_writes_as_fast_as_it_can(box: LatestFrameBuffer):
     assert seen > 50
 
 
-def test_a_writer_that_is_killed_locks_nothing(box: LatestFrameBuffer, writer: subprocess.Popen[str]):
+def test_a_writer_that_is_killed_locks_nothing(buffer: LatestFrameBuffer, writer: subprocess.Popen[str]):
     """At any moment, also between taking the lock and giving it back."""
-    box.wait(1.0)
+    buffer.wait(1.0)
     writer.send_signal(signal.SIGKILL)
     writer.wait(5)
     started = time.monotonic()
-    box.newest()
+    buffer.newest()
     assert time.monotonic() - started < 0.4
 
 
-def test_waiting_ends_when_something_else_has_something_to_say(box: LatestFrameBuffer):
+def test_waiting_ends_when_something_else_has_something_to_say(buffer: LatestFrameBuffer):
     reading, writing = os.pipe()
     os.write(writing, b"x")
     started = time.monotonic()
-    box.wait(5.0, reading)
+    buffer.wait(5.0, reading)
     assert time.monotonic() - started < 1
     os.close(reading)
     os.close(writing)
@@ -130,9 +132,9 @@ def test_waiting_ends_when_something_else_has_something_to_say(box: LatestFrameB
 def test_nothing_is_left_open(tmp_path: Path):
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(20):
-        with LatestFrameBuffer.create() as box:
-            write(box, 1)
-            box.newest()
+        with LatestFrameBuffer.create() as buffer:
+            write(buffer, 1)
+            buffer.newest()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 

@@ -136,8 +136,8 @@ def test_one_bad_picture_does_not_stop_the_others(
 
 NO_PICTURE = "expected a picture, found 4 bytes that no decoder accepts; remove it"
 NO_SOURCE = (
-    "expected auto, picamera2[:N], v4l2[:/dev/videoN], rehearsal:FOLDER, a video file or a folder of pictures, "
-    "found nothing of the kind"
+    "no such source; use auto, picamera2[:N], v4l2[:/dev/videoN], rehearsal:FOLDER, a video file or a folder of "
+    "pictures"
 )
 NO_BUNDLE = (
     "expected a bundle with manifest.json, found No such file or directory; name the folder that edge-asl build wrote"
@@ -160,10 +160,10 @@ NO_BUNDLE = (
             "run BUNDLE --headless --source TMP/empty",
             "TMP/empty: expected pictures (.bmp, .jpeg, .jpg, .png, .webp), found none",
         ),
-        ("run --headless", "bundle: expected the folder that edge-asl build wrote, found none; name it"),
+        ("run --headless", "no bundle given; name the folder that edge-asl build wrote"),
         (
             "run BUNDLE --headless --source TMP/a.mp4",
-            "TMP/a.mp4: expected a video file that OpenCV can read, found another kind of file",
+            "TMP/a.mp4: not a video file that OpenCV can read",
         ),
     ],
 )
@@ -452,5 +452,5 @@ def test_a_picture_is_no_film(golden_bundle: Path, capsys: pytest.CaptureFixture
     picture = golden_bundle.parent / "pictures" / "A.jpg"
     assert main(["run", str(golden_bundle), "--source", str(picture), "--headless"]) == 1
     assert capsys.readouterr().err == (
-        f"edge-asl-device: {picture}: expected a video file, found a picture; use edge-asl-device classify\n"
+        f"edge-asl-device: {picture}: a picture, not a video file; use edge-asl-device classify\n"
     )

@@ -125,7 +125,7 @@ def test_a_full_disk_is_shown_and_gone_on_from(golden_bundle: Path, small_disk: 
         (["--person", "an na"], "--person: expected letters, digits, - and _, found 'an na'"),
         (["--person", "../x"], "--person: expected letters, digits, - and _, found '../x'"),
         (["--labels", "A,../B"], "--labels: expected letters, digits, - and _, found '../B'"),
-        (["--labels", ","], "--labels: expected signs joined by commas, found none"),
+        (["--labels", ","], "--labels: no sign given; separate signs by commas"),
     ],
 )
 def test_names_that_cannot_be_files(golden_bundle: Path, tmp_path: Path, more: list[str], words: str):

@@ -290,7 +290,7 @@ def test_a_port_that_is_taken_is_one_line(golden_bundle: Path):
         )
     assert run.returncode == 1
     assert run.stderr.count("\n") == 1
-    assert "expected an address of this machine and a free port, found: Address already in use" in run.stderr
+    assert "Address already in use; choose another --port, or stop the program that is using it" in run.stderr
 
 
 def test_a_full_disk_behind_the_log(golden_bundle: Path, camera: tuple[str, Callable[[str], None]]):

@@ -189,28 +189,28 @@ def test_served_to_others_it_asks_for_the_token(golden_bundle: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--host", "0.0.0.0"], "--host 0.0.0.0: expected a token, since others can reach the page there, found none;"),
+        (["--host", "0.0.0.0"], "--host 0.0.0.0: other machines can reach the page there, so it needs a token;"),
         (
             ["--host", "0.0.0.0", "--token-file", "TMP/none"],
-            "TMP/none: expected a file with a token in ASCII, found: No such",
+            "TMP/none: no token can be read from it: No such",
         ),
         (
             ["--host", "0.0.0.0", "--token-file", "TMP/short"],
             "TMP/short: expected a token of 16 or more letters, digits",
         ),
         (["--token-file", "TMP/empty"], "TMP/empty: expected a token of 16 or more letters, digits"),
-        (["--token-file", "/bin/sh"], "/bin/sh: expected a file with a token in ASCII, found: other characters"),
-        (["--host", "203.0.113.9", "--token-file", "TMP/long"], "203.0.113.9:0: expected an address of this machine"),
+        (["--token-file", "/bin/sh"], "/bin/sh: no token can be read from it: it holds other characters than ASCII"),
+        (["--host", "203.0.113.9", "--token-file", "TMP/long"], "cannot serve on 203.0.113.9:0: Cannot assign"),
         (["--decoder", "hold=1"], "--decoder hold: expected one of accept_probability, "),
         (["--decoder", "hold_s=-1"], "--decoder hold_s: expected 0 to 60, found -1"),
         (["--decoder", "hold_s=nan"], "--decoder hold_s: expected 0 to 60, found nan"),
         (["--decoder", "release_probability=0.9"], "--decoder: expected release_probability up to accept_probability"),
-        (["--source", "rehearsal:TMP"], "TMP/film.mp4: expected a video file, found nothing"),
-        (["--fast"], "--fast: expected --headless beside it, found none"),
-        (["--source", "TMP/none.mp4"], "TMP/none.mp4: expected auto, picamera2"),
-        (["--source", "TMP/short"], "TMP/short: expected a video file that OpenCV can read"),
-        (["--source", "rehearsal:TMP/none"], "rehearsal:TMP/none: expected auto, picamera2"),
-        (["--demo", "TMP"], "--demo: expected no bundle beside it, found"),
+        (["--source", "rehearsal:TMP"], "TMP/film.mp4: no such video file"),
+        (["--fast"], "--fast works only with --headless"),
+        (["--source", "TMP/none.mp4"], "TMP/none.mp4: no such source; use auto, picamera2"),
+        (["--source", "TMP/short"], "TMP/short: not a video file that OpenCV can read"),
+        (["--source", "rehearsal:TMP/none"], "rehearsal:TMP/none: no such source; use auto, picamera2"),
+        (["--demo", "TMP"], "--demo brings its own bundle; leave out --demo or"),
     ],
 )
 def test_what_cannot_be_is_one_line(golden_bundle: Path, tmp_path: Path, arguments: list[str], words: str):
