@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from edge_asl.cli import deploy, devices, keys
+from edge_asl.cli.options import JsonOption, print_json
 from edge_asl_device.errors import EdgeAslError
 
 app = typer.Typer(
@@ -34,7 +35,12 @@ app.add_typer(synth_app, name="synth")
 DataOption = Annotated[
     Path, typer.Option("--data", help="Folder of labelled pictures (or a CSV file).", show_default=False)
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="Override the recipe: --set training.epochs=5.", metavar="KEY=VALUE", show_default=False
+    ),
+]
 LayoutOption = Annotated[str, typer.Option(help="auto, folders, flat, csv or yolo.")]
 
 
@@ -99,12 +105,7 @@ def build(
         str, typer.Option(help="Pretrained weights: imagenet (downloaded), a file, or none.")
     ] = "imagenet",
     out: Annotated[Path | None, typer.Option(help="Bundle folder; default: models/RECIPE.", show_default=False)] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", help="Override the recipe: --set training.epochs=5.", metavar="KEY=VALUE", show_default=False
-        ),
-    ] = None,
+    settings: SettingsOption = None,
     split: Annotated[
         Path | None, typer.Option(help="Use this split.json instead of making one.", show_default=False)
     ] = None,
@@ -171,7 +172,7 @@ def inspect(
     facts = inspect_path(model)
     mapping = edgetpu_mapping(model_of(model)) if edgetpu else None
     if json:
-        _print_json(facts if mapping is None else {"model": facts, "edgetpu": mapping})
+        print_json(facts if mapping is None else {"model": facts, "edgetpu": mapping})
         return
     typer.echo(format_facts(facts))
     if mapping is not None:
@@ -188,7 +189,7 @@ def compile_edgetpu(
 
     compilation = run(bundle)
     if json:
-        _print_json(compilation)
+        print_json(compilation)
     else:
         typer.echo(format_compilation(compilation))
 
@@ -210,7 +211,7 @@ def demo(
 
     result = run(out, word, console())
     if json:
-        _print_json(result)
+        print_json(result)
     else:
         typer.echo(f"accuracy on drawn people not seen in training: {result.accuracy:.1%}")
         typer.echo(f"spelled in {result.film}: {result.word}\nread by edge-asl-device: {result.read}")
@@ -226,7 +227,7 @@ def recipes(json: JsonOption = False) -> None:
 
     loaded = {name: load_recipe(name) for name in recipe_names()}
     if json:
-        _print_json(loaded)
+        print_json(loaded)
         return
     for name, recipe in loaded.items():
         typer.echo(f"{name:<16}{recipe.description}")
@@ -249,7 +250,7 @@ def data_check(
     with console().task("checked", 0) as advance:
         summary = check_dataset(folder, layout, signer_pattern=signer_pattern, advance=advance)
     if json:
-        _print_json(summary)
+        print_json(summary)
     else:
         typer.echo(format_summary(summary))
     if summary.has_errors:
@@ -292,15 +293,9 @@ def synth_film(
     typer.echo(path)
 
 
-def _print_json(value: Any) -> None:
-    import msgspec
-
-    typer.echo(msgspec.json.encode(value).decode())
-
-
 def _print_evaluation(evaluation: Any, json: bool) -> None:
     if json:
-        _print_json(evaluation)
+        print_json(evaluation)
         return
     from edge_asl.evaluation.text import format_evaluation
 

@@ -129,15 +129,13 @@ def evaluate_predictions(predictions: Predictions, split: str) -> Evaluation:
     classes = _class_scores(labels, truth, answer)
     confidence = probabilities.max(axis=1)
     bins = reliability_bins(confidence, right)
-    answer_float = None if probabilities_float is None else probabilities_float.argmax(axis=1)
-    accuracy = float(right.mean())
-    accuracy_float = None if answer_float is None else float((answer_float == truth).mean())
+    accuracy_float, agreement, lost_points = _against_float(probabilities_float, truth, answer)
     return Evaluation(
         split=split,
         labels=labels,
         pictures=len(truth),
         people=len(set(signers) - {None}) or None,
-        accuracy=accuracy,
+        accuracy=float(right.mean()),
         interval=wilson(int(right.sum()), len(right)),
         interval_people=bootstrap_people(right, signers),
         top3=_top(probabilities, truth, 3),
@@ -150,11 +148,23 @@ def evaluate_predictions(predictions: Predictions, split: str) -> Evaluation:
         reliability=bins,
         thresholds=threshold_points(confidence, right),
         accuracy_float=accuracy_float,
-        agreement=None if answer_float is None else float((answer_float == answer).mean()),
-        lost_points=None if accuracy_float is None else 100 * (accuracy_float - accuracy),
+        agreement=agreement,
+        lost_points=lost_points,
         median_ms=float(np.median(latencies_ms)) if latencies_ms else None,
         p95_ms=float(np.percentile(latencies_ms, 95)) if latencies_ms else None,
     )
+
+
+def _against_float(
+    probabilities: Probabilities | None, truth: Indices, answer: Indices
+) -> tuple[float | None, float | None, float | None]:
+    """The float model's accuracy, how often the int8 model agrees, and the percentage points that it loses."""
+    if probabilities is None:
+        return None, None, None
+    answer_float = probabilities.argmax(axis=1)
+    accuracy_float = float((answer_float == truth).mean())
+    agreement = float((answer_float == answer).mean())
+    return accuracy_float, agreement, 100 * (accuracy_float - float((answer == truth).mean()))
 
 
 def to_manifest_metrics(evaluation: Evaluation) -> Metrics:

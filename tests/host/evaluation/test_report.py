@@ -131,7 +131,7 @@ def test_a_split_that_shares_people_is_warned_of(tmp_path: Path):
     evaluation = make_evaluation()
     shared = write(tmp_path, evaluation, shares_people=True, warnings=["Only 3 pictures show Q."])
 
-    assert "This is not a figure for strangers." in shared
+    assert "This figure does not hold for strangers." in shared
     assert "had never seen before" not in shared
     assert "Only 3 pictures show Q." in shared
     apart = write(tmp_path, evaluation)
@@ -140,7 +140,7 @@ def test_a_split_that_shares_people_is_warned_of(tmp_path: Path):
 
 
 def test_a_class_without_pictures_is_named(tmp_path: Path):
-    assert "No test picture shows L3." in write(tmp_path, make_evaluation(absent=3))
+    assert "No test picture shows L3, so" in write(tmp_path, make_evaluation(absent=3))
 
 
 def test_hostile_text_stays_text(tmp_path: Path):
@@ -167,7 +167,7 @@ def test_hostile_text_stays_text(tmp_path: Path):
     assert str(policy).startswith("default-src 'none'")
 
 
-def test_the_surest_mistakes_are_shown_small(tmp_path: Path):
+def test_the_most_confident_mistakes_are_shown_small(tmp_path: Path):
     mistakes = [make_mistake(f"A/{i}.jpg", i / 100) for i in range(40)]
     page = Page(write(tmp_path, make_evaluation(), mistakes=mistakes))
 
@@ -175,7 +175,7 @@ def test_the_surest_mistakes_are_shown_small(tmp_path: Path):
     assert len(pictures) == MOST_MISTAKES
     assert "A/39.jpg" in page.text
     assert "A/15.jpg" not in page.text
-    assert pictures[0]["alt"] == "Shows A, was taken for B"
+    assert pictures[0]["alt"] == "Shows A, recognised as B"
     jpeg = base64.b64decode(str(pictures[0]["src"]).partition(",")[2])
     thumbnail = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
     assert thumbnail.shape == (160, 107, 3)
@@ -188,15 +188,8 @@ def test_the_page_is_the_same_every_time(tmp_path: Path):
 
 def test_only_what_is_all_is_called_100_percent(tmp_path: Path):
     random = np.full((3000, 2), [1, 0], np.float32)
-    evaluation = evaluate_predictions(
-        labels=("A", "B"),
-        truth=np.array([0] * 2999 + [1]),
-        probabilities=random,
-        probabilities_float=None,
-        signers=[None] * 3000,
-        split="test",
-        invoke_ms=None,
-    )
+    predictions = Predictions(("A", "B"), np.array([0] * 2999 + [1]), random, [None] * 3000)
+    evaluation = evaluate_predictions(predictions, "test")
 
     assert '<div class="value">99.9\N{NO-BREAK SPACE}%</div>' in write(tmp_path, evaluation)
 

@@ -127,10 +127,9 @@ def write_pictures(
     people: int = 40,
     advance: Advance = unwatched,
 ) -> Path:
-    """Write ``folder/<label>/<signer>_<n>.jpg`` and ``folder/signers.csv`` (``file,label,signer``).
+    """Write ``folder/<label>/<signer>_<n>.jpg`` and ``folder/signers.csv``; every person shows every sign.
 
-    Every person shows every sign. A picture depends only on the seed, its sign, its signer and its number: asking
-    for more pictures or other signs does not change it.
+    A picture depends only on the seed, its sign, its signer and its number, not on how many others there are.
 
     Args:
         folder: created; appears only when complete.
@@ -148,11 +147,7 @@ def write_pictures(
         DataError: an unknown sign, no sign, ``count`` or ``people`` below 1, or the folder is not empty.
     """
     check_signs(signs)
-    if not signs or count < 1 or people < 1 or size < 16:
-        raise DataError(
-            f"{folder}: expected at least one sign, one picture, one person and 16 pixels, found "
-            f"{len(signs)} signs, {count} pictures, {people} people, {size} pixels"
-        )
+    _check_counts(folder, len(signs), count, people, size)
     _check_empty(folder)
     people = min(people, count)
     # Exactly one in twenty is left-handed: by chance it could be nobody, or all in one part of a split.
@@ -167,6 +162,14 @@ def write_pictures(
             advance(done, total=len(shots))
         _write_signers(new / SIGNERS, shots)
     return folder
+
+
+def _check_counts(folder: Path, signs: int, count: int, people: int, size: int) -> None:
+    if min(signs, count, people) < 1 or size < 16:
+        raise DataError(
+            f"{folder}: expected at least one sign, one picture, one person and 16 pixels, found "
+            f"{signs} signs, {count} pictures, {people} people, {size} pixels"
+        )
 
 
 def _write_signers(path: Path, shots: Sequence[_Shot]) -> None:

@@ -154,6 +154,22 @@ def hand_parts(pose: Pose, build: Build = AVERAGE, sleeve: float = 1.2, mirrored
     Returns:
         Rounded cones in palms, z towards the viewer.
     """
+    hand, pads = _upright_hand(pose, build)
+    turned = rotation(*pose.wrist[:3])
+    arm_start, arm_end, arm_radii = _forearm(pose, turned, build, sleeve)
+    parts = Parts(
+        np.vstack((hand.start @ turned.T, arm_start)),
+        np.vstack((hand.end @ turned.T, arm_end)),
+        np.append(hand.start_radius, [r[0] for r in arm_radii]),
+        np.append(hand.end_radius, [r[1] for r in arm_radii]),
+        np.concatenate(((pads @ turned.T)[:, 2], np.zeros(5 + len(arm_start)))),
+        np.append(hand.kind, (ARM, ARM, SLEEVE)),
+    )
+    return _mirrored(parts) if mirrored else parts
+
+
+def _upright_hand(pose: Pose, build: Build) -> tuple[Parts, Array]:
+    """The hand without forearm before its wrist turns it, and the direction (21, 3) of its palm side, without nails."""
     fingers, finger_pads = finger_joints(pose, build)
     thumb, thumb_pads = thumb_joints(pose, build)
     radii = FINGER_RADII[:, np.newaxis] * TAPER * build.thickness
@@ -175,20 +191,9 @@ def hand_parts(pose: Pose, build: Build = AVERAGE, sleeve: float = 1.2, mirrored
     start_radius = [METACARPAL_RADIUS] * 4 + [0.17, 0.18, *radii[:, :3].ravel(), *thumb_radii[:3], *nail_radius]
     end_radius = [*(radii[:, 0] * 1.25), 0.12, 0.14, *radii[:, 1:].ravel(), *thumb_radii[1:], *nail_radius]
     pads = np.vstack((np.tile((0.0, 0.0, 1.0), (6, 1)), finger_pads.reshape(-1, 3), thumb_pads))
-    kind = [PALM] * 6 + [FINGER] * 12 + [THUMB] * 3 + [NAIL] * 5
-
-    turned = rotation(*pose.wrist[:3])
-    arm_start, arm_end, arm_radii = _forearm(pose, turned, build, sleeve)
-    palmar = np.concatenate(((pads @ turned.T)[:, 2], np.zeros(5 + len(arm_start))))
-    parts = Parts(
-        np.vstack((np.array(start) @ turned.T, arm_start)),
-        np.vstack((np.array(end) @ turned.T, arm_end)),
-        np.array(start_radius + [r[0] for r in arm_radii]),
-        np.array(end_radius + [r[1] for r in arm_radii]),
-        palmar,
-        np.array([*kind, ARM, ARM, SLEEVE]),
-    )
-    return _mirrored(parts) if mirrored else parts
+    kind = np.repeat((PALM, FINGER, THUMB, NAIL), (6, 12, 3, 5))
+    palmar = np.zeros(len(kind))  # known once the hand is turned
+    return Parts(np.array(start), np.array(end), np.array(start_radius), np.array(end_radius), palmar, kind), pads
 
 
 def _forearm(pose: Pose, turned: Array, build: Build, sleeve: float) -> tuple[Array, Array, list[tuple[float, float]]]:
