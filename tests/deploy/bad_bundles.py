@@ -33,10 +33,10 @@ MODELS = DATA / "bad-models"
 Edit = tuple[str, str, str]
 """A file of edge_asl_device, what stands there, and what shall."""
 RAISES: tuple[Edit, ...] = (
-    ("loop.py", "        consumer.frame(frame, feed)\n", '        raise RuntimeError("broken on purpose")\n'),
+    ("kiosk/loop.py", "        consumer.frame(frame, feed)\n", '        raise RuntimeError("broken on purpose")\n'),
 )
-BLOCKS: tuple[Edit, ...] = (("loop.py", "        consumer.frame(frame, feed)\n", "        time.sleep(3600)\n"),)
-HARMLESS: tuple[Edit, ...] = (("loop.py", "WAIT_S = 0.1\n", "WAIT_S = 0.11\n"),)
+BLOCKS: tuple[Edit, ...] = (("kiosk/loop.py", "        consumer.frame(frame, feed)\n", "        time.sleep(3600)\n"),)
+HARMLESS: tuple[Edit, ...] = (("kiosk/loop.py", "WAIT_S = 0.1\n", "WAIT_S = 0.11\n"),)
 
 
 def bundle(

@@ -54,7 +54,7 @@ def test_a_bad_model_is_refused_before_the_switch(
 def test_a_model_that_hangs_on_real_pictures_goes_back(kiosk: Kiosk, tmp_path: Path):
     done = kiosk.deploy(bad_bundles.late(tmp_path / "late"), health=QUICK_S)
 
-    assert "rolled-back: health: expected" in done.error
+    assert "rolled-back: health: " in done.error
     assert "is running again" in done.error
     assert "  | " in done.err  # the device's own log lines
     assert kiosk.status()["activation"]["outcome"] == "rolled-back"
@@ -64,7 +64,7 @@ def test_a_program_that_ends_after_it_was_ready_goes_back(kiosk: Kiosk, tmp_path
     program = bad_bundles.program(tmp_path / "program", *bad_bundles.RAISES)
     done = kiosk.deploy(base, health=QUICK_S, PYTHONPATH=str(program))
 
-    assert "rolled-back: health: expected" in done.error
+    assert "rolled-back: health: " in done.error
     assert "broken on purpose" in done.err
     status = kiosk.run("status")
     assert status.status == 0, status.err
@@ -95,7 +95,7 @@ def test_options_with_which_nothing_starts_go_back(kiosk: Kiosk, base: Path):
     taken = kiosk.options.replace(str(kiosk.port), str(kiosk.server.port))
     done = kiosk.deploy(base, "--options", taken, health=QUICK_S)
 
-    assert "rolled-back: health: expected" in done.error
+    assert "rolled-back: health: " in done.error
     assert "choose another --port" in done.err
     assert (kiosk.root / "kiosk.env").read_text() == settings
     assert not list(kiosk.root.glob("kiosk.env.*"))
@@ -110,7 +110,7 @@ def test_a_first_deployment_that_fails_leaves_nothing_running(new_kiosk: Callabl
     assert kiosk.health() is None
     assert kiosk.linked() is None
     assert not (kiosk.root / "kiosk.pid").exists()
-    assert "the last activation failed: health" in kiosk.run("status").error
+    assert "last activation failed: health" in kiosk.run("status").error
     logs = kiosk.run("logs")
     assert logs.status == 0
     assert "ready" in logs.out

@@ -124,7 +124,8 @@ def served(kiosk: Machine, limit_s: float = SERVE_S) -> str:
     digest = found["current"]["digest"]
     kiosk.run(
         f"{ROOT}/current/environment/bin/python -B -c 'from edge_asl_device.releases.release import verify;"
-        f'from edge_asl_device.releases.installation import Place; verify(Place.of(None, "system"), "{digest}")\'',
+        "from edge_asl_device.releases.installation import Installation;"
+        f'verify(Installation.here(None, "system"), "{digest}")\'',
         timeout_s=120,
     )
     version: str = found["current"]["version"]
@@ -334,7 +335,7 @@ def test_two_at_once_do_not_meet(kiosk: Machine, bundles: dict[str, Path], tmp_p
     first.wait_for("verify")
     second = Deployment(kiosk, bad_bundles.bundle(tmp_path / "hands", "1.2", changed=True))
     assert second.end() == 1
-    assert "lock: expected none, found that of" in second.text
+    assert "locked by " in second.text
     assert first.end() == 0, first.text
     assert served(kiosk) == "1.1"
 

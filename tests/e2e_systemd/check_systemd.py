@@ -192,7 +192,7 @@ def test_the_sandbox_holds(drop_in: Any):
         )
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((address, 1), timeout=3)
-    drop_in(f"ExecStartPre=/var/lib/edge-asl/runtime/bin/python /share/sandbox.py {address}")
+    drop_in(f"ExecStartPre=/var/lib/edge-asl/environment/bin/python /share/sandbox.py {address}")
     systemctl("restart", UNIT)
     line = next(line for line in journal().splitlines()[::-1] if line.startswith("sandbox "))
     found = json.loads(line.removeprefix("sandbox "))

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# disk.sh FOLDER PYTHON RELEASE: a disk with Debian (trixie or bookworm), a kernel, and the device's packages:
-# FOLDER/disk, vmlinuz, initrd.
+# disk.sh FOLDER PYTHON RELEASE: makes FOLDER/disk (Debian trixie or bookworm with the device's packages), FOLDER/vmlinuz
+# and FOLDER/initrd.
 #
-# Raspberry Pi OS is this Debian with another kernel and other firmware. Built anew only when this script or the
-# packages change (five minutes), else there at once.
+# Raspberry Pi OS is this Debian with another kernel and other firmware. It is rebuilt (five minutes) only when this script or the
+# packages change.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 tree=$(cd "$here/../.." && pwd)
@@ -29,16 +29,16 @@ mmdebstrap --quiet --mode=root --variant=minbase ${keys:+--keyring="$keys"} \
     --dpkgopt='force-unsafe-io' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     "$release" "$root" "deb $mirror $release main"
 
-# As an operator does it on a device: a virtual environment that sees the system's packages, then pip.
+# As docs/operations.md installs by hand: a virtual environment that sees the system's packages, then pip.
 in_root() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 chroot "$root" "$@"; }
-in_root python3 -m venv --system-site-packages /var/lib/edge-asl/runtime
+in_root python3 -m venv --system-site-packages /var/lib/edge-asl/environment
 "$python" -m pip install --quiet --require-hashes --no-deps --only-binary=:all: --python-version $version --implementation cp \
     --platform manylinux_2_17_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux_2_28_x86_64 \
     --platform manylinux2014_x86_64 --platform any \
-    --target "$root/var/lib/edge-asl/runtime/lib/python$version/site-packages" -r "$pins"
-in_root /var/lib/edge-asl/runtime/bin/python -m compileall -q /var/lib/edge-asl/runtime/lib || : # some carry files for other Pythons
+    --target "$root/var/lib/edge-asl/environment/lib/python$version/site-packages" -r "$pins"
+in_root /var/lib/edge-asl/environment/bin/python -m compileall -q /var/lib/edge-asl/environment/lib || : # some carry files for other Pythons
 
-# What must not stand in a test's way: packages that look for updates, a disk that is checked, a shell that waits.
+# What would get in a test's way: packages that look for updates, a disk that is checked, a shell that waits.
 for unit in apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer dpkg-db-backup.timer \
     systemd-timesyncd.service serial-getty@ttyS0.service; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit"

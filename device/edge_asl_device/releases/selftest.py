@@ -49,7 +49,7 @@ def self_test(
         last = (run.stderr.strip().splitlines() or ["no output"])[-1]
         raise ReleaseError(f"self-test: the program failed with exit status {run.returncode}: {last}") from error
     if not answer["ok"]:
-        raise ReleaseError(f"self-test: {answer['said']}")
+        raise ReleaseError(f"self-test: {answer['text']}")
     return str(answer["text"])
 
 

@@ -144,7 +144,7 @@ def test_a_release_that_never_becomes_healthy_stops_with_the_first_wave(kiosks: 
 
     assert done.status == 1
     assert done.results == {"kiosk-1": "rolled back", "kiosk-2": "not reached"}
-    assert "health: expected" in done.rows["kiosk-1"]["message"]
+    assert "was not healthy within" in done.rows["kiosk-1"]["message"]
     assert "is running again" in done.rows["kiosk-1"]["message"]
     assert kiosks.current() == before
 
