@@ -9,7 +9,6 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from edge_asl_device.camera.picamera import INSTALL
@@ -23,7 +22,7 @@ from edge_asl_device.outputs.speech import APT, PROGRAM
 from edge_asl_device.releases.environment import ENVIRONMENT
 from edge_asl_device.releases.installation import Installation
 from edge_asl_device.releases.settings import parse_options, read_settings
-from edge_asl_device.text.languages import LANGUAGES, Language
+from edge_asl_device.text.languages import LANGUAGES
 
 
 def doctor(options: argparse.Namespace) -> int:
@@ -47,7 +46,7 @@ def examine(bundle: Path | None) -> dict[str, object]:
     }
     report["camera"] = _camera()
     report["voice"] = _voice()
-    report["language"] = {code: _language(LANGUAGES[code]) for code in _languages()}
+    report["language"] = _languages()
     problem = None
     if bundle is not None:
         try:
@@ -123,16 +122,12 @@ def _deployed() -> bool:
     return (Path(sys.prefix) / ENVIRONMENT).is_file()
 
 
-def _languages() -> Sequence[str]:
-    """That of a deployed kiosk; elsewhere all."""
-    return [_site_options().language] if _deployed() else tuple(LANGUAGES)
-
-
-def _language(language: Language) -> str:
-    spoken = f"spoken with espeak-ng's voice {language.voice}"
-    if language.word_list is None:
-        return f"{spoken}; no word list, so word suggestions and corrected reading are off"
-    return f"{spoken}; word suggestions and corrected reading are on"
+def _languages() -> dict[str, str]:
+    """What is off in a deployed kiosk's language; elsewhere in each."""
+    codes = [_site_options().language] if _deployed() else LANGUAGES
+    off = "no word list, so word suggestions and corrected reading are off"
+    on = "word suggestions and corrected reading are on"
+    return {code: f"voice {LANGUAGES[code].voice}; {on if LANGUAGES[code].word_list else off}" for code in codes}
 
 
 def _site_options() -> argparse.Namespace:

@@ -44,21 +44,14 @@ def run(options: argparse.Namespace) -> int:
 def _run_headless(options: argparse.Namespace) -> int:
     from edge_asl_device.kiosk.headless import read_headless
 
-    read_headless(_settings(options, **_reading(options), outputs=_outputs(options, "lines")), fast=options.fast)
+    read_headless(_settings(options, **_reading(options, "lines")), fast=options.fast)
     return 0
 
 
 def _serve_reading(options: argparse.Namespace) -> int:
     from edge_asl_device.kiosk.service import Service
 
-    settings = _settings(
-        options,
-        **_reading(options),
-        **_page(options),
-        outputs=_outputs(options, "voice"),
-        clear_after_s=options.clear_after or None,
-    )
-    return Service(settings, _announce).run()
+    return Service(_settings(options, **_reading(options, "voice"), **_page(options)), _announce).run()
 
 
 def capture(options: argparse.Namespace) -> int:
@@ -108,12 +101,13 @@ def _settings(options: argparse.Namespace, **more: Any) -> Settings:
     )
 
 
-def _reading(options: argparse.Namespace) -> dict[str, Any]:
-    return {"muted": options.mute, "decoder": dict(options.decoder)}
-
-
-def _outputs(options: argparse.Namespace, usual: str) -> tuple[str, ...]:
-    return tuple(options.output or [usual])
+def _reading(options: argparse.Namespace, output: str) -> dict[str, Any]:
+    return {
+        "outputs": tuple(options.output or [output]),
+        "muted": options.mute,
+        "decoder": dict(options.decoder),
+        "clear_after_s": options.clear_after or None,
+    }
 
 
 def _page(options: argparse.Namespace) -> dict[str, Any]:

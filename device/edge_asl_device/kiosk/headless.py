@@ -11,8 +11,7 @@ from edge_asl_device.inference.loading import load
 from edge_asl_device.kiosk.loop import WAIT_S
 from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.kiosk.settings import Settings
-from edge_asl_device.outputs import Context, open_outputs
-from edge_asl_device.text.languages import LANGUAGES
+from edge_asl_device.outputs import open_outputs
 from edge_asl_device.text.transcriber import State
 
 
@@ -26,9 +25,8 @@ def read_headless(settings: Settings, *, fast: bool) -> None:
     Raises:
         EdgeAslError: bundle or source cannot be read.
     """
-    context = Context(LANGUAGES[settings.language], muted=settings.muted, as_json=settings.as_json)
     reader = Reader(load(settings.bundle, settings.runtime, settings.threads), settings.decoder)
-    with open_outputs(settings.outputs, context) as outputs:
+    with open_outputs(settings.outputs, settings.output_context()) as outputs:
         before = ""
         for time_s, state in _states(settings, reader, fast=fast):
             outputs.read(time_s, before, state)

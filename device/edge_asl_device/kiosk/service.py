@@ -38,7 +38,7 @@ from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.kiosk.reloading import Reloader
 from edge_asl_device.kiosk.settings import Settings
 from edge_asl_device.kiosk.transcribing import Transcribing
-from edge_asl_device.outputs import Context, Outputs, open_outputs
+from edge_asl_device.outputs import Outputs, open_outputs
 from edge_asl_device.telemetry.metrics import Metrics
 from edge_asl_device.telemetry.systemd import Watchdog, notify
 from edge_asl_device.text.languages import LANGUAGES
@@ -78,7 +78,8 @@ class Service:
             # The camera takes longest to open: it does so while everything else is made ready.
             self._camera = stack.enter_context(CameraSupervisor(settings.source, loop=settings.loop_film))
             reader = self._open_reader()
-            self._assemble(reader, stack.enter_context(open_outputs(settings.outputs, self._output_context())))
+            context = settings.output_context(lambda result: self._metrics.speech.labels(result).inc())
+            self._assemble(reader, stack.enter_context(open_outputs(settings.outputs, context)))
             loop = threading.Thread(target=self._loop, name="loop", daemon=True)
             loop.start()
             asyncio.run(self._serve(listening))
@@ -91,11 +92,6 @@ class Service:
         settings = self._settings
         loaded = load(settings.bundle, settings.runtime, settings.threads, trial=trial)
         return Reader(loaded, settings.decoder, self._metrics.observe_stage)
-
-    def _output_context(self) -> Context:
-        settings = self._settings
-        count = self._metrics.count_speech
-        return Context(LANGUAGES[settings.language], muted=settings.muted, as_json=settings.as_json, observe=count)
 
     def _assemble(self, reader: Reader, outputs: Outputs) -> None:
         settings, run = self._settings, secrets.token_hex(8)
@@ -119,7 +115,7 @@ class Service:
         if reader.instead:
             mode.note(Notice("processor-instead-of-edgetpu", reader.instead), stays=True)
         if (name := LANGUAGES[settings.language].word_list) is not None:
-            # Reading begins without suggestions; the list takes longer to load than the first letter may wait.
+            # In a thread of its own: reading begins without waiting for the list.
             threading.Thread(target=_load_word_list, args=(name, mode), name="words", daemon=True).start()
         return mode
 

@@ -35,9 +35,6 @@ class Context(NamedTuple):
     """Told ``spoken``, ``failed`` or ``dropped`` for each text to be spoken."""
 
 
-DEFAULT_CONTEXT = Context()
-
-
 class Letter(NamedTuple):
     """A sign that became text."""
 
@@ -155,11 +152,9 @@ def open_outputs(wanted: Iterable[str], context: Context) -> Iterator[Outputs]:
         EdgeAslError: a setting that the output does not know.
     """
     with contextlib.ExitStack() as stack:
-        yield Outputs([stack.enter_context(_make(text, context)) for text in wanted])
-
-
-def _make(text: str, context: Context) -> Output:
-    name, _, setting = text.partition(":")
-    module, _, kind = OUTPUTS[name].partition(":")
-    output: Output = getattr(importlib.import_module(f"{__name__}.{module}"), kind)(setting, context)
-    return output
+        opened = []
+        for name, _, setting in (text.partition(":") for text in wanted):
+            module, _, kind = OUTPUTS[name].partition(":")
+            output: Output = getattr(importlib.import_module(f"{__name__}.{module}"), kind)(setting, context)
+            opened.append(stack.enter_context(output))
+        yield Outputs(opened)

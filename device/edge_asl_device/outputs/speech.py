@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Self
 
-from edge_asl_device.outputs import DEFAULT_CONTEXT, Context, Control, Letter, Output
+from edge_asl_device.outputs import Context, Control, Letter, Output
 from edge_asl_device.web.messages import VoiceState
 
 PROGRAM = "espeak-ng"
@@ -34,7 +34,7 @@ class Espeak(Output):
         context: language, whether to begin silent, and who counts what is spoken.
     """
 
-    def __init__(self, setting: str = "", context: Context = DEFAULT_CONTEXT) -> None:
+    def __init__(self, setting: str, context: Context) -> None:
         self._program = shutil.which(PROGRAM)
         self._voice = setting or context.language.voice
         self._muted, self._observe = context.muted, context.observe

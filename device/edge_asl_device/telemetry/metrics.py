@@ -41,10 +41,6 @@ class Metrics:
         """One stage of one frame took so long."""
         self.stage.labels(stage).observe(seconds)
 
-    def count_speech(self, result: str) -> None:
-        """A text was ``spoken``, ``failed`` or ``dropped``."""
-        self.speech.labels(result).inc()
-
     def name_bundle(self, bundle: Bundle) -> None:
         """This bundle reads from now on."""
         manifest = bundle.manifest

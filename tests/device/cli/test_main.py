@@ -325,7 +325,7 @@ def test_the_doctor_says_where_suggestions_are_off(deployed: Path):
     (deployed / "kiosk.env").write_text("EDGE_ASL_OPTIONS=--language de\n")
 
     report = examine(None)
-    line = "spoken with espeak-ng's voice de; no word list, so word suggestions and corrected reading are off"
+    line = "voice de; no word list, so word suggestions and corrected reading are off"
     assert report["language"] == {"de": line}
     assert f"language de             {line}" in doctor.format_report(report).splitlines()
 

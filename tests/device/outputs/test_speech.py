@@ -48,7 +48,7 @@ def to_file(tmp_path: Path, named_espeak: Callable[[str], None]) -> Path:
 
 
 def test_it_speaks(to_file: Path, results: list[str]):
-    with Espeak(context=Context(observe=results.append)) as voice:
+    with Espeak("", Context(observe=results.append)) as voice:
         assert voice.state == "ready"
         voice.say("  HELLO  WORLD ")
         wait_for(lambda: results == ["spoken"])
@@ -65,7 +65,7 @@ def test_each_language_is_spoken_with_its_own_voice(tmp_path: Path, named_espeak
     sounds = {}
     for code, language in LANGUAGES.items():
         results: list[str] = []
-        with Espeak(context=Context(language, observe=results.append)) as voice:
+        with Espeak("", Context(language, observe=results.append)) as voice:
             voice.word("HALLO")
             wait_for(lambda: results == ["spoken"])  # noqa: B023 - used at once
         sounds[code] = (tmp_path / "sounds").read_text().strip()
@@ -78,7 +78,7 @@ def test_each_language_is_spoken_with_its_own_voice(tmp_path: Path, named_espeak
 
 def test_its_buttons(named_espeak: Callable[[str], None], results: list[str]):
     named_espeak("exec cat >/dev/null")
-    with Espeak(context=Context(muted=True, observe=results.append)) as voice:
+    with Espeak("", Context(muted=True, observe=results.append)) as voice:
         voice.controls["speak"]({}, "HELLO")
         voice.controls["mute"]({"muted": False}, "")
         voice.letter(Letter("A", 0.9, 1.0, "A"))
@@ -92,7 +92,7 @@ def test_its_buttons(named_espeak: Callable[[str], None], results: list[str]):
 
 
 def test_a_text_is_never_an_option(to_file: Path, results: list[str]):
-    with Espeak(context=Context(observe=results.append)) as voice:
+    with Espeak("", Context(observe=results.append)) as voice:
         voice.say("--help")
         wait_for(lambda: results == ["spoken"])
     assert to_file.with_name("text").read_text() == "--help"
@@ -100,7 +100,7 @@ def test_a_text_is_never_an_option(to_file: Path, results: list[str]):
 
 def test_absent_is_a_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with Espeak() as voice:
+    with Espeak("", Context()) as voice:
         assert voice.state == "absent"
         voice.say("HELLO")
         voice.mute(True)
@@ -108,7 +108,7 @@ def test_absent_is_a_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_voice_that_fails_or_is_killed(named_espeak: Callable[[str], None], results: list[str]):
     named_espeak("echo 'cannot open audio device' >&2; exit 3")
-    with Espeak(context=Context(observe=results.append)) as voice:
+    with Espeak("", Context(observe=results.append)) as voice:
         voice.say("A")
         wait_for(lambda: results == ["failed"])
         assert voice.state == "ready"
@@ -118,7 +118,7 @@ def test_a_voice_that_is_killed_speaks_the_next_word(
     named_espeak: Callable[[str], None], tmp_path: Path, results: list[str]
 ):
     named_espeak(f"echo $$ > {tmp_path}/pid; read line; case $line in hang) exec sleep 60;; esac")
-    with Espeak(context=Context(observe=results.append)) as voice:
+    with Espeak("", Context(observe=results.append)) as voice:
         voice.say("HANG")
         wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
         assert voice.state == "speaking"
@@ -130,7 +130,7 @@ def test_a_voice_that_is_killed_speaks_the_next_word(
 
 def test_muting_ends_what_is_being_said(named_espeak: Callable[[str], None], results: list[str]):
     named_espeak("exec sleep 60")
-    with Espeak(context=Context(observe=results.append)) as voice:
+    with Espeak("", Context(observe=results.append)) as voice:
         voice.say("A")
         wait_for(lambda: voice.state == "speaking")
         voice.mute(True)
@@ -143,7 +143,7 @@ def test_muting_ends_what_is_being_said(named_espeak: Callable[[str], None], res
 
 def test_words_that_would_come_too_late_are_dropped(named_espeak: Callable[[str], None], results: list[str]):
     named_espeak("exec sleep 60")
-    with Espeak(context=Context(observe=results.append)) as voice:
+    with Espeak("", Context(observe=results.append)) as voice:
         started = time.monotonic()
         for word in "ABCDEFGH":
             voice.say(word)
@@ -153,7 +153,7 @@ def test_words_that_would_come_too_late_are_dropped(named_espeak: Callable[[str]
 
 def test_leaving_ends_it_soon(named_espeak: Callable[[str], None]):
     named_espeak("exec sleep 60")
-    with Espeak() as voice:
+    with Espeak("", Context()) as voice:
         voice.say("A")
         voice.say("B")
         wait_for(lambda: voice.state == "speaking")
