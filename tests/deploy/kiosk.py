@@ -70,13 +70,13 @@ class Kiosk:
         return shlex.join(words)
 
     @property
-    def place(self) -> list[str]:
+    def target_options(self) -> list[str]:
         return ["--mode", "plain", "--root", str(self.root), "--ssh-config", str(self.server.config)]
 
     def command(self, name: str, *words: object, target: str | None = None) -> list[str]:
-        """``edge-asl NAME WORDS… TARGET`` with this place."""
+        """``edge-asl NAME WORDS… TARGET`` with the target's options."""
         to = ["--on", target or self.server.name] if name == "bench" else [target or self.server.name]
-        return [sys.executable, "-m", "edge_asl", name, *map(str, words), *to, *self.place]
+        return [sys.executable, "-m", "edge_asl", name, *map(str, words), *to, *self.target_options]
 
     def run(self, name: str, *words: object, target: str | None = None, **environment: str) -> Done:
         run = subprocess.run(

@@ -99,7 +99,7 @@ def test_somebody_elses_signature_makes_nobody_trusted(
 
 def signed(trusting: Kiosk, folder: Path, key: Path, version: str = "2.1") -> Path:
     bundle = bad_bundles.bundle(folder, version, changed=True)
-    command = trusting.command("sign", bundle, "--key", key)[: -len(trusting.place) - 1]
+    command = trusting.command("sign", bundle, "--key", key)[: -len(trusting.target_options) - 1]
     subprocess.run(command, env=trusting.environment, check=True, capture_output=True)
     return bundle
 

@@ -39,7 +39,7 @@ def test_an_unknown_host_key(device: Kiosk):
     known.write_text("")
     error = device.run("status").error
 
-    assert f"found an unknown one; connect once with: ssh -F {device.server.config} kiosk, and" in error
+    assert f"its host key is not known yet; connect once with ssh -F {device.server.config} kiosk, and" in error
     assert known.read_text() == ""
 
 
@@ -52,7 +52,7 @@ def test_a_changed_host_key(device: Kiosk):
     known.write_text(text)
     error = device.run("status").error
 
-    assert "expected the host key that is known, found another" in error
+    assert "its host key has changed" in error
     # What ssh itself says that removes the old key, port and file of known hosts included.
     assert f"-R '[127.0.0.1]:{device.server.port}'" in error.replace('"', "'")
     assert known.read_text() == text
@@ -63,30 +63,30 @@ def test_a_refused_key(device: Kiosk):
     identity.unlink()
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", identity], check=True)
 
-    expected = f"expected to be let in with a key, found a refusal; ssh-copy-id -F {device.server.config} kiosk, or"
+    expected = f"the device rejected your SSH key; run ssh-copy-id -F {device.server.config} kiosk, or"
     assert expected in device.run("status").error
 
 
 def test_a_closed_port(device: Kiosk):
     change(device, f"Port {device.server.port}", f"Port {free_ports(1)[0]}")
 
-    assert "expected an SSH server, found the port closed; enable SSH" in device.run("status").error
+    assert "nothing listens on its SSH port; enable SSH" in device.run("status").error
 
 
 def test_a_name_that_nobody_knows(device: Kiosk):
     error = device.run("status", target="kiosk.invalid").error
 
-    assert error == "edge-asl: kiosk.invalid: expected a host of that name, found none; check the name"
+    assert error == "edge-asl: kiosk.invalid: no host has that name; check the spelling"
 
 
 @pytest.mark.parametrize("target", ["-oProxyCommand=touch /tmp/edge-asl-was-here", "two words", ""])
 def test_a_target_that_is_none(device: Kiosk, target: str):
     command = device.command("status", "--", target=target)
-    command = [*command[:3], "status", *device.place, "--", target]
+    command = [*command[:3], "status", *device.target_options, "--", target]
     done = subprocess.run(command, env=device.environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
     assert done.stderr.startswith("edge-asl: ")
-    assert "expected a target such as pi@kiosk-1" in done.stderr
+    assert "name one such as pi@kiosk-1" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not Path("/tmp/edge-asl-was-here").exists()

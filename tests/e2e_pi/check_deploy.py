@@ -389,7 +389,7 @@ def test_an_unknown_host_key_and_a_key_that_is_not_let_in(kiosk: Machine, bundle
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stranger], check=True)
     for before, after, said in (
         (str(kiosk.known_hosts), "/dev/null", "host key"),
-        (str(kiosk.id_file), str(stranger), "found a refusal"),
+        (str(kiosk.id_file), str(stranger), "rejected your SSH key"),
     ):
         assert before in config
         (tmp_path / "config").write_text(config.replace(before, after))

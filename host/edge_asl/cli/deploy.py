@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_asl.cli.options import (
-    TARGET_HELP,
+    TARGET,
     BundleArgument,
     JsonOption,
     KeyOption,
@@ -18,6 +18,7 @@ from edge_asl.cli.options import (
     RuntimeOption,
     SshConfigOption,
     WheelhouseOption,
+    option,
     parsed_target,
     print_json,
 )
@@ -25,56 +26,16 @@ from edge_asl.cli.options import (
 if TYPE_CHECKING:
     from edge_asl.deploy.deployment import DeployRequest
 
-OptionalTargetArgument = Annotated[str | None, typer.Argument(help=TARGET_HELP, show_default=False)]
-OptionsOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Set the options of edge-asl-device run, such as '--language de --source v4l2'.", show_default=False
-    ),
-]
-ScreenOption = Annotated[
-    bool, typer.Option("--screen", help="Show the page on the device's own screen: cage with Chromium.")
-]
-DowngradeOption = Annotated[
-    bool, typer.Option("--allow-downgrade", help="Allow a version older than one the device has already run.")
-]
-KeepOption = Annotated[
-    int | None, typer.Option(help="How many releases to keep on the device. Default: 3.", min=2, show_default=False)
-]
-HealthLimitOption = Annotated[
-    float | None,
-    typer.Option(
-        help="Seconds the new release has to become healthy. Default: 60.", min=5, max=600, show_default=False
-    ),
-]
-BreakLockOption = Annotated[bool, typer.Option("--break-lock", help="Override another deployment's lock.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")]
-InventoryOption = Annotated[
-    Path | None,
-    typer.Option(
-        help="Deploy to the devices of this Ansible inventory instead of TARGET; it may set edge_asl_root, "
-        "edge_asl_mode, … for each.",
-        show_default=False,
-        exists=True,
-    ),
-]
-SerialOption = Annotated[
-    str | None,
-    typer.Option(
-        help="With --inventory: sizes of the waves; the last one repeats. Default: 1,25%,100%.", show_default=False
-    ),
-]
-MaxFailOption = Annotated[
-    str | None,
-    typer.Option(
-        help="With --inventory: start no further wave if more of the last one failed. Default: 0%.",
-        show_default=False,
-    ),
-]
-LimitOption = Annotated[
-    str | None,
-    typer.Option(help="With --inventory: only devices that match this Ansible pattern.", show_default=False),
-]
+OPTIONS_HELP = "Set the options of edge-asl-device run, such as '--language de --source v4l2'."
+HEALTH_HELP = "Seconds the new release has to become healthy. Default: 60."
+DOWNGRADE_HELP = "Allow a version older than one the device has already run."
+INVENTORY_HELP = (
+    "Deploy to the devices of this Ansible inventory instead of TARGET; it may set edge_asl_root, edge_asl_mode, … for "
+    "each."
+)
+SERIAL_HELP = "With --inventory: sizes of the waves; the last one repeats. Default: 1,25%,100%."
+MAX_FAIL_HELP = "With --inventory: start no further wave if more of the last one failed. Default: 0%."
+LIMIT_HELP = "With --inventory: only devices that match this Ansible pattern."
 
 
 def register(app: typer.Typer) -> None:
@@ -84,25 +45,25 @@ def register(app: typer.Typer) -> None:
 
 def deploy(
     bundle: BundleArgument,
-    target: OptionalTargetArgument = None,
+    target: Annotated[str | None, TARGET] = None,
     mode: ModeOption = None,
     root: RootOption = None,
     runtime: RuntimeOption = RuntimeName.auto,
-    options: OptionsOption = None,
-    screen: ScreenOption = False,
+    options: Annotated[str | None, option(OPTIONS_HELP)] = None,
+    screen: Annotated[bool, option("Show the page on the device's own screen.", "--screen")] = False,
     key: KeyOption = None,
-    allow_downgrade: DowngradeOption = False,
-    keep: KeepOption = None,
-    health_limit: HealthLimitOption = None,
+    allow_downgrade: Annotated[bool, option(DOWNGRADE_HELP, "--allow-downgrade")] = False,
+    keep: Annotated[int | None, option("How many releases to keep on the device. Default: 3.", min=2)] = None,
+    health_limit: Annotated[float | None, option(HEALTH_HELP, min=5, max=600)] = None,
     wheelhouse: WheelhouseOption = None,
-    break_lock: BreakLockOption = False,
-    dry_run: DryRunOption = False,
+    break_lock: Annotated[bool, option("Override another deployment's lock.", "--break-lock")] = False,
+    dry_run: Annotated[bool, option("Print the plan and change nothing.", "--dry-run")] = False,
     ssh_config: SshConfigOption = None,
     json: JsonOption = False,
-    inventory: InventoryOption = None,
-    serial: SerialOption = None,
-    max_fail: MaxFailOption = None,
-    limit: LimitOption = None,
+    inventory: Annotated[Path | None, option(INVENTORY_HELP, exists=True)] = None,
+    serial: Annotated[str | None, option(SERIAL_HELP)] = None,
+    max_fail: Annotated[str | None, option(MAX_FAIL_HELP)] = None,
+    limit: Annotated[str | None, option(LIMIT_HELP)] = None,
 ) -> None:
     """Deploy a bundle and the program that runs it to a device, or to many with --inventory.
 

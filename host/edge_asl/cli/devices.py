@@ -20,6 +20,7 @@ from edge_asl.cli.options import (
     TargetArgument,
     WheelhouseOption,
     finish,
+    option,
     parsed_target,
     print_json,
 )
@@ -110,10 +111,7 @@ def logs(
 def bench(
     bundle: BundleArgument,
     on: Annotated[
-        str | None,
-        typer.Option(
-            help="Measure on this device, beside the release it is running. Default: here.", show_default=False
-        ),
+        str | None, option("Measure on this device, beside the release it is running. Default: here.")
     ] = None,
     runs: Annotated[int, typer.Option(help="How many measurements of each.", min=1)] = 300,
     runtime: RuntimeOption = RuntimeName.auto,

@@ -22,38 +22,27 @@ class RuntimeName(StrEnum):
     tflite = "tflite"
 
 
-TARGET_HELP = "pi@kiosk-1, a host from ~/.ssh/config, or local:FOLDER."
+def option(help_text: str, *names: str, **more: Any) -> Any:
+    """An option whose help says what its default is, if anything does."""
+    return typer.Option(*names, help=help_text, show_default=False, **more)
+
+
+TARGET = typer.Argument(help="pi@kiosk-1, a host from ~/.ssh/config, or local:FOLDER.", show_default=False)
+MODE_HELP = (
+    "What keeps the program running: system (a system service; needs root or sudo), user (a user service) or plain "
+    "(nothing). Default: system, or plain for local:FOLDER."
+)
+ROOT_HELP = "Folder on the device. Default: /var/lib/edge-asl, or ~/.local/share/edge-asl with --mode user."
 
 BundleArgument = Annotated[Path, typer.Argument(help="Bundle folder.", show_default=False)]
-TargetArgument = Annotated[str, typer.Argument(help=TARGET_HELP, show_default=False)]
-ModeOption = Annotated[
-    Mode | None,
-    typer.Option(
-        help="What keeps the program running: system (a system service; needs root or sudo), user (a user service) or "
-        "plain (nothing). Default: system, or plain for local:FOLDER.",
-        show_default=False,
-    ),
-]
-RootOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Folder on the device. Default: /var/lib/edge-asl, or ~/.local/share/edge-asl with --mode user.",
-        show_default=False,
-    ),
-]
+TargetArgument = Annotated[str, TARGET]
+ModeOption = Annotated[Mode | None, option(MODE_HELP)]
+RootOption = Annotated[str | None, option(ROOT_HELP)]
 RuntimeOption = Annotated[RuntimeName, typer.Option(help="TensorFlow Lite runtime on the device.")]
-SshConfigOption = Annotated[
-    Path | None,
-    typer.Option(help="Use this file instead of ~/.ssh/config.", show_default=False, exists=True, dir_okay=False),
-]
+SshConfigOption = Annotated[Path | None, option("Use this file instead of ~/.ssh/config.", exists=True, dir_okay=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
-KeyOption = Annotated[
-    Path | None,
-    typer.Option(help="SSH key to sign with. Default: the one from edge-asl keys init.", show_default=False),
-]
-WheelhouseOption = Annotated[
-    Path | None, typer.Option(help="Folder of wheels to use instead of the internet.", show_default=False)
-]
+KeyOption = Annotated[Path | None, option("SSH key to sign with. Default: the one from edge-asl keys init.")]
+WheelhouseOption = Annotated[Path | None, option("Folder of wheels to use instead of the internet.")]
 
 
 def parsed_target(name: str, mode: Mode | None, root: str | None, ssh_config: Path | None) -> Target:

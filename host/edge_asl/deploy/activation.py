@@ -1,4 +1,4 @@
-"""Following an activation: what the device says while it switches, and what became of it when the connection broke."""
+"""Following an activation: what the device reports while it switches, and how it ended if the connection broke."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from edge_asl.errors import DeviceError, Unreachable
 from edge_asl.progress import Progress
 
 STALL_S = 300.0
-"""Hashing a whole environment on a slow card is the longest step without a word, a health check the next."""
+"""The longest silence is hashing a whole environment on a slow card, the next a health check."""
 AFTERWARDS_S = 900.0
-"""How long a lost device is asked what became of the activation; it ends within that by its own limits."""
+"""How long a lost device is asked for the outcome; an activation ends within that by its own limits."""
 PAUSE_S = 2.0
 
 
@@ -28,7 +28,7 @@ class ActivationWatch:
         context: of the step.
         release: that it switches to.
         command: that does it.
-        progress: told what the device says.
+        progress: shows what the device reports.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ActivationWatch:
         self._session, self._context, self._release, self._progress = session, context, release, progress
         self._name, self._command = session.remote.name, command
         self.log: list[tuple[str, str]] = []
-        """What the device said while it switched: (step, text)."""
+        """What the device reported: (step, text)."""
         self._stray: list[str] = []
 
     def follow(self) -> None:
@@ -56,13 +56,13 @@ class ActivationWatch:
             self._fail(answer.err)
 
     def _read(self, line: str) -> None:
-        told = step_of(line)
-        if told is None:
+        reported = step_of(line)
+        if reported is None:
             self._stray.append(line)
             self._progress.say(f"  {line}")
             return
-        self.log.append(told)
-        self._progress.say("  {:<12}{}".format(*told))
+        self.log.append(reported)
+        self._progress.say("  {:<12}{}".format(*reported))
 
     def _ask(self) -> None:
         deadline = time.monotonic() + AFTERWARDS_S

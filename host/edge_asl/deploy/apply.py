@@ -1,4 +1,4 @@
-"""Carrying a plan out: one step after the other, whatever they are."""
+"""Carrying out a plan, one step after the other, whatever they are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Application:
         target: the same device.
         facts: as read for the plan.
         payload: the release's bytes.
-        progress: told every step.
+        progress: shows every step.
     """
 
     def __init__(self, session: Session, target: Target, facts: Facts, payload: Payload, progress: Progress) -> None:
@@ -37,7 +37,7 @@ class Application:
         self._context = StepContext(installation, payload.wanted.environment, lock_owner())
         self._missing: dict[str, int] = {}
         self.log: list[tuple[str, str]] = []
-        """What the device said while it switched: (step, text)."""
+        """What the device reported while it switched: (step, text)."""
 
     def begin(self, *, break_lock: bool) -> dict[str, int]:
         """Take the lock; SHA-256 → bytes that are there already, of files that are not whole there.
@@ -63,7 +63,7 @@ class Application:
         """All steps in order, after ``begin``.
 
         Raises:
-            DeviceError: a step failed; what served before serves still, or again.
+            DeviceError: a step failed; the device still runs what it ran before, or runs it again.
         """
         try:
             for step in plan.steps:
@@ -73,7 +73,7 @@ class Application:
             self.end()
 
     def stage(self, choices: Choices) -> None:
-        """Only lay the release out beside what serves, from the lock to its end.
+        """Only lay the release out beside the one that runs.
 
         Raises:
             DeviceError: somebody else deploys, or the device cannot take it.

@@ -24,7 +24,7 @@ from edge_asl.progress import Progress
 
 
 class DeployRequest(Struct, frozen=True, kw_only=True):
-    """What was asked for."""
+    """What one deployment is to do."""
 
     bundle: Path
     target: Target
@@ -32,13 +32,13 @@ class DeployRequest(Struct, frozen=True, kw_only=True):
     runtime: str = AUTO
     wheelhouse: Path | None = None
     key: Path | None = None
-    """To sign with; None: the default key, where there is one."""
+    """To sign with; None for the default key, if there is one."""
     break_lock: bool = False
     dry_run: bool = False
 
 
 class DeployReport(Struct, frozen=True, kw_only=True):
-    """What was done."""
+    """What one deployment did."""
 
     target: str
     release: str
@@ -47,9 +47,9 @@ class DeployReport(Struct, frozen=True, kw_only=True):
     changed: bool
     plan: Plan
     sent_bytes: int
-    """Of files; 0 where the device had them all."""
+    """Of files; 0 if the device had them all."""
     wire_bytes: int
-    """Everything given to the device, the agent included, before SSH compresses it."""
+    """Everything sent to the device, the agent included, before SSH compresses it."""
     round_trips: int
     seconds: float
     log: list[tuple[str, str]]
@@ -59,10 +59,10 @@ class DeployReport(Struct, frozen=True, kw_only=True):
 
 
 def deploy(request: DeployRequest, progress: Progress) -> DeployReport:
-    """Bring a bundle and its environment to a device, and have it switch.
+    """Send a bundle and its environment to a device, and have it switch to them.
 
     Raises:
-        EdgeAslError: it could not be done; what served before serves still, or again.
+        EdgeAslError: it failed; the device still runs what it ran before, or runs it again.
     """
     started = time.monotonic()
     target = request.target

@@ -1,4 +1,4 @@
-"""What a device is and holds, read in one round trip; nothing is changed."""
+"""What a device is and has, read in one round trip without changing anything."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ class Facts(Struct, frozen=True):
     settings: str
     lock: LockHolder | None
     status: dict[str, Any] | None
-    """``edge-asl-device status`` of what is installed."""
+    """``edge-asl-device status`` of the release that runs."""
     signers: list[str] = []
-    """Names of those whose bundles it takes; none: it takes all."""
+    """Names of those whose bundles it accepts; empty if it accepts all."""
     minimums: dict[str, str] = {}
-    """Bundle → the lowest version that it takes."""
+    """Bundle → the lowest version that it accepts."""
     activation: dict[str, Any] | None = None
-    """The last one; also where nothing is installed, because it failed."""
+    """The last one; also if it failed and nothing is installed."""
     screen: bool = False
     """Whether it shows the page on its own screen."""
     recheck: bool = False
@@ -73,18 +73,18 @@ class Facts(Struct, frozen=True):
         )
 
     def current(self, key: str) -> str | None:
-        """A value of the release that is installed: ``digest``, ``environment``, ``version``, …"""
+        """A value of the release that runs: ``digest``, ``environment``, ``version``, …"""
         release = (self.status or {}).get("current") or {}
         return release.get(key) if isinstance(release, dict) else None
 
     @property
     def releases(self) -> list[dict[str, Any]]:
-        """The releases that lie there."""
+        """Every release there."""
         return list((self.status or {}).get("releases") or [])
 
     @property
     def healthy(self) -> bool:
-        """Whether the current release serves and is ready."""
+        """Whether the current release runs and is ready."""
         return bool((self.status or {}).get("ok"))
 
 
@@ -92,7 +92,7 @@ def read_facts(session: Session, target: Target) -> Facts:
     """Ask the device.
 
     Raises:
-        DeviceError: it has no Python, or answers otherwise than expected.
+        DeviceError: it has no Python, or its answer is not what was expected.
         Unreachable: no connection.
     """
     found = session.agent("facts", {"paths": Installation.at(target.root, target.mode).paths()})
@@ -100,4 +100,4 @@ def read_facts(session: Session, target: Target) -> Facts:
     try:
         return msgspec.convert(found, Facts)
     except msgspec.ValidationError as error:
-        raise DeviceError(f"{target.name}: expected facts of the device, found others ({error})") from error
+        raise DeviceError(f"{target.name}: expected facts as this version reads them, found: {error}") from error

@@ -1,4 +1,4 @@
-"""Keys that sign bundles: any SSH key will do, in a file, in the agent or on a token.
+"""Keys that sign bundles: any SSH key works, in a file, in the agent or on a token.
 
 ``ssh-keygen -Y`` signs and verifies; the device's half is ``edge_asl_device.releases.trust``.
 """
@@ -23,12 +23,12 @@ from edge_asl_device.files import write_atomically
 from edge_asl_device.releases.trust import NAMESPACE, PUBLIC_KEY, add_signer, verify_signature
 
 LIMIT_S = 20.0
-"""For one ``ssh-keygen`` that asks nobody."""
+"""For an ``ssh-keygen`` that needs nobody."""
 PERSON_LIMIT_S = 120.0
-"""For one that may ask for a passphrase or for a touch of the token."""
+"""For one that may ask for a passphrase or a touch of the token."""
 MAX_KEY_BYTES = 100_000
 PRIVATE_KEY = re.compile(rb"^-----BEGIN [A-Z ]*PRIVATE KEY-----", re.MULTILINE)
-"""OpenSSH's own format and the older ones that it reads."""
+"""OpenSSH's own format and the older ones it reads."""
 
 
 class Key(NamedTuple):
@@ -42,8 +42,8 @@ class Key(NamedTuple):
     """``SHA256:…``, as ``ssh-keygen -l`` shows it."""
 
 
-def key_place() -> Path:
-    """Where the key that signs bundles lies unless told otherwise: ``~/.config/edge-asl/signing_key``."""
+def default_key_path() -> Path:
+    """``~/.config/edge-asl/signing_key``."""
     configured = os.environ.get("XDG_CONFIG_HOME", "")
     # A relative path is to be ignored (XDG Base Directory Specification).
     base = Path(configured) if configured.startswith("/") else Path.home() / ".config"
@@ -51,36 +51,36 @@ def key_place() -> Path:
 
 
 def default_key() -> Path | None:
-    """The key in its default place; None where none was made."""
-    place = key_place()
-    return place if place.is_file() else None
+    """The key at its default path, if there is one."""
+    path = default_key_path()
+    return path if path.is_file() else None
 
 
 def chosen_key(key: Path | None) -> Path:
-    """The key that was named, else the one in the default place.
+    """The key that was named, or the default one.
 
     Raises:
         SigningError: neither.
     """
     chosen = key or default_key()
     if chosen is None:
-        raise SigningError("key: expected one, found none; edge-asl keys init, or --key FILE")
+        raise SigningError("there is no key to sign with; make one with edge-asl keys init, or name one with --key")
     return chosen
 
 
 def sign_for_devices(
     bundle: Path, key: Path | None, say: Callable[[str], None], *, again: bool, only_say: bool = False
 ) -> str | None:
-    """Sign a bundle before it is sent.
+    """Sign a bundle before it is sent, if there is a key and no signature yet.
 
     Returns:
-        The public key that devices without a signer are told to trust: the one that signed, where it is one's own.
+        The public key that devices without a signer are told to trust: the caller's own, if it signed the bundle.
 
     Args:
         bundle: its folder.
-        key: the one that was named; None: the default one, where there is one.
+        key: to sign with; None for the default one, if there is one.
         say: told that it was signed.
-        again: also where it bears a signature already, somebody else's perhaps, if a key was named.
+        again: replace a signature that is there, perhaps somebody else's, if a key was named.
         only_say: say what would be done, and change nothing.
 
     Raises:
@@ -92,7 +92,7 @@ def sign_for_devices(
     public_key = public_key_of(chosen)
     if (again and key is not None) or not (bundle / SIGNATURE).exists():
         if only_say:
-            say(f"would be signed with {chosen}")
+            say(f"would sign with {chosen}")
             return public_key
         sign_bundle(bundle, chosen)
         say(f"signed with {chosen}")
@@ -103,31 +103,32 @@ def init_key(path: Path | None = None, *, passphrase: bool = False) -> Key:
     """Make an ed25519 key.
 
     Args:
-        path: of the private half, ``.pub`` is put beside it; ``key_place()`` if None. Never overwritten.
-        passphrase: let ``ssh-keygen`` ask for one in the terminal. It goes through no argument and no pipe of ours.
+        path: of the private half; ``.pub`` is put beside it. None for the default path. Never overwritten.
+        passphrase: let ``ssh-keygen`` ask for one in the terminal. It passes through no argument and no pipe of ours.
 
     Raises:
-        SigningError: there is a key already, no terminal to ask in, or the place cannot be written.
+        SigningError: there is a key already, no terminal to ask in, or the path cannot be written.
         ToolMissing: no ``ssh-keygen``.
     """
-    place = path or key_place()
-    for taken in (place, _public_path(place)):
+    path = path or default_key_path()
+    for taken in (path, _public_path(path)):
         if os.path.lexists(taken):
-            raise SigningError(f"{taken}: expected no key yet, found one; use it, or name another place")
+            raise SigningError(f"{taken}: there is a key already; use it, or choose another path")
     if passphrase and not _terminal():
-        raise SigningError("passphrase: expected a terminal to ask in, found none; run it in one, or go without")
+        raise SigningError("--passphrase: there is no terminal to ask in; run this in a terminal, or leave it out")
     try:
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise SigningError(f"{place.parent}: expected a folder, found: {error.strerror}; name another place") from error
-    answer = _ssh_keygen(["-q", "-t", "ed25519", *([] if passphrase else ["-N", ""]), "-f", str(place.absolute())])
-    if answer.status != 0 or not place.is_file():
-        raise SigningError(f"{place}: expected to write a key, found: {answer.reason}; name another place")
-    return Key(place, public_key_of(place), fingerprint_of(place))
+        raise SigningError(f"{path.parent}: cannot make this folder: {error.strerror}; choose another path") from error
+    run = _ssh_keygen(["-q", "-t", "ed25519", *([] if passphrase else ["-N", ""]), "-f", str(path.absolute())])
+    if run.returncode != 0 or not path.is_file():
+        raise SigningError(f"{path}: cannot write a key: {_reason(run)}; choose another path")
+    public_key = public_key_of(path)
+    return Key(path, public_key, _fingerprint(path, public_key))
 
 
 def public_key_of(path: Path) -> str:
-    """The public half as one line, from a ``.pub`` file or from a private key with or without one beside it.
+    """The public half as one line, from a ``.pub`` file or a private key.
 
     Raises:
         SigningError: no such key, or its public half cannot be read without its passphrase.
@@ -135,31 +136,21 @@ def public_key_of(path: Path) -> str:
     """
     public = _public_path(path)
     if not (path.is_file() or public.is_file()):
-        raise SigningError(f"{path}: expected an SSH key, found none; make one with edge-asl keys init")
+        raise SigningError(f"{path}: there is no SSH key; make one with edge-asl keys init")
     if public.is_file():
         return _check_public(public, public.read_bytes()[:MAX_KEY_BYTES].decode(errors="replace").strip())
     if not PRIVATE_KEY.search(path.read_bytes()[:MAX_KEY_BYTES]):
         raise SigningError(
-            f"{path}: expected an SSH key, private or ending in .pub, found something else; "
-            "name another, or make one with edge-asl keys init"
+            f"{path}: expected an SSH key, private or ending in .pub, found something else; name another, or make one "
+            "with edge-asl keys init"
         )
-    answer = _ssh_keygen(["-y", "-P", "", "-f", str(path.absolute())])
-    if answer.status != 0:
+    run = _ssh_keygen(["-y", "-P", "", "-f", str(path.absolute())])
+    if run.returncode != 0:
         raise SigningError(
-            f"{path}: expected a key without passphrase or with {public.name} beside it, found: {answer.reason}; "
+            f"{path}: cannot read its public half, and there is no {public.name} beside it: {_reason(run)}; "
             f"write that with ssh-keygen -y -f {path} > {public}"
         )
-    return _check_public(path, answer.out.strip())
-
-
-def fingerprint_of(path: Path) -> str:
-    """``SHA256:…`` of a key.
-
-    Raises:
-        SigningError: no such key.
-        ToolMissing: no ``ssh-keygen``.
-    """
-    return _fingerprint(path, public_key_of(path))
+    return _check_public(path, run.stdout.strip())
 
 
 def sign_bundle(bundle: Path, key: Path) -> None:
@@ -168,11 +159,11 @@ def sign_bundle(bundle: Path, key: Path) -> None:
     Args:
         bundle: its folder.
         key: a private key, or a ``.pub`` file whose private half the SSH agent holds. An agent that holds the key is
-            asked first, so that a passphrase need not be typed.
+            asked first, so that nobody has to type a passphrase.
 
     Raises:
-        BundleError: the bundle is not as its manifest says: nobody should put a name to it.
-        SigningError: no such key, the agent does not hold it, a passphrase and no terminal to ask for it in.
+        BundleError: the bundle is not what its manifest says.
+        SigningError: no such key, the agent does not hold it, or a passphrase is needed and there is no terminal.
         ToolMissing: no ``ssh-keygen``.
         OSError: no space, no permission.
     """
@@ -180,19 +171,19 @@ def sign_bundle(bundle: Path, key: Path) -> None:
     public_key_of(key)  # says what is wrong with a path better than ssh-keygen does
     manifest = read_bounded(bundle / MANIFEST, MAX_MANIFEST_BYTES)
     if hashlib.sha256(manifest).hexdigest() != checked.digest:
-        raise SigningError(f"{bundle / MANIFEST}: expected nobody to write it now, found it changed; sign it again")
+        raise SigningError(f"{bundle / MANIFEST}: it changed while it was being signed; sign it again")
     write_atomically(bundle / SIGNATURE, _signature(manifest, key))
 
 
 def is_signed(bundle: Path, public_key: str) -> bool:
-    """Whether ``manifest.json.sig`` is this key's signature of ``manifest.json`` as it is.
+    """Whether ``manifest.json.sig`` is this key's signature of the present ``manifest.json``.
 
     Args:
         bundle: its folder.
         public_key: one line: type, base64, comment.
 
     Raises:
-        SigningError: ``public_key`` is none.
+        SigningError: ``public_key`` is not a key.
         ToolMissing: no ``ssh-keygen``.
     """
     if not os.path.lexists(bundle / SIGNATURE):
@@ -207,32 +198,26 @@ def is_signed(bundle: Path, public_key: str) -> bool:
             return False
 
 
-class _Answer(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-    @property
-    def reason(self) -> str:
-        """Its last line, which is the one that says why."""
-        return one_line((self.err or self.out).strip().rpartition("\n")[2])[:300] or f"status {self.status}"
-
-
 def _signature(manifest: bytes, key: Path) -> bytes:
-    # Of a copy in a file: on standard input it would be taken for the passphrase where there is no terminal.
+    # A copy in a file: without a terminal, standard input would be taken for the passphrase.
     with tempfile.TemporaryDirectory(prefix="edge-asl-keys-") as folder:
         copy = Path(folder, MANIFEST)
         copy.write_bytes(manifest)
-        answer = _ssh_keygen(["-Y", "sign", "-f", str(key.absolute()), "-n", NAMESPACE, str(copy)])
-        if answer.status != 0:
-            raise SigningError(f"{key}: expected to sign with it, found: {answer.reason}; {_advice(key, answer)}")
+        run = _ssh_keygen(["-Y", "sign", "-f", str(key.absolute()), "-n", NAMESPACE, str(copy)])
+        if run.returncode != 0:
+            raise SigningError(f"{key}: cannot sign with it: {_reason(run)}; {_advice(key, run.stderr)}")
         return Path(folder, SIGNATURE).read_bytes()
 
 
-def _advice(key: Path, answer: _Answer) -> str:
+def _reason(run: subprocess.CompletedProcess[str]) -> str:
+    """The last line, which is the one that says why."""
+    return one_line((run.stderr or run.stdout).strip().rpartition("\n")[2])[:300] or f"status {run.returncode}"
+
+
+def _advice(key: Path, said: str) -> str:
     if key.suffix == ".pub":
-        return f"put the private half into the agent with ssh-add {key.with_suffix('')}, or name its file"
-    if "passphrase" in answer.err:
+        return f"add the private half to the agent with ssh-add {key.with_suffix('')}, or name its file"
+    if "passphrase" in said:
         return f"ssh-add {key} first, or sign in a terminal"
     return "name another key with --key"
 
@@ -246,9 +231,9 @@ def _fingerprint(where: Path, public_key: str) -> str:
     with tempfile.TemporaryDirectory(prefix="edge-asl-keys-") as folder:
         copy = Path(folder, "key.pub")
         copy.write_text(f"{public_key}\n", encoding="utf-8")
-        answer = _ssh_keygen(["-l", "-f", str(copy)])
-    found = re.match(r"[0-9]+ (SHA256:\S+)", answer.out)
-    if not PUBLIC_KEY.fullmatch(public_key) or answer.status != 0 or not found:
+        run = _ssh_keygen(["-l", "-f", str(copy)])
+    found = re.match(r"[0-9]+ (SHA256:\S+)", run.stdout)
+    if not PUBLIC_KEY.fullmatch(public_key) or run.returncode != 0 or not found:
         raise SigningError(
             f"{where}: expected an ed25519, ECDSA or RSA key, found {one_line(public_key[:60])!r}; name another"
         )
@@ -263,29 +248,26 @@ def _terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def _ssh_keygen(arguments: list[str]) -> _Answer:
-    """Run it: with a terminal it may ask its user there, without one it can ask nobody and fails at once."""
+def _ssh_keygen(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run it: in a terminal it may ask its user, without one it can ask nobody and fails at once."""
     person = _terminal()
     quiet = {} if person else {"SSH_ASKPASS_REQUIRE": "never"}
     limit_s = PERSON_LIMIT_S if person else LIMIT_S
     try:
-        run = subprocess.run(
+        return subprocess.run(
             ["ssh-keygen", *arguments],
             stdin=None if person else subprocess.DEVNULL,
-            capture_output=True,
+            capture_output=True, encoding="utf-8", errors="replace",
             env=os.environ | {"LC_ALL": "C"} | quiet,
-            # No terminal of its parents' either: /dev/tty cannot be opened in a new session.
+            # Nor in its parents' terminal: a new session cannot open /dev/tty.
             start_new_session=not person,
-            timeout=limit_s,
-            check=False,
-        )
+            timeout=limit_s, check=False,
+        )  # fmt: skip
     except FileNotFoundError as error:
         raise ToolMissing(
-            "ssh-keygen: expected it to sign bundles, found none; sudo apt install openssh-client"
+            "ssh-keygen, which signs bundles, is not installed; sudo apt install openssh-client"
         ) from error
     except subprocess.TimeoutExpired as error:
         raise SigningError(
-            f"ssh-keygen: expected an answer within {limit_s:g} s, found none; "
-            "look whether the agent or the token waits for a confirmation"
+            f"ssh-keygen: no answer within {limit_s:g} s; is the agent or the token waiting for a confirmation?"
         ) from error
-    return _Answer(run.returncode, run.stdout.decode(errors="replace"), run.stderr.decode(errors="replace"))

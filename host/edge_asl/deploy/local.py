@@ -7,18 +7,17 @@ from typing import Self
 
 
 class Local:
-    """Runs commands here; for trying a deployment out, and for a kiosk that is its own workstation."""
+    """Runs commands here: to try a deployment out, and for a kiosk that is its own workstation."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """The words themselves."""
+        """The command itself."""
         return [*argv]
 
-    def lost(self, _status: int, _said: str) -> str | None:
-        """Never."""
-        return None
+    def lost(self, _status: int, _said: str) -> None:
+        """Never lost."""
 
     def __enter__(self) -> Self:
         return self

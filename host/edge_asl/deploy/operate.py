@@ -141,7 +141,7 @@ def _run(target: Target, arguments: list[str], stall_s: float = 100.0) -> Printo
 
 
 def _deployed(facts: Facts, target: Target) -> dict[str, Any]:
-    """What runs there, as ``edge-asl-device status`` tells it."""
+    """What ``edge-asl-device status`` says of the release that runs."""
     if facts.status is None and facts.activation:
         last = facts.activation
         raise DeviceError(

@@ -1,4 +1,4 @@
-"""A release on the workstation: a bundle, the environment for one kind of device, and where their bytes are."""
+"""What a device is to get: a bundle, the environment for its kind of device, and where their bytes are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge_asl_device.releases.release import FORMAT, Release
 
 
 class Wanted(Struct, frozen=True):
-    """The release that shall run, as far as a plan depends on it."""
+    """The release that is to run, as far as a plan depends on it."""
 
     release: str
     bundle: str
@@ -33,13 +33,13 @@ class Wanted(Struct, frozen=True):
     objects: dict[str, int]
     """SHA-256 → bytes of every file."""
     bundle_objects: list[str] = []
-    """Those of them that the bundle brings."""
+    """Those that belong to the bundle."""
     environment_mb: float = 0.0
     notes: list[str] = []
 
 
 class Payload(NamedTuple):
-    """Everything that a device of one kind needs."""
+    """Everything that devices of one kind need."""
 
     release: Release
     wanted: Wanted
@@ -53,7 +53,7 @@ class Payload(NamedTuple):
         """The line before the bytes, for ``agent.receive``.
 
         Args:
-            objects: SHA-256 → bytes that are there already, in the order in which the rest of them follows.
+            objects: SHA-256 → bytes that are there already, in the order in which the others follow.
             environment: whether the list of the environment's files goes along.
             repair: whether the device is to check what it has.
         """

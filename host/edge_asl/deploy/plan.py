@@ -1,7 +1,6 @@
-"""What to do to a device: a pure function from (facts, release, what is missing) to a list of plain values.
+"""Which steps are due: a pure function from (facts, release, what is missing) to a list of plain values.
 
-Nothing is read or sent here, so a plan can be printed, stored and compared. The empty plan says that nothing is to be
-done.
+Nothing is read or sent here, so a plan can be printed, stored and compared. An empty plan means nothing to do.
 """
 
 from __future__ import annotations
@@ -20,29 +19,28 @@ from edge_asl.deploy.steps.trust import Trust
 from edge_asl.errors import DeviceError
 
 SPARE_MB = 50
-"""Left free in any case: logs, a second activation's record."""
+"""Kept free in any case, for logs and records."""
 COMPILED_SHARE = 0.15
 """Compiled modules and folders on top of a new environment's files; 0.1 measured."""
-
 
 AnyStep = Lock | Send | Configure | Screen | Trust | Activate | Unlock
 
 
 class Plan(Struct, frozen=True):
-    """Steps in order, and what is worth knowing."""
+    """Steps in order, and notes for people."""
 
     steps: list[AnyStep]
     notes: list[str]
 
 
 def make_plan(facts: Facts, wanted: Wanted, missing: dict[str, int] | None, choices: Choices) -> Plan:
-    """The plan.
+    """Decide.
 
     Args:
         facts: of the device.
-        wanted: what shall run.
-        missing: SHA-256 → bytes that are there already, of files that are not whole there; None where nobody asked:
-            then the bundle's, and the environment's unless a release there has it.
+        wanted: what is to run.
+        missing: SHA-256 → bytes that are there already, of files that the device does not have whole. None if it has
+            not been asked: then the bundle's, and the environment's unless a release there has it.
         choices: of whoever deploys.
 
     Raises:
@@ -69,7 +67,7 @@ def make_plan(facts: Facts, wanted: Wanted, missing: dict[str, int] | None, choi
 
 
 def needs_repair(facts: Facts) -> bool:
-    """Whether the last activation found bytes that are not what they should be, or a program there does not run."""
+    """Whether the last activation found damaged files, or a program there does not run."""
     status = facts.status or {}
     if facts.recheck or "problem" in status:
         return True
@@ -78,7 +76,7 @@ def needs_repair(facts: Facts) -> bool:
 
 
 def _staged(facts: Facts, wanted: Wanted) -> bool:
-    """Whether the release lies there as it is wanted, and the last activation did not find it damaged."""
+    """Whether the wanted release is there, undamaged as far as is known."""
     if needs_repair(facts):
         return False
     return any(
@@ -95,7 +93,7 @@ def _configured(facts: Facts, choices: Choices) -> bool:
 
 
 def stage(facts: Facts, wanted: Wanted, missing: dict[str, int], choices: Choices) -> Send:
-    """Only to lay the release out beside what serves.
+    """Only to lay the release out beside the one that runs.
 
     Raises:
         DeviceError: the device cannot take it.
@@ -114,7 +112,7 @@ def _send(facts: Facts, wanted: Wanted, missing: dict[str, int] | None) -> Send:
     if needed_mb > facts.free_mb:
         raise DeviceError(
             f"{facts.host}: {facts.root}: expected {needed_mb:.0f} MB of free space, found {facts.free_mb}; "
-            "free some, or deploy with --keep 2"
+            "free some space, or deploy with --keep 2"
         )
     repair = needs_repair(facts)
     return Send(files=len(missing), size_bytes=to_send, environment=new_environment or repair, repair=repair)

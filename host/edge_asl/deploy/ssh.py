@@ -1,7 +1,7 @@
 """The system's OpenSSH, so that ``~/.ssh/config``, agent, jump hosts and host-key checking are the user's own.
 
-One connection is opened and shared by all commands. Nothing here weakens the checking of host keys, and nothing asks:
-what needs an answer is an error that says what to do.
+All commands share one connection. Host keys are checked as the user's configuration says, never less. Nothing prompts:
+whatever would need an answer is an error that says what to do.
 """
 
 from __future__ import annotations
@@ -21,35 +21,36 @@ from edge_asl.errors import ToolMissing, Unreachable
 CONNECT_S = 15
 ALIVE_S = 5
 ALIVE_COUNT = 4
-"""A cable that was pulled is noticed after 20 s; a Pi that is busy with its card answers within that."""
+"""A pulled cable is noticed after 20 s; a Pi that is busy with its card answers within that."""
 LEFT_BEHIND_S = 120
-"""After a command that was killed its connection goes by itself; who needs it later connects anew."""
+"""The shared connection of a command that was killed closes by itself."""
 LOST = 255
-"""ssh's own exit status where there was no connection, or no longer."""
+"""ssh's own exit status if there is no connection, or no longer."""
 
+NO_ANSWER = "no answer in {limit} s; is it switched on and on this network?"
 REASONS = (
-    ("REMOTE HOST IDENTIFICATION HAS CHANGED", "expected the host key that is known, found another: the device was set "
-     "up anew, or somebody is in between; find out which, then {remove}"),
-    ("Host key verification failed", "expected a known host key, found an unknown one; connect once with: "
-     "ssh{config} {name}, and compare the fingerprint"),
-    ("Permission denied", "expected to be let in with a key, found a refusal; ssh-copy-id{config} {name}, "
-     "or ssh-add your key"),
-    ("Could not resolve hostname", "expected a host of that name, found none; check the name"),
-    ("Connection refused", "expected an SSH server, found the port closed; enable SSH on the device (raspi-config)"),
-    ("No route to host", "expected a way to it, found none; is it switched on and in this network?"),
-    ("Connection timed out", "expected an answer, found none in {limit} s; is it switched on and in this network?"),
-    ("timed out", "expected an answer, found none in {limit} s; is it switched on and in this network?"),
+    ("REMOTE HOST IDENTIFICATION HAS CHANGED", "its host key has changed: the device was set up again, or somebody "
+     "intercepts the connection; find out which, then run {remove}"),
+    ("Host key verification failed", "its host key is not known yet; connect once with ssh{config} {name}, and compare "
+     "the fingerprint"),
+    ("Permission denied", "the device rejected your SSH key; run ssh-copy-id{config} {name}, or ssh-add your key"),
+    ("Could not resolve hostname", "no host has that name; check the spelling"),
+    ("Connection refused", "nothing listens on its SSH port; enable SSH on the device (raspi-config)"),
+    ("No route to host", "there is no route to it; is it switched on and on this network?"),
+    ("Connection timed out", NO_ANSWER),
+    ("timed out", NO_ANSWER),
 )  # fmt: skip
+"""What ssh says → what it means and what to do."""
 
 
 def reason(name: str, said: str, limit_s: int, config: Sequence[str] = ()) -> str | None:
-    """Why there was no connection, and what to do; None where what ssh said is not known.
+    """Why there is no connection, and what to do; None if ssh's message is not known here.
 
     Args:
-        name: of the target, as ssh was told.
-        said: by ssh.
-        limit_s: for the connection.
-        config: ssh's own options, which the same command needs when a person types it.
+        name: the target's, as given to ssh.
+        said: ssh's standard error.
+        limit_s: the time limit for connecting.
+        config: ssh's options that a person needs for the same connection.
     """
     host = name.rpartition("@")[2].removeprefix("ssh://")
     # Debian's ssh names the file and the port, too.
@@ -60,7 +61,7 @@ def reason(name: str, said: str, limit_s: int, config: Sequence[str] = ()) -> st
         "config": "".join(f" {shlex.quote(word)}" for word in config),
         "remove": remove[0] if remove else f"ssh-keygen -R {host}",
     }
-    return next((words.format(**facts) for mark, words in REASONS if mark in said), None)
+    return next((meaning.format(**facts) for mark, meaning in REASONS if mark in said), None)
 
 
 class Ssh:
@@ -77,9 +78,9 @@ class Ssh:
 
     def __init__(self, name: str, config: Path | None = None) -> None:
         if not name or name.startswith("-") or any(letter.isspace() for letter in name):
-            raise Unreachable(f"{name!r}: expected a target such as pi@kiosk-1 or local:FOLDER, found otherwise")
+            raise Unreachable(f"{name!r}: not a valid target; name one such as pi@kiosk-1 or local:FOLDER")
         if shutil.which("ssh") is None:
-            raise ToolMissing("ssh: expected OpenSSH's client, found none; apt install openssh-client")
+            raise ToolMissing("ssh is not installed; sudo apt install openssh-client")
         self.name = name
         self._config = ["-F", str(config)] if config else []
         self._base = ["ssh", *self._config]
@@ -102,40 +103,32 @@ class Ssh:
         return [word for key, value in pairs.items() for word in ("-o", f"{key}={value}")]
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """``ssh … TARGET -- 'quoted words'``, through the shared connection while it lives, else by itself."""
+        """``ssh … TARGET -- 'quoted words'``: through the shared connection, or through its own if that is gone."""
         return [*self._base, *self._options(), "-o", "ControlMaster=no", "-T", self.name, "--", shlex.join(argv)]
 
     def lost(self, status: int, said: str) -> str | None:
         """What ssh's own failure means."""
         if status != LOST:
             return None
-        if words := reason(self.name, said, CONNECT_S, self._config):
-            return words
+        if known := reason(self.name, said, CONNECT_S, self._config):
+            return known
         last = (said.strip().splitlines() or ["no reason given"])[-1]
-        return f"expected the connection to last, found: {last}; try again"
+        return f"the connection broke: {last}; try again"
 
     def __enter__(self) -> Self:
-        # Not below a long TMPDIR: a socket's path has 108 bytes.
+        # Not below TMPDIR, which may be long: a socket's path has at most 108 bytes.
         self._folder = tempfile.TemporaryDirectory(prefix="edge-asl-", dir="/tmp")
-        master = [
-            *self._base,
-            *self._options(),
-            "-o",
-            "ControlMaster=yes",
-            "-o",
-            f"ControlPersist={LEFT_BEHIND_S}",
-            "-fNT",
-            self.name,
-        ]
+        shared = ["-o", "ControlMaster=yes", "-o", f"ControlPersist={LEFT_BEHIND_S}", "-fNT"]
+        master = [*self._base, *self._options(), *shared, self.name]
         with tempfile.TemporaryFile() as said:
             try:
-                # Into a file: the connection that stays in the background would hold a pipe open.
+                # Into a file: the connection in the background would hold a pipe open.
                 run = subprocess.run(
                     master, stdin=subprocess.DEVNULL, stdout=said, stderr=said, timeout=4 * CONNECT_S, check=False
                 )
             except subprocess.TimeoutExpired:
                 self._close()
-                raise Unreachable(f"{self.name}: expected a connection within {4 * CONNECT_S} s, found none") from None
+                raise Unreachable(f"{self.name}: no connection within {4 * CONNECT_S} s; try again") from None
             said.seek(0)
             reason = self.lost(run.returncode, said.read().decode(errors="replace"))
         if reason:

@@ -191,8 +191,8 @@ def test_devices_that_cannot_be_reached_or_are_strangers_are_told_apart(kiosks: 
 
     assert done.status == 1
     assert done.results == {"gone.invalid": "unreachable", "stranger": "unreachable", "rootless": "refused"}
-    assert "expected a host of that name" in done.rows["gone.invalid"]["message"]
-    assert "expected a known host key, found an unknown one" in done.rows["stranger"]["message"]
+    assert "no host has that name" in done.rows["gone.invalid"]["message"]
+    assert "its host key is not known yet" in done.rows["stranger"]["message"]
     assert "edge_asl_root: expected a folder" in done.rows["rootless"]["message"]
 
 

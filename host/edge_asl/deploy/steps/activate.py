@@ -16,13 +16,11 @@ class Activate(Step, frozen=True):
 
     @property
     def says(self) -> str:
-        """As ``Step.says``."""
         how = "restart" if self.restart else "reload (restart if the program changed)"
         stages = f"verify, self-test, switch, {how}, health check"
         return f"activate {self.release[:12]}: {stages}; roll back if that fails"
 
     def command(self, context: StepContext) -> DetachedCommand:
-        """As ``Step.command``."""
         program, where = context.program, context.installation.arguments
         argv = [program, "activate", self.release, *where]
         argv += ["--health-limit", f"{self.health_limit_s:g}", "--keep", str(self.keep)]

@@ -12,9 +12,7 @@ class Configure(Step, frozen=True):
 
     @property
     def says(self) -> str:
-        """As ``Step.says``."""
         return f"set options: {self.options}"
 
     def command(self, context: StepContext) -> AgentCommand:
-        """As ``Step.command``."""
         return AgentCommand("configure", context.held | {"options": self.options})

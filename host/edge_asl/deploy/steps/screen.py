@@ -10,9 +10,7 @@ class Screen(Step, frozen=True):
 
     @property
     def says(self) -> str:
-        """As ``Step.says``."""
         return "show the page on the device's screen (cage with Chromium, as user kiosk)"
 
     def command(self, context: StepContext) -> AgentCommand:
-        """As ``Step.command``."""
         return AgentCommand("screen", context.held)

@@ -23,16 +23,14 @@ class Send(Step, frozen=True):
 
     @property
     def says(self) -> str:
-        """As ``Step.says``."""
         again = ", every file checked again" if self.repair else ""
         return f"send {self.files} {'file' if self.files == 1 else 'files'}, {self.size_bytes / 1e6:.1f} MB{again}"
 
     def command(self, context: StepContext) -> AgentCommand:
-        """As ``Step.command``; the device may write a whole environment to its card before it answers."""
+        # The device may write a whole environment to its card before it answers.
         return AgentCommand("receive", context.held, stall_s=300.0)
 
     def stdin(self, payload: Payload, missing: Mapping[str, int], progress: Progress) -> Generator[bytes]:
-        """As ``Step.stdin``: a line of JSON, then the missing bytes."""
         yield payload.header(missing, environment=self.environment, repair=self.repair)
         with progress.task("sent, KB", self.size_bytes // 1000) as advance:
             sent = 0

@@ -1,5 +1,5 @@
-"""What all steps have in common. Commands are computed without running, so that one device over SSH and many through
-Ansible are told the same.
+"""What all steps have in common. Their commands are plain values: one device over SSH and many through Ansible run the
+same ones.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Step(Struct, frozen=True, kw_only=True, tag_field="step", tag=str.lower):
         return self.name
 
     def command(self, context: StepContext) -> Command | None:
-        """What the device is told; None where the connection itself takes care of it."""
+        """What the device runs; None if the connection itself takes care of it."""
         return None
 
     def stdin(
@@ -87,6 +87,6 @@ class Step(Struct, frozen=True, kw_only=True, tag_field="step", tag=str.lower):
         Args:
             payload: the release's bytes.
             missing: SHA-256 → bytes that are there already, of files that the device does not have whole.
-            progress: told how far it is.
+            progress: shows how far it is.
         """
         yield from ()

@@ -12,9 +12,7 @@ class Trust(Step, frozen=True):
 
     @property
     def says(self) -> str:
-        """As ``Step.says``."""
         return f"trust signer {self.key.split()[-1]}; from then on unsigned bundles are refused"
 
     def command(self, context: StepContext) -> ProgramCommand:
-        """As ``Step.command``."""
         return ProgramCommand([context.program, "trust", self.key, "--first", *context.installation.arguments])
