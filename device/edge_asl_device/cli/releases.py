@@ -18,7 +18,7 @@ from typing import TextIO
 from edge_asl_device.errors import ReleaseError, TrustError
 from edge_asl_device.releases.activation import Activation
 from edge_asl_device.releases.installation import Installation
-from edge_asl_device.releases.proof import Options
+from edge_asl_device.releases.proof import ActivationOptions
 from edge_asl_device.releases.record import Announce, Outcome, Record, at_work, in_progress
 from edge_asl_device.releases.service_manager import service_manager_of
 from edge_asl_device.releases.status import format_status, status
@@ -78,7 +78,7 @@ def recover(options: argparse.Namespace) -> int:
 
 
 def _work(options: argparse.Namespace, installation: Installation, do: Callable[[Activation], Record | None]) -> int:
-    chosen = Options(
+    chosen = ActivationOptions(
         allow_downgrade=options.allow_downgrade,
         restart=options.restart,
         health_limit_s=options.health_limit,

@@ -6,7 +6,6 @@ no link leads out of the folder. The bundle, a device's environment and the work
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
@@ -51,28 +50,28 @@ class Tree(NamedTuple):
         Raises:
             FileError: anything is missing, extra, linked or changed.
         """
-        names = (*self.files, *self.links)
-        parents = {"", *(name[:end] for name in names for end, letter in enumerate(name) if letter == "/")}
+        missing = dict.fromkeys((*self.files, *self.links))
+        parents = {"", *(name[:end] for name in missing for end, letter in enumerate(name) if letter == "/")}
 
         def enters(name: str) -> bool:
             above, _, last = name.rpartition("/")
             return name in parents or (self.compiled and last == COMPILED and above in parents)
 
-        found = set()
         for name, parent, entry in _walk(folder, enters):
-            found.add(name)
+            missing.pop(name, None)
             if name in self.files:
                 _check_file(folder / name, parent, self.files[name], hashes=hashes)
             elif name in self.links:
-                _check_link(folder / name, parent, self.links[name])
+                target = os.readlink(entry.name, dir_fd=parent) if entry.is_symlink() else "no link"
+                if target != self.links[name]:
+                    raise FileError(f"{folder / name}: expected a link to {self.links[name]}, found {target}")
             elif name in self.unlisted:
                 if entry.is_symlink():
                     raise FileError(f"{folder / name}: expected no link, found one")
             elif not (self.compiled and _is_compiled(name, entry)):
                 raise FileError(f"{folder / name}: not a listed file", "remove it")
-        for name in names:
-            if name not in found:
-                raise FileError(f"{folder / name}: missing")
+        if missing:
+            raise FileError(f"{folder / next(iter(missing))}: missing")
 
 
 def read_verified(path: Path, sha256: str, most: int) -> bytes:
@@ -118,15 +117,6 @@ def _check_file(path: Path, parent: int, entry: Entry, *, hashes: bool) -> None:
 def _check_hash(path: Path, found: str, expected: str) -> None:
     if found != expected:
         raise FileError(f"{path}: expected sha256 {expected[:12]}…, found {found[:12]}…")
-
-
-def _check_link(path: Path, parent: int, target: str) -> None:
-    try:
-        found = os.readlink(path.name, dir_fd=parent)
-    except OSError as error:
-        found = "no link" if error.errno == errno.EINVAL else str(error.strerror)
-    if found != target:
-        raise FileError(f"{path}: expected a link to {target}, found {found}")
 
 
 def _is_compiled(name: str, entry: os.DirEntry[str]) -> bool:

@@ -12,10 +12,10 @@ from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.releases.health import Health, ask, wait_until_healthy
 from edge_asl_device.releases.installation import Installation
 from edge_asl_device.releases.proof import STEPS as PROOF_STEPS
-from edge_asl_device.releases.proof import Options, prove
+from edge_asl_device.releases.proof import ActivationOptions, prove
 from edge_asl_device.releases.prune import prune
-from edge_asl_device.releases.record import Announce, Journal, Outcome, Record, begun, only_one, read_record
-from edge_asl_device.releases.release import Staged, read_release, verify
+from edge_asl_device.releases.record import Announce, Journal, Outcome, Record, only_one, read_record
+from edge_asl_device.releases.release import Staged, environment_of, read_release, verify
 from edge_asl_device.releases.service_manager import ServiceManager
 from edge_asl_device.releases.settings import (
     apply_next,
@@ -37,7 +37,7 @@ class Activation:
     """One activation; a new one for every switch."""
 
     def __init__(
-        self, installation: Installation, manager: ServiceManager, options: Options, announce: Announce
+        self, installation: Installation, manager: ServiceManager, options: ActivationOptions, announce: Announce
     ) -> None:
         self._installation, self._manager, self._options = installation, manager, options
         self._announce = announce
@@ -57,7 +57,8 @@ class Activation:
             if not self._options.restart:  # left by a deployment that was cut off before its own activation
                 discard_next(self._installation.settings)
             previous = self._installation.linked(self._installation.previous)
-            self._open_journal(begun(digest, self._fallback_for(digest), previous))
+            fallback = self._fallback_for(digest)
+            self._open_journal(Record(digest, fallback, Outcome.RUNNING, "begin", "", begun_s, previous))
             try:
                 staged = prove(self._installation, digest, self._options, self._journal)
             except (EdgeAslError, OSError) as error:
@@ -123,10 +124,11 @@ class Activation:
 
     def _switch(self, staged: Staged) -> Record:
         before = self._ask()
-        self._journal.expect_frames(expected=before is not None and before.frames > 0)
-        self._journal.enter(SWITCH)
+        self._journal.enter(SWITCH, frames_expected=before is not None and before.frames > 0)
         current = self._installation.linked(self._installation.current)
-        same_environment = current is not None and self._environment_of(current) == staged.release.environment
+        same_environment = (
+            current is not None and environment_of(self._installation, current) == staged.release.environment
+        )
         try:
             apply_next(self._installation.settings)
             if current != staged.digest:
@@ -181,8 +183,7 @@ class Activation:
     # back
 
     def _fall_back(self, reason: str) -> Record:
-        self._journal.keep_log(self._manager.log(LOG_LINES))
-        self._journal.enter(BACK, reason)
+        self._journal.enter(BACK, reason, log=self._manager.log(LOG_LINES))
         self._announce(BACK, reason)
         old_settings = restore_old(self._installation.settings)
         fallback, previous = self._journal.record.fallback, self._journal.record.previous
@@ -205,17 +206,12 @@ class Activation:
     def _serve_again(self, fallback: str, bundle: str, *, must_restart: bool) -> None:
         """Restart, unless the program never took the new bundle: then it continues without a gap."""
         health = self._ask()
-        same_environment = self._environment_of(fallback) == self._environment_of(self._journal.record.release)
-        if same_environment and not must_restart and health is not None and health.ready and health.bundle == bundle:
+        environments = {environment_of(self._installation, one) for one in (fallback, self._journal.record.release)}
+        serves = health is not None and health.ready and health.bundle == bundle
+        if serves and len(environments) == 1 and not must_restart:
             self._manager.reload()
         else:
             self._start(verify(self._installation, fallback))
-
-    def _environment_of(self, digest: str) -> str | None:
-        try:
-            return read_release(self._installation, digest).environment
-        except EdgeAslError:
-            return None
 
     def _ask(self) -> Health | None:
         try:

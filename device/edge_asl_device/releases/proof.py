@@ -17,7 +17,7 @@ STEPS = ("begin", "verify", "signature", "version", "self-test", "sync")
 """An activation that was interrupted in one of these has changed nothing."""
 
 
-class Options(Struct, frozen=True, kw_only=True):
+class ActivationOptions(Struct, frozen=True, kw_only=True):
     """What whoever activates may choose."""
 
     allow_downgrade: bool = False
@@ -28,7 +28,7 @@ class Options(Struct, frozen=True, kw_only=True):
     """How many releases stay on the device; None: all. Only who deploys knows that nobody else is sending."""
 
 
-def prove(installation: Installation, digest: str, options: Options, journal: Journal) -> Staged:
+def prove(installation: Installation, digest: str, options: ActivationOptions, journal: Journal) -> Staged:
     """Verify a staged release, check its signature and version, try it and sync it to disk.
 
     Raises:
@@ -61,7 +61,7 @@ def prove(installation: Installation, digest: str, options: Options, journal: Jo
     return staged
 
 
-def _try(installation: Installation, staged: Staged, options: Options) -> str:
+def _try(installation: Installation, staged: Staged, options: ActivationOptions) -> str:
     parsed = parse_options(read_settings(next_settings(installation.settings)).options)
     forget_half_compiled(staged.environment_folder)
     variables = compiling_variables(staged.environment_folder)

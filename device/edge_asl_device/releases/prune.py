@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.releases.compiled import MARKER
 from edge_asl_device.releases.installation import DIGEST, Installation
-from edge_asl_device.releases.release import read_release
+from edge_asl_device.releases.release import environment_of
 
 
 def prune(installation: Installation, keep: int, begun_s: float) -> str:
@@ -29,9 +28,7 @@ def prune(installation: Installation, keep: int, begun_s: float) -> str:
     for digest in staged:
         if digest not in kept and _older(installation.releases / digest, begun_s):
             shutil.rmtree(installation.releases / digest)
-    environments = {
-        environment for digest in installation.staged() if (environment := _environment(installation, digest))
-    }
+    environments = {environment_of(installation, digest) for digest in installation.staged()}
     for folder in _digests(installation.environments):
         if folder.name not in environments and _older(folder, begun_s):
             installation.environments.joinpath(f"{MARKER}-{folder.name}").unlink(missing_ok=True)
@@ -50,10 +47,3 @@ def _older(path: Path, begun_s: float) -> bool:
 
 def _digests(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if DIGEST.fullmatch(path.name)] if folder.is_dir() else []
-
-
-def _environment(installation: Installation, digest: str) -> str | None:
-    try:
-        return read_release(installation, digest).environment
-    except EdgeAslError:
-        return None

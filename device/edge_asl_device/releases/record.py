@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -65,11 +65,6 @@ def read_record(installation: Installation) -> Record | None:
         return None
 
 
-def begun(release: str, fallback: str | None, previous: str | None) -> Record:
-    """The record of an activation that begins."""
-    return Record(release, fallback, Outcome.RUNNING, "begin", "", time.time(), previous)
-
-
 class Journal:
     """The record of one activation while it goes on, and who is told about it.
 
@@ -82,29 +77,21 @@ class Journal:
     def __init__(self, installation: Installation, record: Record, announce: Announce) -> None:
         self._installation, self.record, self.announce = installation, record, announce
 
-    def expect_frames(self, *, expected: bool) -> None:
-        """Note whether the camera gave frames before the switch."""
-        self.record = replace(self.record, frames_expected=expected)
-
-    def keep_log(self, lines: list[str]) -> None:
-        """Note what the failed program logged."""
-        self.record = replace(self.record, log=lines)
-
-    def enter(self, step: str, message: str = "") -> None:
-        """Write down that a step begins."""
-        self._write(replace(self.record, step=step, message=message))
+    def enter(self, step: str, message: str = "", **changes: Any) -> None:
+        """Write down that a step begins, with what is known by then: any fields of the record."""
+        self._write(step=step, message=message, **changes)
         with contextlib.suppress(OSError):  # shows other deployments that this one is alive
             os.utime(self._installation.lock)
 
     def finish(self, outcome: Outcome, message: str) -> Record:
         """Write down how it ended."""
-        self._write(replace(self.record, outcome=outcome, message=message))
+        self._write(outcome=outcome, message=message)
         self.announce(str(outcome), message)
         return self.record
 
-    def _write(self, record: Record) -> None:
-        self.record = record
-        encoded = msgspec.json.format(msgspec.json.encode(record))
+    def _write(self, **changes: Any) -> None:
+        self.record = replace(self.record, **changes)
+        encoded = msgspec.json.format(msgspec.json.encode(self.record))
         write_atomically(self._installation.activation, encoded + b"\n")
 
 

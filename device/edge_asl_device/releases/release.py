@@ -83,6 +83,14 @@ def read_release(installation: Installation, digest: str) -> Release:
         raise ReleaseError(f"{path}: {error}; {AGAIN}") from error
 
 
+def environment_of(installation: Installation, digest: str) -> str | None:
+    """The environment of a staged release; None if its ``release.json`` is damaged."""
+    try:
+        return read_release(installation, digest).environment
+    except ReleaseError:
+        return None
+
+
 def verify(installation: Installation, digest: str) -> Staged:
     """Read a staged release and check every file of bundle and environment against its hash.
 

@@ -130,14 +130,7 @@ class Systemd:
     def log_command(self, lines: int, *, follow: bool) -> list[str]:
         """journalctl."""
         which = "--user-unit" if self._user else "--unit"
-        return [
-            "journalctl",
-            which,
-            UNIT,
-            "--no-pager",
-            f"--lines={lines}",
-            *(["--follow"] * follow),
-        ]
+        return ["journalctl", which, UNIT, "--no-pager", f"--lines={lines}", *(["--follow"] * follow)]
 
     def _systemctl(self, *arguments: str, check: bool = True) -> str:
         command = ["systemctl", *(["--user"] * self._user), *arguments]
