@@ -80,8 +80,12 @@ def unknown_mentions(markdown: str) -> list[str]:
 
 
 def _typed_lines(markdown: str) -> Iterator[list[str]]:
-    """The words of every line in a fenced block that calls one of the two programs, up to a pipe or a redirection."""
-    for block in re.findall(r"^```[^\n]*\n(.*?)^```", markdown, flags=re.MULTILINE | re.DOTALL):
+    """The words of every line in a fenced block that calls one of the two programs, up to a pipe or a redirection.
+
+    Not in ```` ```text ````, which is what a program prints.
+    """
+    blocks = re.findall(r"^```([^\n]*)\n(.*?)^```", markdown, flags=re.MULTILINE | re.DOTALL)
+    for block in (block for language, block in blocks if language != "text"):
         for line in block.replace("\\\n", " ").splitlines():
             typed = re.match(r"\s*(?:\$ )?(?:\S*/)?(edge-asl(?:-device)?)(?=\s|$)(.*)", line)
             if typed:
