@@ -59,8 +59,6 @@ class Installation(NamedTuple):
     """The lowest version of each bundle that is accepted."""
     lock: Path
     """Who is deploying, while somebody is."""
-    incoming: Path
-    """What other tools brought, until it is unpacked."""
     recheck: Path
     """Exists where the program of a staged release did not start: the next deployment hashes every file."""
     activation: Path
@@ -85,7 +83,6 @@ class Installation(NamedTuple):
             signers=root / "trust" / "allowed_signers",
             minimums=root / "trust" / "minimum.json",
             lock=root / "lock",
-            incoming=root / "incoming",
             recheck=root / "recheck",
             activation=root / "activation.json",
         )

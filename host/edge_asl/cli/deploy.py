@@ -144,10 +144,10 @@ def _deploy_to_many(
     dry_run: bool,
     json: bool,
 ) -> None:
-    from edge_asl.deploy.fleet.rollout import Request, format_report, parse_max_fail, parse_serial, roll_out
+    from edge_asl.deploy.fleet.rollout import Rollout, format_report, parse_max_fail, parse_serial, roll_out
     from edge_asl.progress import console
 
-    request = Request(
+    rollout = Rollout(
         bundle=bundle,
         inventory=inventory,
         serial=parse_serial(serial),
@@ -157,7 +157,7 @@ def _deploy_to_many(
         key=key,
         dry_run=dry_run,
     )
-    report = roll_out(request, console())
+    report = roll_out(rollout, console())
     if json:
         print_json(report)
     else:

@@ -34,22 +34,22 @@ def register(app: typer.Typer) -> None:
 
 
 def pack(
-    bundle: Annotated[Path | None, typer.Argument(help="A bundle folder.", show_default=False)] = None,
+    bundle: Annotated[Path | None, typer.Argument(help="Bundle folder.", show_default=False)] = None,
     facts: Annotated[
         Path | None,
-        typer.Option(help="JSON: device → what it is and what is chosen for it; - is standard input.", allow_dash=True),
+        typer.Option(help="JSON: for each device its facts and what was chosen; - is standard input.", allow_dash=True),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the packs; default: a cache.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the packages. Default: a cache.", show_default=False)
+    ] = None,
     key: KeyOption = None,
     wheelhouse: WheelhouseOption = None,
-    record: Annotated[Path | None, typer.Option(help="A file that a line of JSON is added to.", hidden=True)] = None,
-    playbook: Annotated[bool, typer.Option("--playbook", help="Print where Ansible's playbook lies.")] = False,
-    json: JsonOption = False,
+    playbook: Annotated[bool, typer.Option("--playbook", help="Print the path of the Ansible playbook.")] = False,
 ) -> None:
-    """Say what each of many devices needs, and pack it into files that other tools can bring there.
+    """Build per-device update packages for Ansible or another tool, and print as JSON what to run on each device.
 
-    Ansible's playbook asks this; to use it by itself: ansible-playbook -i kiosks.yml "$(edge-asl pack --playbook)" -e
-    edge_asl_bundle=/path/to/bundle
+    The Ansible playbook runs this. To use the playbook by itself: ansible-playbook -i kiosks.yml "$(edge-asl pack
+    --playbook)" -e edge_asl_bundle=/path/to/bundle
     """
     if playbook:
         from edge_asl.deploy.fleet.rollout import PLAYBOOK
@@ -57,17 +57,11 @@ def pack(
         typer.echo(PLAYBOOK)
         return
     if bundle is None or facts is None:
-        raise typer.BadParameter("expected a bundle and --facts, or --playbook", param_hint="BUNDLE")
-    from edge_asl.deploy.fleet.packs import Order, format_task, pack_for
+        raise typer.BadParameter("name a bundle and --facts, or use --playbook", param_hint="BUNDLE")
+    from edge_asl.deploy.fleet.updates import read_devices, updates_for
     from edge_asl.progress import console
 
-    tasks = pack_for(Order(bundle, key, wheelhouse, out), facts, record, console())
-    if json:
-        print_json(tasks)
-        return
-    for device, task in tasks.items():
-        for line in format_task(device, task):
-            typer.echo(line)
+    print_json(updates_for(read_devices(facts), bundle, console(), key, wheelhouse, out))
 
 
 OPERATIONS = {

@@ -4,6 +4,10 @@ The workstation sends this file over the connection, and the device runs it from
 
     python3 -c 'exec(stdin.read(N))' N COMMAND ARGUMENTS
 
+or runs a package that has it as its main program (edge_asl/deploy/fleet/package.py):
+
+    python3 PACKAGE.pyz unpack ARGUMENTS
+
 ARGUMENTS is a JSON object. Its "paths" is the table in edge_asl_device/releases/installation.py: no path on the device
 is spelled here. Whatever follows this text on standard input belongs to the command. Every command prints lines of JSON
 and exits with 0, or with 1 after {"error": ...}.
@@ -14,14 +18,11 @@ needed configure and screen, and end (unlock). The switch itself is the release'
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import ctypes
 import fcntl
 import glob
-import gzip
 import hashlib
-import io
 import json
 import os
 import platform
@@ -33,6 +34,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+import zipfile
 import zlib
 from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, Any
@@ -60,11 +62,8 @@ def answer(**values: Any) -> None:
 
 
 def main(command: str, arguments: str) -> int:
-    os.umask(0o022)
     try:
-        given = json.loads(arguments)
-        paths = {name: expanded(path) for name, path in given.pop("paths").items()}
-        COMMANDS[command](SimpleNamespace(**paths), **given)
+        execute(command, json.loads(arguments))
     except AgentError as error:
         answer(error=str(error))
         return 1
@@ -75,6 +74,12 @@ def main(command: str, arguments: str) -> int:
         answer(error=f"{command}: the agent does not understand the request: {error!r}")
         return 1
     return 0
+
+
+def execute(command: str, arguments: dict[str, Any]) -> None:
+    os.umask(0o022)
+    paths = {name: expanded(path) for name, path in arguments.pop("paths").items()}
+    COMMANDS[command](SimpleNamespace(**paths), **arguments)
 
 
 # facts: what this device is and what it runs; changes nothing
@@ -364,29 +369,29 @@ def hash_of(path: str) -> str:
     return found.hexdigest()
 
 
-def unpack(paths: SimpleNamespace, mode: str, owner: str, break_lock: bool = False, name: str | None = None) -> None:
-    """``receive`` from a gzip file in the incoming folder, deleted afterwards, or from base64 on standard input."""
+def unpack(
+    paths: SimpleNamespace, mode: str, owner: str, commands: list[tuple[str, dict[str, Any]]], break_lock: bool = False
+) -> None:
+    """All commands of a deployment up to the switch at once, for tools that deliver a package."""
     prepare_root(paths, mode, owner, break_lock)
     try:
-        pack = path_inside(paths.incoming, name) if name else io.BytesIO(base64.b64decode(sys.stdin.buffer.read()))
-        with gzip.open(pack, "rb") as source:
-            receive(paths, owner, source)
-    except (EOFError, ValueError, zlib.error, gzip.BadGzipFile) as error:
-        raise AgentError(f"transfer: the file arrived damaged: {error}; deploy again") from error
+        for command, arguments in commands:
+            execute(command, arguments)
+    except (EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise AgentError(f"{sys.argv[0]}: the package arrived damaged: {error}; deploy again") from error
     finally:
-        shutil.rmtree(paths.incoming, ignore_errors=True)
         end(paths, owner)
 
 
-def receive(paths: SimpleNamespace, owner: str, source: IO[bytes] | gzip.GzipFile = sys.stdin.buffer) -> None:
-    """Standard input: a line of JSON, then the bytes of its "objects" [[sha256, size, offset], ...] one by one.
+def receive(paths: SimpleNamespace, owner: str) -> None:
+    """Store what the device lacks, then lay out the release.
 
     An object gets its name only once its bytes are on the disk: whatever has its name is whole, even after a power cut.
     What was cut off stays as .partial-SHA256, and the next transfer continues from there.
     """
     renew_lock(paths, owner)
-    header = json.loads(source.readline())
-    received = receive_objects(paths, header, Source(paths, owner, source))
+    header, bytes_of = open_transfer(paths)
+    received = receive_objects(paths, header["objects"], Source(paths, owner, bytes_of))
     if header["environment"]:
         lay_out_environment(paths, header["environment"], header["repair"])
     lay_out_release(paths, header["release"], header["environment_digest"], header["bundle"])
@@ -395,15 +400,25 @@ def receive(paths: SimpleNamespace, owner: str, source: IO[bytes] | gzip.GzipFil
     answer(received=received, staged=digest(header["release"]))
 
 
-def receive_objects(paths: SimpleNamespace, header: dict[str, Any], source: Source) -> int:
+def open_transfer(paths: SimpleNamespace) -> tuple[dict[str, Any], Callable[[str], IO[bytes]]]:
+    """The header, and where to read the bytes of each of its "objects" [[sha256, size, offset], ...].
+
+    From a package, or from standard input: a line of JSON, then the objects' bytes one after the other.
+    """
+    if not zipfile.is_zipfile(sys.argv[0]):
+        return json.loads(sys.stdin.buffer.readline()), lambda _sha: sys.stdin.buffer
+    package = zipfile.ZipFile(sys.argv[0])
+    header = json.loads(package.read("header.json"))
+    if not header["repair"]:  # devices share a package: some have more of it than others
+        header["objects"] = [one for one in header["objects"] if size_of(object_path(paths, one[0])) != one[1]]
+    return header, lambda sha: package.open("objects/" + sha)
+
+
+def receive_objects(paths: SimpleNamespace, objects: list[tuple[str, int, int]], source: Source) -> int:
     """Bytes received. Named in batches, because each batch syncs the whole machine."""
     batch, batch_bytes, received = [], 0, 0
     try:
-        for sha, size, offset in header["objects"]:
-            if size_of(object_path(paths, sha)) == size and not header["repair"]:
-                for _ in source.chunks(size - offset):  # a pack is the same for all devices
-                    pass
-                continue
+        for sha, size, offset in objects:
             receive_object(paths, sha, size, offset, source)
             batch.append(sha)
             batch_bytes, received = batch_bytes + size, received + size - offset
@@ -419,15 +434,16 @@ def receive_objects(paths: SimpleNamespace, header: dict[str, Any], source: Sour
 class Source:
     """A transfer's bytes. Reading them renews the lock, however slow the connection is."""
 
-    def __init__(self, paths: SimpleNamespace, owner: str, file: IO[bytes] | gzip.GzipFile) -> None:
-        self.paths, self.owner, self.file, self.renewed_s = paths, owner, file, time.monotonic()
+    def __init__(self, paths: SimpleNamespace, owner: str, bytes_of: Callable[[str], IO[bytes]]) -> None:
+        self.paths, self.owner, self.bytes_of, self.renewed_s = paths, owner, bytes_of, time.monotonic()
 
-    def chunks(self, left: int) -> Iterator[bytes]:
+    def chunks(self, sha: str, left: int) -> Iterator[bytes]:
+        file = self.bytes_of(sha)
         while left:
             if time.monotonic() - self.renewed_s > RENEW_S:
                 renew_lock(self.paths, self.owner)
                 self.renewed_s = time.monotonic()
-            chunk = self.file.read(min(left, CHUNK))
+            chunk = file.read(min(left, CHUNK))
             if not chunk:
                 raise AgentError("transfer: the connection closed early; deploy again to resume")
             yield chunk
@@ -439,7 +455,7 @@ def receive_object(paths: SimpleNamespace, sha: str, size: int, offset: int, sou
     with open(path, "r+b" if offset else "wb") as file:
         file.truncate(offset)
         file.seek(offset)
-        for chunk in source.chunks(size - offset):
+        for chunk in source.chunks(sha, size - offset):
             file.write(chunk)
     if hash_of(path) != sha:
         os.unlink(path)
@@ -598,4 +614,4 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[2:4]))
+    sys.exit(main(*sys.argv[-2:]))

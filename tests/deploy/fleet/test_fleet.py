@@ -19,8 +19,7 @@ import pytest
 from many import Kiosks
 from sshd import MISSING
 
-from edge_asl.deploy.fleet import rollout as fleet
-from edge_asl.deploy.fleet.results import Heard, Result
+from edge_asl.deploy.fleet.results import DeviceResult, Outcome, Results
 from edge_asl.deploy.fleet.rollout import PLAYBOOK, parse_max_fail, parse_serial
 from edge_asl.errors import DeviceError
 from edge_asl_device.contract.manifest import SIGNATURE, read_bundle
@@ -78,6 +77,7 @@ def kiosks(tmp_path_factory: pytest.TempPathFactory, workstation: dict[str, str]
         pytest.skip(MISSING)
     if not PROGRAM.exists():
         pytest.skip("no Ansible; pip install ansible-core")
+    pytest.importorskip("ansible_runner", reason="no ansible-runner; pip install ansible-runner")
     with Kiosks(tmp_path_factory.mktemp("fleet"), 2) as running:
         yield Fleet(running, workstation | {"PATH": f"{BIN}:{os.environ['PATH']}"})
 
@@ -98,7 +98,6 @@ def test_the_first_roll_out_installs_everything_from_one_pack(kiosks: Fleet, bas
     assert first.err.count("packing ") <= 1  # none where the cache has it
     for name in kiosks.kiosks.names:
         root = kiosks.kiosks.root(name)
-        assert not (root / "incoming").exists()
         assert not (root / "lock").exists()
         assert kiosks.kiosks.options[name] in (root / "kiosk.env").read_text()
 
@@ -115,7 +114,7 @@ def test_the_second_changes_nothing_and_the_playbook_works_by_itself(kiosks: Fle
     assert "hands 1.0: 2 unchanged" in done.out
     assert "changed: [" not in done.err
     assert alone.returncode == 0, alone.stdout + alone.stderr
-    assert len(re.findall(r"kiosk-\d +: ok=3 +changed=0 +unreachable=0 +failed=0", alone.stdout)) == 2
+    assert len(re.findall(r"kiosk-\d +: ok=[45] +changed=0 +unreachable=0 +failed=0", alone.stdout)) == 2
     assert kiosks.current() == before
 
 
@@ -161,7 +160,7 @@ def test_one_broken_device_is_borne_where_told(kiosks: Fleet, tmp_path: Path):
         try:
             kiosks.kiosks.options["kiosk-1"] = re.sub(r"--port \d+", f"--port {port}", options)
             kiosks.kiosks.write_inventory()
-            done = kiosks.deploy(newer, "--serial", "2", "--max-fail", "50%", "--health-limit", "5", "--json")
+            done = kiosks.deploy(newer, "--serial", "2", "--max-fail", "50%", "--health-limit", "15", "--json")
         finally:
             kiosks.kiosks.options["kiosk-1"] = options
             kiosks.kiosks.write_inventory()
@@ -193,7 +192,7 @@ def test_devices_that_cannot_be_reached_or_are_strangers_are_told_apart(kiosks: 
     assert done.results == {"gone.invalid": "unreachable", "stranger": "unreachable", "rootless": "refused"}
     assert "no host has that name" in done.rows["gone.invalid"]["message"]
     assert "its host key is not known yet" in done.rows["stranger"]["message"]
-    assert "edge_asl_root: expected a folder" in done.rows["rootless"]["message"]
+    assert "needs a folder on the device; name one" in done.rows["rootless"]["message"]
 
 
 @pytest.mark.usefixtures("first")
@@ -208,7 +207,7 @@ def test_a_device_that_cannot_take_it_says_why(kiosks: Fleet, base: Path):
 
     assert done.status == 1
     assert done.results == {"kiosk-2": "refused"}
-    assert "expected words as a shell reads them" in done.rows["kiosk-2"]["message"]
+    assert done.rows["kiosk-2"]["message"] == "--options: No closing quotation; check the quotes"
 
 
 @pytest.mark.usefixtures("first")
@@ -252,7 +251,7 @@ def test_ctrl_c_ends_ansible_and_the_device_goes_on_by_itself(kiosks: Fleet, tmp
     assert done.status == 1
     assert json.loads(out)["interrupted"]
     assert done.results == {"kiosk-2": "not reached"}
-    assert "goes on by itself" in done.rows["kiosk-2"]["message"]
+    assert "carries on by itself" in done.rows["kiosk-2"]["message"]
     wait_for(lambda: json.loads((root / "activation.json").read_text())["outcome"] == "activated", 60)
     assert json.loads((root / "current" / "release.json").read_text())["bundle"] == read_bundle(newer).digest
 
@@ -269,11 +268,11 @@ def test_a_damaged_bundle_is_refused_before_ansible_starts(kiosks: Fleet, tmp_pa
 def test_without_ansible_it_says_how_to_get_it(kiosks: Fleet, base: Path, tmp_path: Path):
     # An interpreter beside which no ansible-playbook lies, with the same packages.
     (tmp_path / "python").symlink_to(sys.executable)
-    packages = Path(fleet.__file__).parents[2], next((BIN.parent / "lib").glob("python3*/site-packages"))
+    packages = [path for path in sys.path if path.endswith(("site-packages", "/host", "/device"))]
     shutil.copy(shutil.which("ssh") or "", tmp_path)
     environment = kiosks.environment | {
         "PATH": str(tmp_path),
-        "PYTHONPATH": ":".join([kiosks.environment["PYTHONPATH"], *map(str, packages)]),
+        "PYTHONPATH": ":".join([kiosks.environment["PYTHONPATH"], *packages]),
     }
     words = [tmp_path / "python", "-m", "edge_asl", "deploy", base, "--inventory", kiosks.kiosks.inventory]
     run = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=60)
@@ -287,29 +286,21 @@ def test_an_inventory_that_names_nobody(kiosks: Fleet, base: Path):
     done = kiosks.deploy(base, "--limit", "nobody")
 
     assert done.status == 1
-    assert "expected devices of nobody, found none; mend it, ansible-inventory -i " in done.err
+    assert "--limit leaves us with no hosts to target; ansible-inventory -i " in done.err
+    assert len(done.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("all:\n  hosts:\n    a: b: c\n", "{}:3:9: expected an inventory of Ansible's, found: Colons in unquoted "),
-        ("all:\n  hosts: [a]\n", "{}: expected an inventory of Ansible's, found: auto: no root 'plugin' key found"),
-        ("", "{}: expected devices, found none; mend it, ansible-inventory -i {} --graph shows what is read"),
-    ],
-)
-def test_an_inventory_that_cannot_be_read_is_one_line(
-    kiosks: Fleet, base: Path, tmp_path: Path, text: str, message: str
-):
+@pytest.mark.parametrize("text", ["all:\n  hosts:\n    a: b: c\n", "all:\n  hosts: [a]\n", ""])
+def test_an_inventory_that_cannot_be_read_is_one_line(kiosks: Fleet, base: Path, tmp_path: Path, text: str):
     inventory = tmp_path / "broken.yml"
     inventory.write_text(text)
     words = kiosks.command(base)
     words[words.index(str(kiosks.kiosks.inventory))] = str(inventory)
     run = subprocess.run(words, capture_output=True, text=True, env=kiosks.environment, timeout=LIMIT_S)
 
+    shows = f"ansible-inventory -i {inventory} --graph shows what Ansible reads"
     assert run.returncode == 1
-    assert run.stderr.startswith(f"edge-asl: {message.format(inventory, inventory)}")
-    assert len(run.stderr.splitlines()) == 1
+    assert run.stderr == f"edge-asl: {inventory}: Ansible finds no devices in it; {shows}\n"
 
 
 def test_a_device_and_an_inventory_are_one_too_many(base: Path, tmp_path: Path):
@@ -334,31 +325,33 @@ def test_waves_and_failures_as_people_write_them():
             parse_max_fail(text)
 
 
-def test_a_decision_that_failed_is_told_for_its_whole_wave():
-    heard = Heard()
-    for line in (
-        "PLAY [Bring a bundle to kiosks] ****",
-        "TASK [edge_asl : Read facts] ****",
-        "ok: [a]",
-        "ok: [b]",
-        "TASK [edge_asl : Decide what they need and pack it] ****",
-        'fatal: [a -> localhost]: FAILED! => {"msg": "non-zero return code", "stderr_lines": ["edge-asl: no room"]}',
-    ):
-        heard.line(line)
-    rows = heard.report(["a", "b", "c"], {}, interrupted=False)
+def results_of(*events: tuple[str, str, str, dict[str, Any]]) -> list[DeviceResult]:
+    """The rows after such events of a, b and c."""
+    results = Results()
+    listed = ("runner_on_ok", "List the devices", "a", {"ansible_play_hosts_all": ["a", "b", "c"]})
+    for kind, task, host, answer in [listed, *events]:
+        results.take({"event": kind, "event_data": {"task": task, "host": host, "res": answer}})
+    return results.final(interrupted=False)
 
-    assert [row.result for row in rows] == [Result.REFUSED, Result.REFUSED, Result.NOT_REACHED]
+
+def test_packages_that_could_not_be_built_are_reported_for_the_whole_wave():
+    failed = {"msg": "non-zero return code", "stdout_lines": [], "stderr_lines": ["edge-asl: no room"]}
+    rows = results_of(
+        ("runner_on_ok", "Read facts", "a", {}),
+        ("runner_on_ok", "Read facts", "b", {}),
+        ("runner_on_failed", "Build update packages", "a", failed),
+    )
+
+    assert [row.result for row in rows] == [Outcome.REFUSED, Outcome.REFUSED, Outcome.NOT_REACHED]
     assert [row.message for row in rows] == ["edge-asl: no room", "edge-asl: no room", ""]
 
 
-def test_what_ssh_says_of_a_lost_device_is_told_in_the_same_words_as_to_one():
-    heard = Heard()
-    said = "@@@\r\nWARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!\r\nssh-keygen -f '/k n' -R 'a'\r\nmore"
-    for name, message in (("a", said), ("b", "b: Host key verification failed."), ("c", "no shell\nthere")):
-        heard.line(f"fatal: [{name}]: UNREACHABLE! => {json.dumps({'msg': message})}")
-    rows = heard.report(["a", "b", "c"], {}, interrupted=False)
+def test_a_lost_device_is_reported_in_the_same_words_as_by_a_single_deployment():
+    changed = "@@@\r\nWARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!\r\nssh-keygen -f '/k n' -R 'a'\r\nmore"
+    said = {"a": changed, "b": "b: Host key verification failed.", "c": "no shell\nthere"}
+    rows = results_of(*(("runner_on_unreachable", "Read facts", name, {"msg": msg}) for name, msg in said.items()))
 
-    assert {row.result for row in rows} == {Result.UNREACHABLE}
+    assert {row.result for row in rows} == {Outcome.UNREACHABLE}
     assert rows[0].message.endswith("find out which, then ssh-keygen -f '/k n' -R 'a'")
     assert "connect once with: ssh b, and compare" in rows[1].message
     assert rows[2].message == "no shell\\nthere"

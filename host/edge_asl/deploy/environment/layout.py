@@ -206,7 +206,7 @@ def _cached(folder: Path, read: Callable[[Path], T | None], make: Callable[[Path
     found = read(folder)
     if found is None:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _delete_unused(folder.parent)
+        delete_unused(folder.parent)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as scratch:
             beside = Path(scratch, folder.name)
             beside.mkdir()
@@ -223,12 +223,22 @@ def _cached(folder: Path, read: Callable[[Path], T | None], make: Callable[[Path
     return found
 
 
-def _delete_unused(folder: Path) -> None:
+def delete_unused(folder: Path) -> None:
+    """Delete what a cache holds but nobody has used for a month."""
     oldest = time.time() - UNUSED_DAYS * 86_400
-    for path in folder.iterdir():
+    for path in folder.glob("*"):
         with contextlib.suppress(OSError):
             if path.stat().st_mtime < oldest:
-                shutil.rmtree(path)
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def known_files(environment: str) -> set[str]:
+    """SHA-256 of the files of an environment that this workstation has laid out; none if it is not in the cache."""
+    for path in cache_folder().glob(f"environments/*/{ENVIRONMENT}"):
+        data = path.read_bytes()
+        if digest_of(data) == environment:
+            return {file.sha256 for file in parse_environment(data, str(path)).files.values()}
+    return set()
 
 
 def _write(path: Path, content: bytes, mode: int) -> EnvironmentFile:

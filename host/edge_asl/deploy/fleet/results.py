@@ -1,37 +1,29 @@
-"""What became of every device, from the lines that ``ansible-playbook`` prints with its default callback."""
+"""What became of every device, from the events of a roll-out (https://docs.ansible.com/projects/runner)."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
 
-from edge_asl.deploy.fleet.packs import Task
 from edge_asl.deploy.ssh import reason
 from edge_asl_device.errors import one_line
 
-ACTIVATE, ASK = "Activate", "Ask what became of it"
-DECIDE = "Decide what they need and pack it"
-PLAN = "Say what is to be done"
+LIST, BUILD, CHOOSE, PLAN = "List the devices", "Build update packages", "Choose the update", "Show the plan"
+ACTIVATE, ASK = "Activate", "Ask how it ended"
+"""Tasks of the playbook."""
 CONNECT_S = 10
 """Ansible's own limit for a connection."""
 LONGEST = 300
-"""Of a message in the table; Ansible's lines above it have everything."""
-
-_TASK = re.compile(r"TASK \[(?:\S+ : )?(?P<task>.*)\] \**")
-_EVENT = re.compile(
-    r"(?P<what>ok|changed|fatal|failed): \[(?P<device>[^\]]+?)(?: -> [^\]]+)?\](?:: (?P<how>FAILED|UNREACHABLE)!)?"
-    r"(?: \(item=[^)]*\))?(?: => (?P<result>.*))?"
-)
+"""Of a message in the table; Ansible's output above it has everything."""
 
 
-class Result(StrEnum):
+class Outcome(StrEnum):
     """What became of one device."""
 
     UNCHANGED = "unchanged"
@@ -44,135 +36,98 @@ class Result(StrEnum):
     NOT_REACHED = "not reached"
 
 
-class Device(Struct, kw_only=True):
-    """One row."""
+class DeviceResult(Struct, kw_only=True):
+    """One row of the table."""
 
     device: str
-    result: Result = Result.NOT_REACHED
+    result: Outcome = Outcome.NOT_REACHED
     release: str = ""
     seconds: float = 0.0
     message: str = ""
 
+    def becomes(self, result: Outcome, message: str = "") -> None:
+        """Set the outcome."""
+        self.result, self.message = result, message
 
-class Heard:
-    """Reads line by line."""
+
+class Results:
+    """Follows a roll-out, event by event."""
 
     def __init__(self) -> None:
-        self._devices: dict[str, Device] = {}
-        self._task = ""
+        self.devices: dict[str, DeviceResult] = {}
+        """All that the roll-out is for, in the inventory's order."""
+        self._summaries: dict[str, str] = {}
         self._wave_s = time.monotonic()
-        self._decision = ""
-        self._open: list[str] = []
 
-    def line(self, line: str) -> None:
-        """One more line."""
-        if self._open:
-            self._open.append(line)
-            if line == "}":
-                lines, self._open = self._open, []
-                self.line("".join(lines))
-        elif line.startswith("PLAY ["):
+    def take(self, event: Mapping[str, Any]) -> None:
+        """One more event of ansible-runner's."""
+        kind, about = event["event"], event.get("event_data") or {}
+        task, answer, device = about.get("task"), about.get("res") or {}, self.devices.get(about.get("host", ""))
+        if kind == "playbook_on_play_start":
             self._wave_s = time.monotonic()
-        elif found := _TASK.fullmatch(line):
-            self._task = found["task"]
-        elif found := _EVENT.fullmatch(line):
-            if found["result"] == "{":  # what Ansible shows in any case it shows on many lines
-                self._open = [line]
-            else:
-                self._event(found)
+        elif task == LIST and kind == "runner_on_ok":
+            self.devices = {name: DeviceResult(device=name) for name in answer["ansible_play_hosts_all"]}
+        elif device and kind.startswith("runner_"):
+            device.seconds = max(0.1, round(time.monotonic() - self._wave_s, 1))  # 0: nothing was asked of it
+            if kind == "runner_on_ok":
+                self._succeeded(device, task, answer)
+            elif kind == "runner_on_unreachable":
+                said = str(answer.get("msg", ""))
+                device.becomes(Outcome.UNREACHABLE, reason(device.device, said, CONNECT_S) or _short(said))
+            elif kind in ("runner_on_failed", "runner_item_on_failed"):
+                self._failed(device, task, answer)
 
-    def _event(self, found: re.Match[str]) -> None:
-        device = self._devices.setdefault(found["device"], Device(device=found["device"]))
-        device.seconds = round(time.monotonic() - self._wave_s, 1)
-        if found["what"] in ("fatal", "failed"):
-            self._failed(device, found["how"], _decoded(found["result"]))
-        elif self._task in (ACTIVATE, ASK):
-            device.result, device.message = Result.ACTIVATED, ""
-        elif self._task == PLAN and found["what"] == "changed":
-            device.result = Result.WOULD_CHANGE
+    def _succeeded(self, device: DeviceResult, task: str | None, answer: Mapping[str, Any]) -> None:
+        if task == CHOOSE:
+            update = answer["ansible_facts"]["edge_asl_update"]
+            device.release, self._summaries[device.device] = update["release"], update["summary"]
+            if not update["refused"] and not update["plan"]:
+                device.becomes(Outcome.UNCHANGED)
+        elif task == PLAN and answer.get("changed"):
+            device.becomes(Outcome.WOULD_CHANGE, self._summaries[device.device])
+        elif task in (ACTIVATE, ASK):
+            device.becomes(Outcome.ACTIVATED)
 
-    def _failed(self, device: Device, how: str | None, found: dict[str, Any]) -> None:
-        if how == "UNREACHABLE":
-            said = str(found.get("msg", ""))
-            device.result = Result.UNREACHABLE
-            device.message = reason(device.device, said, CONNECT_S) or _short(said)
-        elif self._task == ACTIVATE:
-            device.result, device.message = _outcome(found)
-        elif self._task == ASK:
-            device.result, device.message = _afterwards(found)
-        elif device.result is Result.NOT_REACHED:  # what follows a failed activation adds nothing
-            device.result, device.message = Result.REFUSED, _message(found)
-            if self._task == DECIDE:
-                self._decision = device.message
+    def _failed(self, device: DeviceResult, task: str | None, answer: Mapping[str, Any]) -> None:
+        if task in (ACTIVATE, ASK):
+            device.becomes(*_activation(answer, Outcome.REFUSED if task == ACTIVATE else Outcome.FAILED))
+            return
+        # Packages are built once for the whole wave; what follows a failed activation adds nothing.
+        for one in self.devices.values() if task == BUILD else [device]:
+            if one.seconds and one.result is Outcome.NOT_REACHED:
+                one.becomes(Outcome.REFUSED, _message(answer))
 
-    def report(self, names: Iterable[str], tasks: Mapping[str, Task], *, interrupted: bool) -> list[Device]:
-        """What became of each.
+    def final(self, *, interrupted: bool) -> list[DeviceResult]:
+        """A row for each device.
 
         Args:
-            names: of all that were to be reached.
-            tasks: what ``edge-asl pack`` answered, for those that it was asked about.
-            interrupted: by a person.
+            interrupted: whether a person stopped the roll-out.
         """
-        return [self._row(name, tasks.get(name), interrupted=interrupted) for name in names]
-
-    def _row(self, name: str, task: Task | None, *, interrupted: bool) -> Device:
-        device = self._devices.get(name)
-        if device is None:
-            return Device(device=name)
-        device.release = task.release if task else ""
-        if device.result is Result.WOULD_CHANGE and task:
-            device.message = ", ".join(_in_short(task))
-        if device.result is not Result.NOT_REACHED:
-            return device
-        if task and not task.refused and not task.plan:
-            device.result = Result.UNCHANGED
-        elif self._decision:
-            device.result, device.message = Result.REFUSED, self._decision
-        elif interrupted:
-            device.message = "interrupted; if it was switching, it goes on by itself: edge-asl status"
-        else:
-            device.message = "the roll-out stopped before its switch"
-        return device
+        why = "interrupted; if it was already switching, it carries on by itself: see edge-asl status"
+        for device in self.devices.values():
+            if device.result is Outcome.NOT_REACHED and device.seconds:
+                device.message = why if interrupted else "the roll-out stopped before this device switched"
+        return list(self.devices.values())
 
 
-def _in_short(task: Task) -> Iterator[str]:
-    if task.sent_bytes:
-        yield f"send {task.sent_bytes / 1e6:.1f} MB"
-    yield from (command.name for command in task.prepare if command.argv[4:5] != ["unpack"])
-    yield f"activate {task.release[:12]}"
-
-
-def _decoded(text: str | None) -> dict[str, Any]:
-    with contextlib.suppress(ValueError):
-        found = json.loads(text or "")
-        if isinstance(found, dict):
-            return found
-    return {"msg": text or ""}
-
-
-def _message(found: Mapping[str, Any]) -> str:
-    """The agent's own words, a command's last ones, or Ansible's."""
-    said = found.get("stdout_lines") or [""]
+def _activation(answer: Mapping[str, Any], otherwise: Outcome) -> tuple[Outcome, str]:
+    """From the last line of ``edge-asl-device activate``, or from ``status --json`` if the connection was lost."""
+    line = str((answer.get("stdout_lines") or [""])[-1])
     with contextlib.suppress(ValueError, KeyError, TypeError):
-        return _short(json.loads(said[-1])["error"])
-    lines = [line for line in found.get("stderr_lines") or [] if line.strip()]
-    return _short(lines[-1] if lines else found.get("msg", ""))
+        line = "{outcome} {message}".format(**json.loads(line)["activation"])
+    outcome, _, why = line.partition(" ")
+    known = {"refused": Outcome.REFUSED, "rolled-back": Outcome.ROLLED_BACK, "failed": Outcome.FAILED}
+    if outcome == "activated":  # an earlier one
+        return Outcome.REFUSED, "the connection broke before the switch; deploy again"
+    return (known[outcome], _short(why)) if outcome in known else (otherwise, _message(answer))
 
 
-def _outcome(found: Mapping[str, Any]) -> tuple[Result, str]:
-    """``edge-asl-device activate`` ends with a line of its outcome and a reason."""
-    outcome, _, reason = str((found.get("stdout_lines") or [""])[-1]).partition(" ")
-    known = {"refused": Result.REFUSED, "rolled-back": Result.ROLLED_BACK, "failed": Result.FAILED}
-    return (known[outcome], _short(reason)) if outcome in known else (Result.REFUSED, _message(found))
-
-
-def _afterwards(found: Mapping[str, Any]) -> tuple[Result, str]:
-    """``edge-asl-device status --json`` after the connection was lost."""
-    try:
-        last = json.loads(found["stdout"])["activation"]
-        return _outcome({"stdout_lines": [f"{last['outcome']} {last['message']}"]})
-    except (ValueError, KeyError, TypeError):
-        return Result.FAILED, _message(found)
+def _message(answer: Mapping[str, Any]) -> str:
+    """The agent's own error, a command's last line, or Ansible's message."""
+    out, err = ([line for line in answer.get(key) or [] if line.strip()] for key in ("stdout_lines", "stderr_lines"))
+    with contextlib.suppress(IndexError, ValueError, KeyError, TypeError):
+        return _short(json.loads(out[-1])["error"])
+    return _short([answer.get("msg", ""), *out, *err][-1])
 
 
 def _short(text: object) -> str:

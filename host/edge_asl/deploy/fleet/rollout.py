@@ -1,32 +1,28 @@
 """``edge-asl deploy --inventory``: many devices, in waves, by Ansible.
 
-Ansible is a program beside this one, started as its users start it; the playbook lies in ``ansible/`` beside this file
-and works without this module, too. What each device was told comes from ``edge-asl pack``, which the playbook asks;
-what became of it is read from what ``ansible-playbook`` prints, so that it is known at every moment, Ctrl-C included.
+ansible-runner, Ansible's interface for other programs, starts ``ansible-playbook`` and reports what happens as events.
+The playbook is in ``ansible/`` beside this file and works without this module too: it asks ``edge-asl pack`` what to do
+on each device.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from edge_asl.deploy.fleet.packs import Task
-from edge_asl.deploy.fleet.results import Device, Heard, Result
+from edge_asl.deploy.fleet.results import DeviceResult, Outcome, Results
 from edge_asl.deploy.keys import default_key, sign_for_devices
 from edge_asl.errors import DeviceError, ToolMissing
 from edge_asl.progress import Progress
@@ -34,84 +30,88 @@ from edge_asl_device.contract.manifest import read_bundle
 from edge_asl_device.errors import one_line
 
 PLAYBOOK = Path(__file__).parent / "ansible" / "deploy.yml"
-STALL_S = 3600.0
-"""Without a line from Ansible: twice the device's own limit for an activation."""
-LIST_S = 120.0
-END_S = 20.0
+STALL_S = 3600
+"""Without an event: twice the device's own limit for an activation."""
 FORKS = 25
 SSH_ARGS = "-o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=5 -o ServerAliveCountMax=4"
-"""Ansible's own would compress, and packs are compressed."""
-GOOD = (Result.UNCHANGED, Result.ACTIVATED, Result.WOULD_CHANGE)
+"""Ansible's own would compress, and packages are compressed."""
+GOOD = (Outcome.UNCHANGED, Outcome.ACTIVATED, Outcome.WOULD_CHANGE)
 
 
-class Request(Struct, frozen=True, kw_only=True):
-    """What was asked for."""
+class Rollout(Struct, frozen=True, kw_only=True):
+    """What to roll out, and to whom."""
 
     bundle: Path
     inventory: Path
     serial: list[str]
     """Sizes of the waves, numbers or percentages; the last one repeats."""
     max_fail: float
-    """Percentage of a wave; when more fail, the next does not begin."""
+    """Percentage of a wave; if more fail, the next wave does not start."""
     limit: str | None = None
-    """Of the inventory: Ansible's pattern."""
+    """Ansible's pattern for the devices to include."""
     variables: dict[str, Any] = {}
-    """``edge_asl_…`` for all devices; they win over the inventory's."""
+    """``edge_asl_…`` for all devices; they take precedence over the inventory's."""
     key: Path | None = None
     dry_run: bool = False
 
 
-class Report(Struct, frozen=True, kw_only=True):
-    """What became of all."""
+class RolloutReport(Struct, frozen=True, kw_only=True):
+    """What became of all devices."""
 
     bundle: str
     version: str
     ok: bool
     interrupted: bool
     seconds: float
-    devices: list[Device]
+    devices: list[DeviceResult]
 
 
-def roll_out(request: Request, progress: Progress) -> Report:
-    """Start Ansible and wait for its end; Ctrl-C is passed on to it.
+def roll_out(rollout: Rollout, progress: Progress) -> RolloutReport:
+    """Run the playbook to its end; Ctrl-C stops it.
 
     Raises:
-        ToolMissing: no Ansible.
-        EdgeAslError: the bundle is damaged, signing failed, the inventory cannot be read or names no device.
+        ToolMissing: Ansible is not installed.
+        EdgeAslError: the bundle is damaged, signing failed, or Ansible finds no devices.
     """
     started = time.monotonic()
-    playbook, inventory = _program("ansible-playbook"), _program("ansible-inventory")
-    manifest = read_bundle(request.bundle).manifest
-    names = _devices(inventory, request)
-    sign_for_devices(request.bundle, request.key, progress.say, again=True)
-    with tempfile.TemporaryDirectory(prefix="edge-asl-fleet-") as folder:
-        record = Path(folder, "tasks")
-        chosen = _variables(request, request.key or default_key(), record)
-        command = [playbook, "-i", str(request.inventory), str(PLAYBOOK), "--extra-vars", json.dumps(chosen)]
-        command += ["--limit", request.limit] if request.limit else []
-        command += ["--check"] * request.dry_run
-        heard = Heard()
-        status, interrupted = _run(command, heard, progress)
-        devices = heard.report(names, _recorded(record), interrupted=interrupted)
-    ok = status == 0 and all(device.result in GOOD for device in devices)
-    return Report(
+    if find_spec("ansible_runner") is None or shutil.which("ansible-playbook", path=_path()) is None:
+        raise ToolMissing("Ansible is not installed; pip install 'edge-asl[fleet]'")
+    manifest = read_bundle(rollout.bundle).manifest
+    sign_for_devices(rollout.bundle, rollout.key, progress.say, again=True)
+    results = Results()
+    said: list[str] = []
+
+    def take(event: dict[str, Any]) -> bool:
+        results.take(event)
+        said.extend(event.get("stdout", "").splitlines())
+        while results.devices and said:  # until there are any, it may be about the inventory
+            progress.say(said.pop(0))
+        return False  # keep no file of it
+
+    status = _run(rollout, take)
+    if status == "timeout":
+        raise DeviceError(f"ansible-playbook: nothing happened for {STALL_S} s; see edge-asl status of each device")
+    if not results.devices and status != "canceled":
+        raise DeviceError(_no_devices(rollout.inventory, said))
+    devices = results.final(interrupted=status == "canceled")
+    return RolloutReport(
         bundle=manifest.name,
         version=manifest.version,
-        ok=ok and not interrupted,
-        interrupted=interrupted,
+        ok=status == "successful" and all(device.result in GOOD for device in devices),
+        interrupted=status == "canceled",
         seconds=round(time.monotonic() - started, 1),
         devices=devices,
     )
 
 
-def format_report(report: Report) -> Iterator[str]:
+def format_report(report: RolloutReport) -> Iterator[str]:
     """A table for people."""
     wide = max([len("device"), *(len(row.device) for row in report.devices)])
     yield f"{'device':<{wide}}  {'result':<12}  {'release':<12}  {'seconds':>7}  message"
     for row in report.devices:
         message = f"  {row.message}" if row.message else ""
         yield f"{row.device:<{wide}}  {row.result:<12}  {row.release[:12]:<12}  {row.seconds:>7.1f}{message}"
-    counts = {result: sum(row.result is result for row in report.devices) for result in Result}
+    counts = {result: sum(row.result is result for row in report.devices) for result in Outcome}
     told = ", ".join(f"{count} {result}" for result, count in counts.items() if count)
     yield f"{report.bundle} {report.version}: {told}; {report.seconds:.0f} s"
 
@@ -139,177 +139,56 @@ def parse_max_fail(text: str) -> float:
     return found
 
 
-# before
+def _run(rollout: Rollout, take: Callable[[dict[str, Any]], bool]) -> str:
+    """``successful``, ``failed``, ``timeout`` or ``canceled``."""
+    import ansible_runner
 
-
-def _program(name: str) -> str:
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.is_file() else shutil.which(name)
-    if found is None:
-        raise ToolMissing(f"{name}: expected Ansible for many devices, found none; pip install 'edge-asl[fleet]'")
-    return found
-
-
-def _variables(request: Request, key: Path | None, record: Path) -> dict[str, Any]:
-    return {
-        "edge_asl_bundle": str(request.bundle.absolute()),
-        "edge_asl_serial": request.serial,
-        "edge_asl_max_fail": request.max_fail,
+    stop = threading.Event()
+    key = rollout.key or default_key()
+    variables = {
+        "edge_asl_bundle": str(rollout.bundle.absolute()),
+        "edge_asl_serial": rollout.serial,
+        "edge_asl_max_fail": rollout.max_fail,
         "edge_asl_command": [sys.executable, "-m", "edge_asl"],
-        "edge_asl_record": str(record),
         **({"edge_asl_key": str(key.absolute())} if key else {}),
-        **request.variables,
+        **rollout.variables,
     }
-
-
-def _devices(program: str, request: Request) -> list[str]:
-    """The inventory's, by name.
-
-    Raises:
-        DeviceError: there are none, or the inventory cannot be read.
-    """
-    command = [program, "-i", str(request.inventory), "--list"]
-    command += ["--limit", request.limit] if request.limit else []
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: stop.set())
     try:
-        run = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=_environment(),
-            timeout=LIST_S,
-            check=False,
-        )
-        groups = json.loads(run.stdout) if run.returncode == 0 else {}
-    except (subprocess.TimeoutExpired, ValueError) as error:
-        raise DeviceError(f"{request.inventory}: expected an inventory of Ansible's, found: {error}") from error
-    names = [name for group in groups.values() for name in group.get("hosts", [])]
-    if not names:
-        raise DeviceError(_why_none(run.stderr, request))
-    return list(dict.fromkeys(names))
+        with tempfile.TemporaryDirectory(prefix="edge-asl-fleet-") as folder:
+            run = ansible_runner.run(
+                private_data_dir=folder,
+                project_dir=str(Path.cwd()),  # where Ansible looks for an ansible.cfg
+                playbook=str(PLAYBOOK),
+                inventory=str(rollout.inventory.absolute()),
+                limit=rollout.limit,
+                cmdline="--check" if rollout.dry_run else None,
+                extravars=variables,
+                envvars=_environment(),
+                settings={"idle_timeout": STALL_S, "pexpect_timeout": 1},
+                event_handler=take,
+                cancel_callback=stop.is_set,
+                quiet=True,
+            )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return str(run.status)
 
 
-_LOCATED = re.compile(r"YAML parsing failed: (?P<what>.+)\nOrigin: (?P<where>/.+:\d+:\d+)$", re.MULTILINE)
-_UNREAD = re.compile(
-    r"^\[(?:ERROR|WARNING)\]: "
-    r"(?:Failed to parse inventory with '(?P<way>\w+)' plugin|YAML parsing failed): (?P<what>.+)$",
-    re.MULTILINE,
-)
-
-
-def _why_none(said: str, request: Request) -> str:
-    """The error for an inventory in which Ansible, which said this, found nobody."""
-    wanted, inventory = "expected an inventory of Ansible's, found", request.inventory
-    if located := _LOCATED.search(said):
-        return f"{located['where']}: {wanted}: {located['what'].rstrip('.')}; mend it there"
-    look = f"mend it, ansible-inventory -i {inventory} --graph shows what is read"
-    # It tries one way of reading after the other; only who wrote the file knows which was meant.
-    unread = [f"{found['way'] or 'yaml'}: {found['what'].rstrip('.')}" for found in _UNREAD.finditer(said)]
-    if unread:
-        return one_line(f"{inventory}: {wanted}: {'; '.join(unread)}; {look}")
-    limit = f" of {request.limit}" if request.limit else ""
-    return f"{inventory}: expected devices{limit}, found none; {look}"
+def _path() -> str:
+    return f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
 
 
 def _environment() -> dict[str, str]:
-    """What is read below must look as it is read; the rest is the user's own."""
-    fixed = {
-        "ANSIBLE_STDOUT_CALLBACK": "default",
-        "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-        "ANSIBLE_CHECK_MODE_MARKERS": "0",
-        "ANSIBLE_DISPLAY_FAILED_STDERR": "0",
-        "ANSIBLE_DISPLAY_OK_HOSTS": "1",
-        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "0",
-        "ANSIBLE_FORCE_COLOR": "0",
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_VERBOSITY": "0",
-        "PYTHONUNBUFFERED": "1",
-    }
-    usual = {} if _has_configuration() else {"ANSIBLE_FORKS": str(FORKS), "ANSIBLE_SSH_ARGS": SSH_ARGS}
-    return usual | dict(os.environ) | fixed
+    """What the user has set wins, in the environment or in a configuration where ansible-playbook looks for one."""
+    defaults = {"ANSIBLE_HOST_KEY_CHECKING": "True"}  # ansible-runner would not check
+    files = (Path("ansible.cfg"), Path("~/.ansible.cfg").expanduser(), Path("/etc/ansible/ansible.cfg"))
+    if "ANSIBLE_CONFIG" not in os.environ and not any(file.is_file() for file in files):
+        defaults |= {"ANSIBLE_FORKS": str(FORKS), "ANSIBLE_SSH_ARGS": SSH_ARGS}
+    return defaults | dict(os.environ) | {"PATH": _path(), "ANSIBLE_NOCOLOR": "1"}
 
 
-def _has_configuration() -> bool:
-    # Where ansible-playbook looks for one; what the user wrote there is not overridden.
-    places = (Path("ansible.cfg"), Path("~/.ansible.cfg").expanduser(), Path("/etc/ansible/ansible.cfg"))
-    return bool(os.environ.get("ANSIBLE_CONFIG")) or any(place.is_file() for place in places)
-
-
-def _recorded(record: Path) -> dict[str, Task]:
-    """What ``edge-asl pack`` answered in every wave."""
-    found: dict[str, Task] = {}
-    if record.exists():
-        for line in record.read_bytes().splitlines():
-            found |= msgspec.json.decode(line, type=dict[str, Task])
-    return found
-
-
-# meanwhile
-
-
-def _run(command: list[str], heard: Heard, progress: Progress) -> tuple[int, bool]:
-    """Exit status, and whether somebody pressed Ctrl-C."""
-    # A session of its own: nothing can ask on the terminal, and Ctrl-C comes once, from here.
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env=_environment(),
-        start_new_session=True,
-    )
-    assert process.stdout is not None  # noqa: S101 - for the type checker
-    watch = _Watch(process)
-    interrupted = False
-    while True:
-        try:
-            for line in process.stdout:
-                watch.moved()
-                progress.say(line.rstrip("\n"))
-                heard.line(line.rstrip("\n"))
-            process.wait(END_S)
-        except KeyboardInterrupt:
-            if interrupted:
-                watch.end(signal.SIGKILL)
-            interrupted = True
-            progress.say("interrupted; devices that are switching go on by themselves")
-            watch.end(signal.SIGINT)
-            continue
-        except subprocess.TimeoutExpired:
-            watch.end(signal.SIGKILL)
-            continue
-        break
-    watch.stop()
-    if watch.stalled:
-        raise DeviceError(f"ansible-playbook: expected a word within {STALL_S:g} s, found none; see edge-asl status")
-    if process.returncode < 0 and not interrupted:
-        progress.say(f"ansible-playbook: ended by signal {-process.returncode}; devices that are switching go on")
-    return process.returncode, interrupted
-
-
-class _Watch:
-    """Ends a process that says nothing for too long."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process, self._moved_s, self._ended = process, time.monotonic(), threading.Event()
-        self.stalled = False
-        threading.Thread(target=self._wait, daemon=True).start()
-
-    def moved(self) -> None:
-        self._moved_s = time.monotonic()
-
-    def stop(self) -> None:
-        self._ended.set()
-
-    def end(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
-
-    def _wait(self) -> None:
-        while not self._ended.wait(1.0):
-            if time.monotonic() - self._moved_s > STALL_S:
-                self.stalled = True
-                self.end(signal.SIGKILL)
-                return
+def _no_devices(inventory: Path, said: list[str]) -> str:
+    errors = [line.removeprefix("[ERROR]: ").rstrip(".") for line in said if line.startswith("[ERROR]: ")]
+    why = "; ".join(errors) or "Ansible finds no devices in it"
+    return one_line(f"{inventory}: {why}; ansible-inventory -i {inventory} --graph shows what Ansible reads")
