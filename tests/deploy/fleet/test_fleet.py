@@ -308,7 +308,7 @@ def test_a_device_and_an_inventory_are_one_too_many(base: Path, tmp_path: Path):
     run = subprocess.run(words, capture_output=True, text=True)
 
     assert run.returncode == 2
-    assert "found TARGET too" in run.stderr
+    assert "TARGET: cannot be combined with --inventory" in run.stderr
 
 
 @pytest.mark.parametrize("text", ["", "0", "0%", "101%", "1,", "a", "1;2", "-1"])
