@@ -190,8 +190,8 @@ def test_devices_that_cannot_be_reached_or_are_strangers_are_told_apart(kiosks: 
 
     assert done.status == 1
     assert done.results == {"gone.invalid": "unreachable", "stranger": "unreachable", "rootless": "refused"}
-    assert "expected a host of that name" in done.rows["gone.invalid"]["message"]
-    assert "expected a known host key, found an unknown one" in done.rows["stranger"]["message"]
+    assert "no host has that name" in done.rows["gone.invalid"]["message"]
+    assert "its host key is not known yet" in done.rows["stranger"]["message"]
     assert "needs a folder on the device; name one" in done.rows["rootless"]["message"]
 
 
@@ -352,8 +352,8 @@ def test_a_lost_device_is_reported_in_the_same_words_as_by_a_single_deployment()
     rows = results_of(*(("runner_on_unreachable", "Read facts", name, {"msg": msg}) for name, msg in said.items()))
 
     assert {row.result for row in rows} == {Outcome.UNREACHABLE}
-    assert rows[0].message.endswith("find out which, then ssh-keygen -f '/k n' -R 'a'")
-    assert "connect once with: ssh b, and compare" in rows[1].message
+    assert rows[0].message.endswith("find out which, then run ssh-keygen -f '/k n' -R 'a'")
+    assert "connect once with ssh b, and compare" in rows[1].message
     assert rows[2].message == "no shell\\nthere"
 
 
