@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,17 @@ SEND_LIMIT_S = 10.0
 BOUNDARY = "edge-asl-frame"
 MAX_BODY_BYTES = 1000
 
-Health = Callable[[], tuple[bool, dict[str, object]]]
 Command = Callable[[str, dict[str, Any]], None]
 COMMANDS = ("clear", "undo", "speak", "choose", "mute")
 
 
-def make_app(hub: Hub, health: Health, metrics: Callable[[], bytes], command: Command, token: str | None) -> Starlette:
+def make_app(
+    hub: Hub,
+    health: Callable[[], tuple[bool, dict[str, object]]],
+    metrics: Callable[[], bytes],
+    command: Command,
+    token: str | None,
+) -> Starlette:
     """The application.
 
     Args:
@@ -65,6 +70,21 @@ def make_app(hub: Hub, health: Health, metrics: Callable[[], bytes], command: Co
     async def prometheus(_request: Request) -> Response:
         return Response(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    return Starlette(
+        routes=[
+            Route("/", index),
+            Route("/events", events),
+            Route("/camera.mjpeg", camera),
+            Route("/healthz", healthz),
+            Route("/metrics", prometheus),
+            Route("/api/{name}", _button(command), methods=["POST"]),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        middleware=[Middleware(Guard, token=token)],
+    )
+
+
+def _button(command: Command) -> Callable[[Request], Awaitable[Response]]:
     async def act(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in COMMANDS:
@@ -73,24 +93,12 @@ def make_app(hub: Hub, health: Health, metrics: Callable[[], bytes], command: Co
             # A form on another site cannot send this type without a preflight request.
             return _refusal(415, "expected Content-Type: application/json")
         try:
-            wanted = await _body(request)
-            command(name, wanted)
+            command(name, await _body(request))
         except ValueError as error:
             return _refusal(400, str(error))
         return Response(status_code=204)
 
-    return Starlette(
-        routes=[
-            Route("/", index),
-            Route("/events", events),
-            Route("/camera.mjpeg", camera),
-            Route("/healthz", healthz),
-            Route("/metrics", prometheus),
-            Route("/api/{name}", act, methods=["POST"]),
-            Mount("/static", StaticFiles(directory=STATIC)),
-        ],
-        middleware=[Middleware(Guard, token=token)],
-    )
+    return act
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -105,8 +113,8 @@ async def _body(request: Request) -> dict[str, Any]:
         raise ValueError(f"expected a JSON object: {error}") from error
 
 
-def _refusal(status: int, words: str) -> Response:
-    return JSONResponse({"error": words}, status_code=status)
+def _refusal(status: int, reason: str) -> Response:
+    return JSONResponse({"error": reason}, status_code=status)
 
 
 async def _events(hub: Hub) -> AsyncIterator[bytes]:
