@@ -1,18 +1,16 @@
 """Load a bundle and run it once, in a process of its own.
 
-    python -m edge_asl_device.inference.probe RUNTIME [BUNDLE [ACCELERATOR]]
-
-A native library that does not fit the processor or another library dies with a signal, not with an exception; in a
-child process that becomes a line in a report.
+python -m edge_asl_device.inference.probe RUNTIME [BUNDLE [ACCELERATOR]]
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
+
+from edge_asl_device.inference.child import ask_child
 
 TIMEOUT_S = 60.0
 
@@ -28,18 +26,7 @@ def probe(
     command = [sys.executable, "-m", "edge_asl_device.inference.probe", runtime]
     if bundle is not None:
         command += [str(bundle), accelerator]
-    try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
-    except subprocess.TimeoutExpired:
-        return {"ok": False, "reason": f"no answer within {timeout_s:g} s"}
-    if run.returncode < 0:
-        return {"ok": False, "reason": f"crashed with signal {-run.returncode}"}
-    try:
-        answer: dict[str, object] = json.loads(run.stdout.splitlines()[-1])
-    except (IndexError, ValueError):
-        last = (run.stderr.strip().splitlines() or ["no output"])[-1]
-        return {"ok": False, "reason": f"exit status {run.returncode}: {last}"}
-    return answer
+    return ask_child(command, timeout_s)
 
 
 def _answer(runtime: str, bundle: Path | None, accelerator: str) -> dict[str, object]:

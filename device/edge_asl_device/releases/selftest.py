@@ -2,18 +2,17 @@
 
     python -m edge_asl_device.releases.selftest BUNDLE RUNTIME THREADS
 
-prints one line of JSON. It runs in a process of its own, because a library built for another processor can kill it with
-a signal, and a model can hang it.
+prints one line of JSON.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 from edge_asl_device.errors import ReleaseError
+from edge_asl_device.inference.child import ask_child
 
 LIMIT_S = 60.0
 """On a Pi 3 importing takes ten seconds; a Coral gets thirty to answer."""
@@ -33,23 +32,9 @@ def self_test(
         ReleaseError: it crashed, hung, failed or answered wrongly.
     """
     command = [str(python), "-m", "edge_asl_device.releases.selftest", str(bundle), runtime, str(threads)]
-    try:
-        run = subprocess.run(
-            command, capture_output=True, text=True, timeout=limit_s, check=False, errors="replace", env=environment
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ReleaseError(f"self-test: no answer within {limit_s:g} s; the program hangs") from error
-    except OSError as error:
-        raise ReleaseError(f"self-test: cannot run {python}: {error.strerror}") from error
-    if run.returncode < 0:
-        raise ReleaseError(f"self-test: the program crashed with signal {-run.returncode}")
-    try:
-        answer = json.loads(run.stdout.splitlines()[-1])
-    except (IndexError, ValueError) as error:
-        last = (run.stderr.strip().splitlines() or ["no output"])[-1]
-        raise ReleaseError(f"self-test: the program failed with exit status {run.returncode}: {last}") from error
+    answer = ask_child(command, limit_s, environment)
     if not answer["ok"]:
-        raise ReleaseError(f"self-test: {answer['text']}")
+        raise ReleaseError(f"self-test: {answer['reason']}")
     return str(answer["text"])
 
 
@@ -101,7 +86,7 @@ def main(arguments: list[str]) -> int:
     try:
         answer = {"ok": True, "text": examine(Path(bundle), runtime, int(threads))}
     except (EdgeAslError, ImportError) as error:
-        answer = {"ok": False, "text": " ".join(str(error).split())}
+        answer = {"ok": False, "reason": " ".join(str(error).split())}
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0
 
