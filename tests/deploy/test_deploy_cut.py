@@ -170,7 +170,7 @@ def test_somebody_elses_lock_is_respected_until_it_is_broken(kiosk: Kiosk, tmp_p
     lock = held(kiosk, "eve@elsewhere:7")
     refused = kiosk.deploy(bundle)
 
-    assert "lock: expected none, found that of eve@elsewhere:7" in refused.error
+    assert "locked by eve@elsewhere:7 (" in refused.error
     assert "--break-lock" in refused.error
     assert lock.exists()
     assert kiosk.deployed(bundle, "--break-lock")["changed"]
@@ -185,7 +185,7 @@ def test_two_at_once_do_not_meet(kiosk: Kiosk, tmp_path: Path):
         refused = kiosk.deploy(other)
         assert running.end().status == 0
 
-    assert "lock: expected none, found that of" in refused.error
+    assert "locked by " in refused.error
     assert whole(kiosk, bundle)
 
 
