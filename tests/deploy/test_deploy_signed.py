@@ -48,7 +48,7 @@ def still_serves(trusting: Kiosk):
 
 
 def test_the_first_key_is_trusted_and_shown(trusting: Kiosk):
-    assert "signers     maria" in trusting.run("status").out
+    assert "trusts      maria" in trusting.run("status").out
 
 
 def test_unsigned_is_refused(trusting: Kiosk, tmp_path: Path):

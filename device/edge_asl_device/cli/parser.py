@@ -96,11 +96,11 @@ def _add_releases(commands: Commands) -> None:
     for command in (activate, rollback, recover):
         _add_switch_options(command, shown=command is activate)
 
-    trust = _add(commands, "trust", "list the trusted signers, or add one")
+    trust = _add(commands, "trust", "list the trusted signing keys, or add one")
     trust.add_argument(
         "key", nargs="?", help="a public key, as in a .pub file; from then on unsigned bundles are refused"
     )
-    trust.add_argument("--first", action="store_true", help="add it only if no signer is trusted yet")
+    trust.add_argument("--first", action="store_true", help="add it only if no key is trusted yet")
     _add_installation(trust)
 
     status = _add(commands, "status", "show the current and the previous release, and the last switch")

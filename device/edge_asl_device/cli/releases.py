@@ -45,7 +45,7 @@ def trust(options: argparse.Namespace) -> int:
         if options.first and (known := read_signers(installation.signers)):
             names = " and ".join(signer.principal for signer in known)
             raise TrustError(
-                f"{installation.signers}: the device already trusts {names}; to add a signer: edge-asl keys trust"
+                f"{installation.signers}: the device already trusts {names}; to trust another key: edge-asl keys trust"
             )
         add_signer(installation.signers, options.key)
     for signer in read_signers(installation.signers):

@@ -41,7 +41,7 @@ def prove(installation: Installation, digest: str, options: ActivationOptions, j
 
     journal.enter("signature")
     signer = verify_signature(staged.bundle.folder, installation.signers)
-    journal.announce("signature", f"by {signer}" if signer else "not required: this device trusts all signers")
+    journal.announce("signature", f"by {signer}" if signer else "not required: this device trusts no key yet")
 
     journal.enter("version")
     manifest = staged.bundle.manifest

@@ -103,7 +103,7 @@ def format_status(found: dict[str, Any]) -> str:
             text = f"interrupted in step {activation['step']}; to finish it: edge-asl-device recover"
         lines += [f"{'last switch':<12}{text}", *(f"{'':<12}{line}" for line in activation["log"])]
     signers = found["signers"]
-    lines.append(f"{'signers':<12}{', '.join(signers) if isinstance(signers, list) and signers else 'none'}")
+    lines.append(f"{'trusts':<12}{', '.join(signers) if isinstance(signers, list) and signers else 'none'}")
     return "\n".join(lines)
 
 

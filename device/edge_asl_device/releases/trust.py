@@ -140,11 +140,11 @@ def add_signer(signers: Path, line: str, *, limit_s: float = LIMIT_S) -> Signer:
         TrustError: not a public key, or the existing file cannot be understood.
         OSError: no space, no permission.
     """
-    signer = _from_public_key(line.strip()) or _parse(line.strip(), "signer")
+    signer = _from_public_key(line.strip()) or _parse(line.strip(), "key")
     found = _ssh_keygen(["-l", "-f", "-"], f"{signer.key}\n".encode(), limit_s)
     if found.status != 0:
         raise TrustError(
-            f"signer: expected a public key, found {brief(line)!r} ({found.last_line}); use the line of a .pub file"
+            f"key: expected a public key, found {brief(line)!r} ({found.last_line}); use the line of a .pub file"
         )
     for known in read_signers(signers):
         if known.key == signer.key:
