@@ -23,39 +23,39 @@ time.sleep(60)
 
 
 @pytest.fixture
-def supervisor(tmp_path: Path) -> Iterator[Plain]:
+def manager(tmp_path: Path) -> Iterator[Plain]:
     """Of a release whose program says one line and goes on."""
     program = tmp_path / "current" / "environment" / "bin" / "edge-asl-device"
     program.parent.mkdir(parents=True)
     program.write_text(PROGRAM)
     program.chmod(0o755)
-    supervisor = Plain(Installation.at(tmp_path, Mode.PLAIN))
-    yield supervisor
-    supervisor.stop()
+    manager = Plain(Installation.at(tmp_path, Mode.PLAIN))
+    yield manager
+    manager.stop()
 
 
-def test_it_is_started_and_ended(supervisor: Plain, tmp_path: Path):
-    supervisor.restart()
-    assert supervisor.running()
-    wait_for(lambda: supervisor.log(20))
-    supervisor.stop()
+def test_it_is_started_and_ended(manager: Plain, tmp_path: Path):
+    manager.restart()
+    assert manager.running()
+    wait_for(lambda: manager.log(20))
+    manager.stop()
 
-    assert not supervisor.running()
+    assert not manager.running()
     assert not (tmp_path / "kiosk.pid").exists()
 
 
-def test_the_log_is_that_of_the_last_start_or_reload(supervisor: Plain):
+def test_the_log_is_that_of_the_last_start_or_reload(manager: Plain):
     for _ in range(2):
-        supervisor.restart()
-        wait_for(lambda: supervisor.log(20))
-        assert len(supervisor.log(20)) == 1
-    supervisor.reload()
+        manager.restart()
+        wait_for(lambda: manager.log(20))
+        assert len(manager.log(20)) == 1
+    manager.reload()
 
-    assert supervisor.log(20) == []
+    assert manager.log(20) == []
 
 
 def test_a_program_that_ends_while_it_is_ended_is_no_failure(
-    supervisor: Plain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    manager: Plain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     real_kill = os.kill
 
@@ -64,9 +64,9 @@ def test_a_program_that_ends_while_it_is_ended_is_no_failure(
         os.waitpid(pid, 0)
         real_kill(pid, number)
 
-    supervisor.restart()
+    manager.restart()
     monkeypatch.setattr(plain.os, "kill", after_its_end)
-    supervisor.stop()
+    manager.stop()
 
-    assert not supervisor.running()
+    assert not manager.running()
     assert not (tmp_path / "kiosk.pid").exists()
