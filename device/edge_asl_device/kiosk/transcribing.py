@@ -44,17 +44,12 @@ class Transcribing(Mode):
         super().__init__()
         self._reader, self._outputs, self._publish = reader, outputs, publish
         self._clear_after_s = clear_after_s
-        self._word_list: WordList | None = None
+        self._advice, self._rate = _Advice(), _FrameRate()
         self._accepted: Accepted | None = None
         self._letters = 0
-        self._advice: tuple[str, tuple[str, ...], str | None] = ("", (), None)
         self._square: SquareView | None = None
         self._hand_s: float | None = None
         self._sign_s = time.monotonic()
-        self.frames_read = 0
-        self._frames_counted = 0
-        self._fps_shown = 0.0
-        self._fps_due_s = 0.0
 
     @property
     def text(self) -> str:
@@ -75,7 +70,7 @@ class Transcribing(Mode):
 
     def suggest_from(self, word_list: WordList) -> None:
         """Suggest and correct words from now on."""
-        self._word_list = word_list
+        self._advice.word_list = word_list
 
     def replace_reader(self, reader: Reader) -> None:
         """See ``Mode``; the text stays."""
@@ -87,7 +82,7 @@ class Transcribing(Mode):
         before = self.text
         state, square = self._reader.read(frame)
         self._square = SquareView(*square) if square else None
-        self.frames_read += 1
+        self._rate.frames += 1
         if state.accepted is not None:
             self._letters += 1
             self._accepted = Accepted(state.accepted, self._letters)
@@ -109,13 +104,12 @@ class Transcribing(Mode):
     def _show(self, feed: Feed, frame: Frame | None, scene: Scene | None, letter: Letter | None) -> None:
         self._publish(self._state(feed, frame, scene, letter), frame)
         # Looking up words takes as long as reading a frame, so what was read is shown first.
-        if self._advise():
+        if self._advice.look_up(self.text, self._reader.transcriber.word):
             self._publish(self._state(feed, frame, scene, letter), None)
 
     def _state(self, feed: Feed, frame: Frame | None, scene: Scene | None, letter: Letter | None) -> PageState:
         now_s = time.monotonic()
-        advised, suggestions, corrected = self._advice
-        current = advised == self.text
+        suggestions, corrected = self._advice.on(self.text)
         return PageState(
             camera=CameraView(str(feed.status.state), feed.status.reason),
             square=self._square,
@@ -124,23 +118,14 @@ class Transcribing(Mode):
             accepted=self._accepted,
             text=self.text,
             word=self._reader.transcriber.word,
-            suggestions=suggestions if current else (),
-            corrected=corrected if current else None,
+            suggestions=suggestions,
+            corrected=corrected,
             voice=self._outputs.state,
             notices=self.notices(),
-            fps=self._fps(now_s),
+            fps=self._rate.shown(now_s),
             latency_ms=None if frame is None else round((now_s - frame.time_s) * 1000, 1),
             captured_s=None if frame is None else frame.time_s,
         )
-
-    def _advise(self) -> bool:
-        """Look up words for a new text; whether there is anything to show."""
-        text = self.text
-        if self._word_list is None or text == self._advice[0]:
-            return False
-        words = self._word_list
-        self._advice = (text, words.suggest(self._reader.transcriber.word), words.corrected(text))
-        return True
 
     def _scene(self, time_s: float, state: State, brightness: float | None) -> Scene:
         if state.hand:
@@ -148,13 +133,6 @@ class Transcribing(Mode):
         if brightness is not None and brightness < DARK_LEVEL:
             return "too-dark"
         return "no-hand" if self._hand_s is None or time_s - self._hand_s > HAND_GONE_S else "hand"
-
-    def _fps(self, now_s: float) -> float:
-        """Frames in the last second, updated once a second: a figure that jumps all the time cannot be read."""
-        if now_s >= self._fps_due_s:
-            self._fps_due_s = now_s + FPS_S
-            self._fps_shown, self._frames_counted = float(self.frames_read - self._frames_counted), self.frames_read
-        return self._fps_shown
 
     def _clear_when_left(self, time_s: float) -> None:
         """What one visitor spelled is not for the next to read, whether the camera sees anybody or not."""
@@ -173,3 +151,38 @@ class Transcribing(Mode):
             return  # the word grew or ended between the offer and the tap
         self._reader.transcriber.replace_word(word)
         self._outputs.word(word)
+
+
+class _Advice:
+    """What the word list says about one text, looked up once."""
+
+    def __init__(self) -> None:
+        self.word_list: WordList | None = None
+        self._text = ""
+        self._found: tuple[tuple[str, ...], str | None] = ((), None)
+
+    def look_up(self, text: str, word: str) -> bool:
+        """Suggest and correct words for a text and its unfinished word; whether there is anything new."""
+        if self.word_list is None or text == self._text:
+            return False
+        self._text, self._found = text, (self.word_list.suggest(word), self.word_list.corrected(text))
+        return True
+
+    def on(self, text: str) -> tuple[tuple[str, ...], str | None]:
+        """Suggestions and the corrected reading; nothing for a text that has not been looked up."""
+        return self._found if text == self._text else ((), None)
+
+
+class _FrameRate:
+    """Frames in the last second, updated once a second: a figure that jumps all the time cannot be read."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self._before, self._shown, self._due_s = 0, 0.0, 0.0
+
+    def shown(self, now_s: float) -> float:
+        """Frames per second."""
+        if now_s >= self._due_s:
+            self._due_s = now_s + FPS_S
+            self._shown, self._before = float(self.frames - self._before), self.frames
+        return self._shown
