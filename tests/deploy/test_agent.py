@@ -18,8 +18,8 @@ import msgspec
 import pytest
 
 from edge_asl.deploy import agent
-from edge_asl.deploy.agent_command import AGENT, agent_argv
 from edge_asl.deploy.facts import Facts
+from edge_asl.deploy.remote import AGENT, agent_argv
 from edge_asl_device.releases.installation import Installation, Mode
 
 SOURCE = AGENT.read_bytes()

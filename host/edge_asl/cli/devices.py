@@ -25,6 +25,8 @@ from edge_asl.cli.options import (
     print_json,
 )
 
+FACTS_HELP = "JSON: for each device its facts and what was chosen; - is standard input."
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -35,13 +37,8 @@ def register(app: typer.Typer) -> None:
 
 def pack(
     bundle: Annotated[Path | None, typer.Argument(help="Bundle folder.", show_default=False)] = None,
-    facts: Annotated[
-        Path | None,
-        typer.Option(help="JSON: for each device its facts and what was chosen; - is standard input.", allow_dash=True),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the packages. Default: a cache.", show_default=False)
-    ] = None,
+    facts: Annotated[Path | None, option(FACTS_HELP, allow_dash=True)] = None,
+    out: Annotated[Path | None, option("Folder for the packages. Default: a cache.")] = None,
     key: KeyOption = None,
     wheelhouse: WheelhouseOption = None,
     playbook: Annotated[bool, typer.Option("--playbook", help="Print the path of the Ansible playbook.")] = False,

@@ -47,13 +47,13 @@ class ActivationWatch:
             DeviceError: the device refused the release or went back to the one before.
         """
         try:
-            answer = self._session.run([*self._command.argv, "--json"], on_line=self._read, stall_s=STALL_S)
+            result = self._session.run([*self._command.argv, "--json"], on_line=self._read, stall_s=STALL_S)
         except Unreachable as error:
             self._progress.say(f"{error}; the device carries on by itself, asking for the outcome")
             self._ask()
             return
-        if answer.status != 0:
-            self._fail(answer.err)
+        if result.status != 0:
+            self._fail(result.err)
 
     def _read(self, line: str) -> None:
         reported = step_of(line)

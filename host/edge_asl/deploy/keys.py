@@ -178,10 +178,6 @@ def sign_bundle(bundle: Path, key: Path) -> None:
 def is_signed(bundle: Path, public_key: str) -> bool:
     """Whether ``manifest.json.sig`` is this key's signature of the present ``manifest.json``.
 
-    Args:
-        bundle: its folder.
-        public_key: one line: type, base64, comment.
-
     Raises:
         SigningError: ``public_key`` is not a key.
         ToolMissing: no ``ssh-keygen``.

@@ -119,8 +119,8 @@ def bench_there(bundle: Path, target: Target, runs: int, runtime: str, progress:
         there = Installation.at(facts.root, target.mode)
         program = str(program_of(there.environments / payload.wanted.environment))
         folder = str(there.releases / payload.wanted.release / "bundle")
-        answer = session.check([program, *_bench(folder, runs, runtime, json=json)], stall_s=600.0)
-    return 0, answer.out.rstrip()
+        result = session.check([program, *_bench(folder, runs, runtime, json=json)], stall_s=600.0)
+    return 0, result.out.rstrip()
 
 
 def _bench(folder: str, runs: int, runtime: str, *, json: bool) -> list[str]:
@@ -134,10 +134,10 @@ def _run(target: Target, arguments: list[str], stall_s: float = 100.0) -> Printo
         _deployed(facts, target)
         there = Installation.at(facts.root, target.mode)
         command = [str(there.program), *arguments, *there.arguments]
-        answer = session.run(command, stall_s=stall_s)
-    if answer.status and not answer.out:
-        raise DeviceError(f"{target.name}: {answer.reason}")
-    return answer.status, redacted(answer.out.rstrip())
+        result = session.run(command, stall_s=stall_s)
+    if result.status and not result.out:
+        raise DeviceError(f"{target.name}: {result.reason}")
+    return result.status, redacted(result.out.rstrip())
 
 
 def _deployed(facts: Facts, target: Target) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol, Self
 
-from edge_asl.deploy.agent_command import AGENT, agent_argv
 from edge_asl.errors import DeviceError, Unreachable
 
 STALL_S = 60.0
@@ -20,6 +20,8 @@ LAST_LINES = 5
 REFUSAL = "edge-asl-device: "
 """Before what the device's program says when it refuses to go on."""
 
+AGENT = Path(__file__).with_name("agent.py")
+_BOOT = "import sys;exec(compile(sys.stdin.buffer.read(int(sys.argv[1])),'agent.py','exec'))"
 _ELEVATE = 'if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec sudo -n -- "$@"; else exec "$@"; fi'
 
 
@@ -44,7 +46,7 @@ class Remote(Protocol):
     def __exit__(self, *_exception: object) -> None: ...
 
 
-class Answer(NamedTuple):
+class CommandResult(NamedTuple):
     """How a command on the device ended."""
 
     status: int
@@ -83,7 +85,7 @@ class Session:
         stdin: Iterable[bytes] = (),
         on_line: Callable[[str], None] = lambda _line: None,
         stall_s: float = STALL_S,
-    ) -> Answer:
+    ) -> CommandResult:
         """Run a command; ``on_line`` gets its lines as they come.
 
         Raises:
@@ -113,7 +115,7 @@ class Session:
             raise Unreachable(f"{self.remote.name}: no answer for {stall_s:g} s; try again")
         if reason := self.remote.lost(status, err.text):
             raise Unreachable(f"{self.remote.name}: {reason}")
-        return Answer(status, out.text, err.text)
+        return CommandResult(status, out.text, err.text)
 
     def _feed(self, process: subprocess.Popen[bytes], stdin: Iterable[bytes], moved: _Moved) -> None:
         assert process.stdin is not None  # noqa: S101 - for the type checker
@@ -126,17 +128,17 @@ class Session:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
 
-    def check(self, argv: Sequence[str], stall_s: float = STALL_S) -> Answer:
+    def check(self, argv: Sequence[str], stall_s: float = STALL_S) -> CommandResult:
         """Run a command that must succeed.
 
         Raises:
             DeviceError: it did not.
             Unreachable: as for ``run``.
         """
-        answer = self.run(argv, stall_s=stall_s)
-        if answer.status != 0:
-            raise DeviceError(f"{self.remote.name}: {answer.reason}")
-        return answer
+        result = self.run(argv, stall_s=stall_s)
+        if result.status != 0:
+            raise DeviceError(f"{self.remote.name}: {result.reason}")
+        return result
 
     def agent(
         self, command: str, arguments: dict[str, Any], stdin: Iterable[bytes] = (), stall_s: float = STALL_S
@@ -148,18 +150,23 @@ class Session:
             Unreachable: as for ``run``.
         """
         given = itertools.chain([AGENT.read_bytes()], stdin)
-        answer = self.run(agent_argv(command, arguments), given, stall_s=stall_s)
+        result = self.run(agent_argv(command, arguments), given, stall_s=stall_s)
         last: dict[str, Any] = {}
-        for line in answer.out.splitlines():
+        for line in result.out.splitlines():
             with contextlib.suppress(ValueError):
                 last = json.loads(line)
         if "error" in last:
             raise DeviceError(f"{self.remote.name}: {last['error']}")
-        if answer.status == 127:
+        if result.status == 127:
             raise DeviceError(f"{self.remote.name}: python3 is not installed; on the device: sudo apt install python3")
-        if answer.status != 0:
-            raise DeviceError(f"{self.remote.name}: {command} failed: {_last(answer.err)}")
+        if result.status != 0:
+            raise DeviceError(f"{self.remote.name}: {command} failed: {_last(result.err)}")
         return last
+
+
+def agent_argv(command: str, arguments: dict[str, Any], interpreter: str = "python3") -> list[str]:
+    """A command of ``agent.py``, whose text is to come first on standard input."""
+    return [interpreter, "-c", _BOOT, str(AGENT.stat().st_size), command, json.dumps(arguments)]
 
 
 class _Moved:

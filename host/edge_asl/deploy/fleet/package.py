@@ -14,8 +14,8 @@ import os
 import zipfile
 from pathlib import Path
 
-from edge_asl.deploy.agent_command import AGENT
 from edge_asl.deploy.payload import Payload
+from edge_asl.deploy.remote import AGENT
 from edge_asl.deploy.steps.send import Send
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
