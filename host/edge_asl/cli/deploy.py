@@ -144,7 +144,8 @@ def _deploy_to_many(
     dry_run: bool,
     json: bool,
 ) -> None:
-    from edge_asl.deploy.fleet.rollout import Rollout, format_report, parse_max_fail, parse_serial, roll_out
+    from edge_asl.cli.waves import parse_max_fail, parse_serial
+    from edge_asl.deploy.fleet.rollout import Rollout, format_report, roll_out
     from edge_asl.progress import console
 
     rollout = Rollout(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from edge_asl.deploy.environment.layout import LaidOut, environment_for
+from edge_asl.deploy.environment.layout import LaidOut, environment_for, known_files
 from edge_asl.deploy.environment.platforms import AUTO, Platform, choose
 from edge_asl.progress import Progress
 from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, Bundle, read_bundle
@@ -48,6 +48,13 @@ class Payload(NamedTuple):
     """Name → SHA-256."""
     sources: dict[str, Path]
     """SHA-256 → a file with these bytes."""
+
+    def missing_from(self, releases: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+        """SHA-256 → 0 of what a device with these releases lacks: of a new program 1 MB, not 200."""
+        present: set[str] = set()
+        for digest in {str(release.get("environment")) for release in releases if "problem" not in release}:
+            present |= self.wanted.objects.keys() if digest == self.wanted.environment else known_files(digest)
+        return {sha: 0 for sha in self.wanted.objects if sha not in present or sha in self.wanted.bundle_objects}
 
     def header(self, objects: Mapping[str, int], *, environment: bool, repair: bool) -> bytes:
         """The line before the bytes, for ``agent.receive``.

@@ -19,8 +19,9 @@ import pytest
 from many import Kiosks
 from sshd import MISSING
 
+from edge_asl.cli.waves import parse_max_fail, parse_serial
 from edge_asl.deploy.fleet.results import DeviceResult, Outcome, Results
-from edge_asl.deploy.fleet.rollout import PLAYBOOK, parse_max_fail, parse_serial
+from edge_asl.deploy.fleet.rollout import PLAYBOOK
 from edge_asl.errors import DeviceError
 from edge_asl_device.contract.manifest import SIGNATURE, read_bundle
 from edge_asl_device.releases.installation import ROOTS, SETTINGS, Installation, Mode

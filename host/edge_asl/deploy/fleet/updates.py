@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edge_asl.deploy.deployment import format_plan
-from edge_asl.deploy.environment.layout import cache_folder, delete_unused, known_files
+from edge_asl.deploy.environment.layout import cache_folder, delete_unused
 from edge_asl.deploy.environment.platforms import AUTO, Platform
 from edge_asl.deploy.facts import Facts
 from edge_asl.deploy.fleet.package import build_package
@@ -50,7 +50,6 @@ class Update(Struct, frozen=True, kw_only=True):
     summary: str = ""
     package: str | None = None
     """A file of the workstation's to deliver and run, with ``unpack`` as its arguments."""
-    package_bytes: int = 0
     unpack: list[str] = []
     prepare: list[list[str]] = []
     activate: list[str] = []
@@ -109,7 +108,7 @@ def updates_for(
 
 
 def _update(device: Device, payload: Payload, folder: Path, progress: Progress) -> Update:
-    facts, wanted, missing = device.facts, payload.wanted, _missing(device.facts, payload)
+    facts, wanted, missing = device.facts, payload.wanted, payload.missing_from(device.facts.releases)
     plan = make_plan(facts, wanted, missing, device)
     if not plan.steps:
         return Update(release=wanted.release)
@@ -139,12 +138,3 @@ def _update(device: Device, payload: Payload, folder: Path, progress: Progress) 
         activate=activate.argv,
         status=activate.outcome,
     )
-
-
-def _missing(facts: Facts, payload: Payload) -> dict[str, int]:
-    """SHA-256 → 0 of what the device lacks, as far as its releases tell: a new program is 1 MB, not 200."""
-    wanted = payload.wanted
-    present: set[str] = set()
-    for digest in {str(release.get("environment")) for release in facts.releases if "problem" not in release}:
-        present |= wanted.objects.keys() if digest == wanted.environment else known_files(digest)
-    return {sha: 0 for sha in wanted.objects if sha not in present or sha in wanted.bundle_objects}
