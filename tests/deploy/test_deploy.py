@@ -37,7 +37,7 @@ def test_the_first_deployment_sends_everything_and_serves(first: tuple[Kiosk, di
     assert kiosk.health()["frames_10s"] > 0  # type: ignore[index]
     told = dict(report["log"])
     assert "as expected" in told["self-test"]
-    assert told["activated"].startswith("hands 1.0 serves")
+    assert told["activated"].startswith("hands 1.0 is running")
     assert kiosk.linked() == report["release"]
     assert not (kiosk.root / "lock").exists()
     assert not list((kiosk.root / "objects").glob(".partial-*"))
@@ -97,7 +97,7 @@ def test_back_to_the_release_before_and_forth_again(kiosk: Kiosk, newer: Path, b
 
     back = kiosk.run("rollback")
     assert back.status == 0, back.err
-    assert "hands 1.0 serves" in back.out
+    assert "hands 1.0 is running" in back.out
     assert (kiosk.linked(), kiosk.linked("previous")) == (old, new)
     assert served(kiosk) == read_bundle(base).digest
 
