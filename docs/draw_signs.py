@@ -18,7 +18,7 @@ from edge_asl.datasets.synthetic import DIGITS, LETTERS, Person
 from edge_asl.datasets.synthetic.motion import spelled
 from edge_asl.datasets.synthetic.poses import MOVING, POSES
 from edge_asl.datasets.synthetic.scene import Light, paint, posed
-from edge_asl.datasets.synthetic.skeleton import ARM, AVERAGE, NAIL, Parts, Pose, to_pixels
+from edge_asl.datasets.synthetic.skeleton import ARM, AVERAGE, NAIL, Cones, Pose, to_pixels
 
 FOLDER = Path(__file__).resolve().parent.parent / "device" / "edge_asl_device" / "web" / "static" / "signs"
 SIZE = 192
@@ -39,7 +39,7 @@ SIGNER = Person(
 # A soft lamp from above left: seams show between the fingers, and nothing is lost in the dark.
 LAMP = Light(direction=(-0.39, -0.55, 0.74), ambient=0.58, tint=(1.0, 1.0, 1.0))
 
-# Which finger draws the letter: skeleton.hand_parts lists index, middle, ring, little finger, thumb.
+# Which finger draws the letter: skeleton.hand_cones lists index, middle, ring, little finger, thumb.
 DRAWING_NAIL = {"J": 3, "Z": 0}
 
 # The signer's Z is small, made for a camera; in a picture, the arrow must stand clear of the finger.
@@ -61,10 +61,10 @@ def draw(sign: str) -> Picture:
     """
     if sign in MOVING:
         return _moving(sign)
-    parts = posed(SIGNER, POSES[sign])
-    low, high = _box(parts)
+    cones = posed(SIGNER, POSES[sign])
+    low, high = _box(cones)
     scale = min(LARGEST, FILLED / float((high - low).max()))
-    return _shrunk(_hand(_placed(parts, scale, (low + high) / 2)))
+    return _shrunk(_hand(_placed(cones, scale, (low + high) / 2)))
 
 
 def _moving(sign: str) -> Picture:
@@ -73,42 +73,42 @@ def _moving(sign: str) -> Picture:
     # Without the wrist's turn at the end of J, which would carry the fingertip out of the picture.
     way = np.array([(state.x, state.y) for state in states]) * WIDENED[sign]
     way -= way[0]
-    parts = posed(SIGNER, MOVING[sign])
-    low, high = _box(parts)
+    cones = posed(SIGNER, MOVING[sign])
+    low, high = _box(cones)
     middle = (np.minimum(low, high + way.min(axis=0)) + np.maximum(high, high + way.max(axis=0))) / 2
-    placed = _placed(parts, MOVING_SCALE, middle)
+    placed = _placed(cones, MOVING_SCALE, middle)
     picture = _hand(placed)
     tips = _tip(placed, DRAWING_NAIL[sign]) + way * (1, -1) * MOVING_SCALE * SIZE * OVERSAMPLE
     _arrow(picture, _rounded(tips) if sign == "J" else tips)
     return _shrunk(picture)
 
 
-def _box(parts: Parts) -> tuple[Point, Point]:
+def _box(cones: Cones) -> tuple[Point, Point]:
     """Lower left and upper right corner of the hand without the arm, in palm lengths from the wrist; y points up."""
-    hand = parts.kind < ARM
-    points = np.vstack((parts.start[hand, :2], parts.end[hand, :2]))
-    radii = np.concatenate((parts.start_radius[hand], parts.end_radius[hand]))[:, np.newaxis]
+    hand = cones.kind < ARM
+    points = np.vstack((cones.start[hand, :2], cones.end[hand, :2]))
+    radii = np.concatenate((cones.start_radius[hand], cones.end_radius[hand]))[:, np.newaxis]
     return (points - radii).min(axis=0), (points + radii).max(axis=0)
 
 
-def _placed(parts: Parts, scale: float, middle: Point) -> Parts:
+def _placed(cones: Cones, scale: float, middle: Point) -> Cones:
     """From palm lengths to pixels, with ``middle`` in the middle of the picture."""
     side = SIZE * OVERSAMPLE
-    return to_pixels(parts, scale * side, (0.5 - middle[0] * scale) * side, (0.5 + middle[1] * scale) * side)
+    return to_pixels(cones, scale * side, (0.5 - middle[0] * scale) * side, (0.5 + middle[1] * scale) * side)
 
 
-def _tip(parts: Parts, nail: int) -> Point:
-    tip: Point = parts.start[parts.kind == NAIL][nail, :2]
+def _tip(cones: Cones, nail: int) -> Point:
+    tip: Point = cones.start[cones.kind == NAIL][nail, :2]
     return tip
 
 
-def _hand(parts: Parts) -> Picture:
+def _hand(cones: Cones) -> Picture:
     """RGBA, from the same hand in front of black and of white: it is opaque where the two agree.
 
     ``scene.paint`` only makes opaque pictures; where the background shines through, the two differ.
     """
     side = SIZE * OVERSAMPLE
-    black, white = (paint(np.full((side, side, 3), grey, np.float32), parts, SIGNER, LAMP) for grey in (0.0, 255.0))
+    black, white = (paint(np.full((side, side, 3), grey, np.float32), cones, SIGNER, LAMP) for grey in (0.0, 255.0))
     cover = np.clip(1 - (white - black).mean(axis=2, keepdims=True) / 255, 0, 1)
     colour = black / np.maximum(cover, 1e-3)
     return np.dstack((colour.clip(0, 255), cover * 255)).astype(np.uint8)

@@ -16,6 +16,13 @@ EdgeAslError
 from edge_asl_device.errors import EdgeAslError, one_line
 
 
+class _QuotingError(EdgeAslError):
+    """Quotes devices and other programs, whose text may be hostile: it is cut to one visible line."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(one_line(text))
+
+
 class DataError(EdgeAslError):
     """Pictures, labels or splits are invalid."""
 
@@ -32,11 +39,8 @@ class QuantizationError(EdgeAslError):
     """The converted model does not meet the contract."""
 
 
-class PlatformError(EdgeAslError):
-    """No runtime exists for a device's platform, or its packages cannot be downloaded. It may quote other programs."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(one_line(text))
+class PlatformError(_QuotingError):
+    """No runtime exists for a device's platform, or its packages cannot be downloaded."""
 
 
 class ToolMissing(EdgeAslError):  # noqa: N818 - named after what happened
@@ -51,11 +55,8 @@ class SigningError(EdgeAslError):
     """There is no key to sign with, or signing failed."""
 
 
-class DeviceError(EdgeAslError):
-    """A device is not ready for a deployment, or refused it. It may quote the device."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(one_line(text))
+class DeviceError(_QuotingError):
+    """A device is not ready for a deployment, or refused it."""
 
 
 class Unreachable(DeviceError):  # noqa: N818 - named after what happened

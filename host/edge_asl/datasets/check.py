@@ -129,7 +129,7 @@ def _summary_of(listing: Listing, root: Path, split: Split | None, found: list[F
         per_person={name: signers[name] for name in people},
         unknown_person=unknown,
         gaps={name: gap for name, gap in missing.items() if gap},
-        split=split.how if split else None,
+        split=split.method if split else None,
         findings=tuple(found),
     )
 

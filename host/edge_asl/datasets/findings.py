@@ -175,8 +175,8 @@ def leaks(pictures: Sequence[Picture], facts: Sequence[PictureFacts], split: Spl
     pairs = [f"{path} ~ {train[twin]}" for path, twin in zip(held, twins, strict=True) if twin >= 0]
     if pairs:
         share = len(pairs) / len(held)
-        what = f"{share:.1%} of the held-out pictures look like a training picture (split by {split.how})"
-        yield _finding("leak", "warning", pairs, what, _LEAK_FIX.get(split.how, _OTHER_LEAK_FIX))
+        what = f"{share:.1%} of the held-out pictures look like a training picture (split by {split.method})"
+        yield _finding("leak", "warning", pairs, what, _LEAK_FIX.get(split.method, _OTHER_LEAK_FIX))
 
 
 def _array(hashes: dict[str, int], paths: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:

@@ -37,7 +37,7 @@ def write_split(path: Path, split: Split) -> None:
         DataError: the file cannot be written.
     """
     parts = _Parts(**{part: tuple(sorted(split.parts.get(part, ()))) for part in _Parts.__struct_fields__})
-    content = _File(FORMAT, split.how, split.seed, split.data_digest, split.shares_people, parts)
+    content = _File(FORMAT, split.method, split.seed, split.data_digest, split.shares_people, parts)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")

@@ -77,7 +77,7 @@ def describe_split(split: Split, dataset: Dataset) -> str:
     """``by signer: 1163 train, 250 validation, 249 test pictures; 27 people in test``."""
     sizes = ", ".join(f"{len(paths)} {part}" for part, paths in split.parts.items())
     people = {picture.signer for picture in pictures_of(dataset, split, "test")} - {None}
-    return f"by {split.how}: {sizes} pictures" + (f"; {len(people)} people in test" if people else "")
+    return f"by {split.method}: {sizes} pictures" + (f"; {len(people)} people in test" if people else "")
 
 
 def _shares(validation: float, test: float) -> Shares:

@@ -1,4 +1,4 @@
-"""What a folder of labelled pictures is to the rest of the program."""
+"""A data set and its split, as the rest of the program sees them."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class Picture(NamedTuple):
     label: str
     """Normalised: ``A``…``Z``, ``0``…``9``, ``space``, ``del``, ``nothing``, or a user's own word."""
     signer: str | None = None
-    """Who shows it, where the data say."""
+    """Who shows it; None if the data do not say."""
     block: int | None = None
-    """The number in the file name: neighbours were shot in the same room and second."""
+    """The number in the file name: neighbouring pictures were shot in the same room and second."""
     box: Box | None = None
-    """Where the hand is; None: the whole picture."""
+    """Where the hand is; None if no box was drawn."""
     burst: str | None = None
-    """Pictures of the same shot (augmented copies) share it and never part."""
+    """Pictures of the same shot (augmented copies) share it and stay in one part of a split."""
 
 
 class Dataset(NamedTuple):
-    """A data folder, read."""
+    """A data folder that has been read."""
 
     root: Path
     layout: str
@@ -45,17 +45,17 @@ class Dataset(NamedTuple):
     digest: str
     """SHA-256 over every picture's path, label, signer, box and content."""
     load: Callable[[Picture], Frame]
-    """Read one picture, whole (not yet cropped to its box)."""
+    """Read one picture, uncropped."""
 
 
 class Split(NamedTuple):
-    """Which picture serves for what."""
+    """Which pictures are for training, validation and test."""
 
-    how: str
+    method: str
     """``signer``, ``block``, ``fraction``, ``counts``, ``given``."""
     seed: int
     data_digest: str
     parts: Mapping[str, tuple[str, ...]]
     """``train``, ``validation``, ``test`` → picture paths, sorted, disjoint."""
     shares_people: bool
-    """True where one person may be on both sides: a weaker claim, and the report says so."""
+    """True if one person may be in several parts: accuracy then says less, and the report says so."""

@@ -159,7 +159,7 @@ def _evaluate(context: BuildContext, quantized: str) -> tuple[str, Evaluation]:
         pictures = context.evaluated_pictures()
         predictions = predict(draft, context.dataset, pictures, context.progress)
         predictions = predictions._replace(probabilities_float=np.load(context.path(FLOAT_PROBABILITIES)))
-        evaluation = evaluate_predictions(predictions, f"{context.evaluated_part} by {context.split.how}")
+        evaluation = evaluate_predictions(predictions, f"{context.evaluated_part} by {context.split.method}")
         write_metrics(outputs[0], evaluation)
         write_report(
             outputs[1],

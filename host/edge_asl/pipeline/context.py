@@ -103,7 +103,7 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
     for part in ("train", "validation"):
         if not split.parts[part]:
             raise DataError(
-                f"{request.data}: the split by {split.how} leaves no pictures for {part}; "
+                f"{request.data}: the split by {split.method} leaves no pictures for {part}; "
                 "change data.validation, data.test or data.counts"
             )
     progress.say(f"  {describe_split(split, dataset)}")

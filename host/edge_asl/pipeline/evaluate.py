@@ -67,7 +67,7 @@ def _select(bundle: Bundle, dataset: Dataset, part: str) -> tuple[list[Picture],
         raise DataError(f"{path}: the split that the bundle was built with is missing; --split all takes every picture")
     split = read_split(path, dataset)
     warning = f"the {part} part was used in training; expect lower accuracy on other people"
-    return pictures_of(dataset, split, part), f"{part} by {split.how}", None if part == "test" else warning
+    return pictures_of(dataset, split, part), f"{part} by {split.method}", None if part == "test" else warning
 
 
 def _with_known_labels(bundle: Bundle, dataset: Dataset, pictures: list[Picture], progress: Progress) -> list[Picture]:

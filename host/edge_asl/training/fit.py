@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -309,15 +308,10 @@ def _snapshot(
 
 
 def _restore(state: Checkpoint, network: keras.Model, averaged: keras.Model, optimizer: Any) -> None:
-    for variable, value in _pairs(network.variables, state.variables):
-        variable.assign(value)
     averaged.set_weights(state.averaged)
-    for variable, value in _pairs(optimizer.variables, state.optimizer):
-        variable.assign(value)
-
-
-def _pairs(variables: list[Any], values: list[Any]) -> Iterator[tuple[Any, Any]]:
-    return zip(variables, values, strict=True)
+    for owner, values in ((network, state.variables), (optimizer, state.optimizer)):
+        for variable, value in zip(owner.variables, values, strict=True):
+            variable.assign(value)
 
 
 def _log(writer: Any, entry: Epoch) -> None:

@@ -90,7 +90,7 @@ def test_properties(data: Dataset, by: str, seed: int, random: object) -> None:
     assert set(listed) == {p.path for p in data.pictures}, "complete"
     assert not in_several_parts(data, split, "burst")
     assert all(list(split.parts[part]) == sorted(split.parts[part]) for part in PARTS)
-    if split.how == "signer":
+    if split.method == "signer":
         assert not in_several_parts(data, split, "signer")
         assert not split.shares_people
     else:
@@ -163,17 +163,17 @@ def test_known_people_are_not_put_into_several_parts_unasked() -> None:
         assert make_split(numbered(people=6), by=by, seed=0, allow_shared_people=True).shares_people
     with pytest.raises(DataError, match="expected 3 people or more to split by signer, found 2"):
         make_split(numbered(people=2), by="auto", seed=0)
-    assert make_split(numbered(people=2), by="auto", seed=0, allow_shared_people=True).how == "block"
+    assert make_split(numbered(people=2), by="auto", seed=0, allow_shared_people=True).method == "block"
     assert make_split(numbered(people=2), by="signer", seed=0, validation=0).parts["validation"] == ()
 
 
 def test_auto() -> None:
-    assert make_split(numbered(people=6), by="auto", seed=0).how == "signer"
-    assert make_split(numbered(), by="auto", seed=0).how == "block"
+    assert make_split(numbered(people=6), by="auto", seed=0).method == "signer"
+    assert make_split(numbered(), by="auto", seed=0).method == "block"
     plain = dataset([p._replace(block=None) for p in numbered().pictures])
-    assert make_split(plain, by="auto", seed=0).how == "fraction"
+    assert make_split(plain, by="auto", seed=0).method == "fraction"
     burst = dataset([p._replace(burst=f"{p.label}{(p.block or 0) // 3}") for p in numbered().pictures])
-    assert make_split(burst, by="auto", seed=0).how == "fraction"
+    assert make_split(burst, by="auto", seed=0).method == "fraction"
 
 
 def test_blocks_are_runs_of_neighbours() -> None:
@@ -268,7 +268,7 @@ def test_a_file_that_is_no_split(tmp_path: Path, content: str) -> None:
 def test_real_folders(name: str, how: str, shares: bool) -> None:
     data = read_dataset(Path(REAL or "") / name)
     split = make_split(data, by="auto", seed=0)
-    assert (split.how, split.shares_people) == (how, shares)
+    assert (split.method, split.shares_people) == (how, shares)
     assert not in_several_parts(data, split, "burst")
     assert not (how == "signer" and in_several_parts(data, split, "signer"))
     label = {p.path: p.label for p in data.pictures}

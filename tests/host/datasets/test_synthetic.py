@@ -24,7 +24,7 @@ from edge_asl.datasets.synthetic import (
     write_pictures,
 )
 from edge_asl.datasets.synthetic.poses import POSES
-from edge_asl.datasets.synthetic.skeleton import hand_parts, to_pixels
+from edge_asl.datasets.synthetic.skeleton import hand_cones, to_pixels
 from edge_asl.errors import DataError
 from edge_asl.progress import Advance
 from edge_asl_device.contract.pictures import read_picture
@@ -83,7 +83,7 @@ def test_signs_differ_in_the_hand_alone():
 
 def test_a_left_hand_is_a_mirrored_right_hand():
     for pose in POSES.values():
-        right, left = hand_parts(pose), hand_parts(pose, mirrored=True)
+        right, left = hand_cones(pose), hand_cones(pose, mirrored=True)
         assert np.allclose(left.start * (-1, 1, 1), right.start)
         assert np.allclose(left.end * (-1, 1, 1), right.end)
 

@@ -120,7 +120,7 @@ def _frames(
             state = tremor.applied(step.at(share), time_s)
             aside = -state.x if person.left_handed else state.x
             image = scene.with_hand(ground, person, state.pose, light, view, offset=(aside, -state.y))
-        noise = scene.jumping_window(grain, rng, height, width)
+        noise = scene.random_window(grain, rng, height, width)
         yield scene.expose(image, view, light, noise)
 
 

@@ -80,7 +80,7 @@ def draw_sign(sign: str, rng: np.random.Generator, size: int = 96, person: Perso
         image = scene.with_hand(ground, person, pose, light, view, oversample=OVERSAMPLE)
     elif rng.random() < 0.5:
         image = _with_idle_hand(ground, person, light, view, rng)
-    noise = scene.jumping_window(scene.grain(size + 160), rng, size, size) * np.float32(view.noise)
+    noise = scene.random_window(scene.grain(size + 160), rng, size, size) * np.float32(view.noise)
     return scene.expose(image, view, light, noise)
 
 

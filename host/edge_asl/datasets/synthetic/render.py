@@ -1,7 +1,7 @@
-"""Rounded cones to pixels: a depth buffer, one light, and the dark seams where parts meet.
+"""Rounded cones to pixels: a depth buffer, one light, and the dark seams where cones meet.
 
-A painter's algorithm over whole parts fails where fingers cross (R) or a thumb comes out between two (T, K); a
-depth for every pixel does not, and at these sizes costs no more. The view is without perspective.
+A painter's algorithm over whole cones fails where fingers cross (R) or the thumb comes out between two (T, K); a depth
+for every pixel does not, and at these sizes costs no more. There is no perspective.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl.datasets.synthetic.skeleton import Parts
+from edge_asl.datasets.synthetic.skeleton import Cones
 
 Float = NDArray[np.float32]
 
@@ -21,21 +21,21 @@ _FAR = np.float32(-1e4)
 
 
 class Surface(NamedTuple):
-    """What a pixel shows: depth, how much light, which part."""
+    """What a pixel shows: depth, how much light, which cone."""
 
     depth: Float
     """float32 (H, W), pixels towards the viewer; −10,000 where nothing is."""
     shade: Float
     """float32 (H, W), 0 (turned away from the light) to 1."""
-    part: NDArray[np.int16]
-    """int16 (H, W): the part's index, −1 where nothing is."""
+    cone: NDArray[np.int16]
+    """int16 (H, W): the index of the cone, −1 where nothing is."""
 
 
-def rasterise(parts: Parts, height: int, width: int, light: tuple[float, float, float]) -> Surface:
-    """Draw every part into a depth buffer.
+def rasterise(cones: Cones, height: int, width: int, light: tuple[float, float, float]) -> Surface:
+    """Draw every cone into a depth buffer.
 
     Args:
-        parts: in pixels.
+        cones: in pixels.
         height: of the picture.
         width: of the picture.
         light: unit vector towards the light; x right, y down, z towards the viewer.
@@ -45,15 +45,15 @@ def rasterise(parts: Parts, height: int, width: int, light: tuple[float, float, 
         np.zeros((height, width), np.float32),
         np.full((height, width), -1, np.int16),
     )
-    reach = np.maximum(parts.start_radius, parts.end_radius)[:, np.newaxis] + 1
-    low = np.floor(np.minimum(parts.start, parts.end)[:, :2] - reach).astype(int).clip(0, (width, height))
-    high = np.ceil(np.maximum(parts.start, parts.end)[:, :2] + reach).astype(int).clip(0, (width, height))
+    reach = np.maximum(cones.start_radius, cones.end_radius)[:, np.newaxis] + 1
+    low = np.floor(np.minimum(cones.start, cones.end)[:, :2] - reach).astype(int).clip(0, (width, height))
+    high = np.ceil(np.maximum(cones.start, cones.end)[:, :2] + reach).astype(int).clip(0, (width, height))
     columns, rows = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, np.newaxis]
-    for number in range(len(parts.kind)):
+    for number in range(len(cones.kind)):
         (left, top), (right, bottom) = low[number].tolist(), high[number].tolist()
         if left < right and top < bottom:
             window = (slice(top, bottom), slice(left, right))
-            _draw(surface, window, columns[left:right], rows[top:bottom], parts, number, light)
+            _draw(surface, window, columns[left:right], rows[top:bottom], cones, number, light)
     return surface
 
 
@@ -62,7 +62,7 @@ def _draw(
     window: tuple[slice, slice],
     columns: Float,
     rows: Float,
-    parts: Parts,
+    cones: Cones,
     number: int,
     light: tuple[float, float, float],
 ) -> None:
@@ -72,9 +72,9 @@ def _draw(
     is highest at t = (u + w · dz / hypot(L, dz)) / L, where w² = r² − v².
     """
     # Plain Python numbers: NumPy's own scalars would turn float32 into float64.
-    x0, y0, z0 = parts.start[number].tolist()
-    x1, y1, z1 = parts.end[number].tolist()
-    r0, r1 = parts.start_radius[number].item(), parts.end_radius[number].item()
+    x0, y0, z0 = cones.start[number].tolist()
+    x1, y1, z1 = cones.end[number].tolist()
+    r0, r1 = cones.start_radius[number].item(), cones.end_radius[number].item()
     length, dz = max(math.hypot(x1 - x0, y1 - y0), 1e-3), z1 - z0
     ax, ay = (x1 - x0) / length, (y1 - y0) / length
     along = columns * ax + (rows * ay - (x0 * ax + y0 * ay))
@@ -110,19 +110,19 @@ def _draw(
     height /= radius
     np.copyto(depth, t, where=nearer)
     np.copyto(surface.shade[window], height, where=nearer)
-    np.copyto(surface.part[window], np.int16(number), where=nearer)
+    np.copyto(surface.cone[window], np.int16(number), where=nearer)
 
 
 def smooth(surface: Surface, soft: NDArray[np.bool_], scale: float) -> None:
-    """Even out the light over the parts marked in ``soft`` (n,): muscle and skin, no furrows between its cones."""
+    """Even out the light over the cones marked in ``soft`` (n,): muscle and skin, without furrows between them."""
     size = max(3, round(scale * 0.2) | 1)
-    solid = (surface.part >= 0).astype(np.float32)
+    solid = (surface.cone >= 0).astype(np.float32)
     even = cv2.blur(surface.shade, (size, size)) / np.maximum(cv2.blur(solid, (size, size)), np.float32(1e-3))
-    np.copyto(surface.shade, even, where=np.append(soft, False)[surface.part])
+    np.copyto(surface.shade, even, where=np.append(soft, False)[surface.cone])
 
 
 def seams(surface: Surface, scale: float) -> Float:
-    """How much each pixel lies in a hollow between nearer ones: float32 (H, W), 0…1.
+    """How deep each pixel lies between nearer ones: float32 (H, W), 0…1.
 
     The blurred depth minus the depth: a cheap ambient occlusion, and the outline that tells finger from finger.
 
@@ -130,7 +130,7 @@ def seams(surface: Surface, scale: float) -> Float:
         surface: what ``rasterise`` gave.
         scale: pixels a palm.
     """
-    solid = surface.part >= 0
+    solid = surface.cone >= 0
     if not solid.any():
         return np.zeros_like(surface.depth)
     floor = float(surface.depth[solid].min())
@@ -150,14 +150,14 @@ def colour(surface: Surface, hollow: Float, palette: Float, ambient: float) -> F
     Args:
         surface: what ``rasterise`` gave.
         hollow: what ``seams`` gave.
-        palette: float32 (n, 3), RGB 0…255 of every part.
-        ambient: share of the light that comes from everywhere, 0…1.
+        palette: float32 (n, 3), RGB 0…255 of every cone.
+        ambient: share of the ambient light, 0…1.
     """
     light = ambient + (1 - ambient) * np.maximum(surface.shade, 0)
     light *= 1 - 0.85 * hollow
     table = np.zeros((len(palette) + 1, 4), np.float32)
     table[:-1, :3], table[:-1, 3] = palette, 1
-    rgba: Float = table.take(surface.part, axis=0, mode="wrap")
-    # Four equal planes multiply three times as fast as one that is broadcast over the colours.
+    rgba: Float = table.take(surface.cone, axis=0, mode="wrap")
+    # Multiplying four equal planes is three times as fast as broadcasting one over the colours.
     rgba *= cv2.merge((light, light, light, np.ones_like(light)))
     return rgba

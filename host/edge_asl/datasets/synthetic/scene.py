@@ -1,4 +1,4 @@
-"""Who signs, in what light, before what: everything about a picture that is not the handshape."""
+"""The signer, the light and the background: everything in a picture except the handshape."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from edge_asl.datasets.synthetic.skeleton import (
     PALM,
     SLEEVE,
     Build,
-    Parts,
+    Cones,
     Pose,
-    hand_parts,
+    hand_cones,
     moved,
     to_pixels,
 )
 
 Float = NDArray[np.float32]
 
-# From very light to very dark, RGB, by eye from photographs; people lie between two neighbours.
+# From very light to very dark, RGB, estimated from photographs; a person's skin lies between two neighbours.
 SKINS = np.array(
     [(246, 212, 186), (232, 182, 150), (208, 148, 112), (172, 112, 76), (128, 80, 52), (92, 58, 42)], np.float32
 )
 
 
 class Person(NamedTuple):
-    """What stays the same in all pictures of one person."""
+    """What is the same in all pictures of one person."""
 
     build: Build
     skin: tuple[float, float, float]
@@ -41,14 +41,14 @@ class Person(NamedTuple):
     sleeve: tuple[float, float, float]
     """RGB, 0…255."""
     sleeve_from: float
-    """Palms below the wrist where the sleeve begins; 3 and more is a bare arm."""
+    """How many palms below the wrist the sleeve starts; 3 and more is a bare arm."""
     left_handed: bool
     habit: Pose
-    """Degrees added to every handshape: how this person differs from the table."""
+    """Degrees added to every handshape: this person's deviation from the table."""
 
 
 class Light(NamedTuple):
-    """One lamp and what comes from everywhere."""
+    """One lamp and ambient light."""
 
     direction: tuple[float, float, float]
     """Unit vector towards the lamp: x right, y down, z towards the viewer."""
@@ -58,21 +58,21 @@ class Light(NamedTuple):
 
 
 class View(NamedTuple):
-    """Where the hand is in the picture and how sharp that is."""
+    """Where the hand is in the picture, and how sharp the picture is."""
 
     scale: float
-    """Palms to the picture's shorter side: 0.35 means that a palm is 35 % of it."""
+    """Length of a palm as a fraction of the picture's shorter side."""
     shift: tuple[float, float]
-    """Of the hand's centre from the picture's, as shares of the shorter side; y downwards."""
+    """Offset of the hand's centre from the picture's, as fractions of the shorter side; y downwards."""
     blur: float
-    """Sigma in pixels of a 96-pixel picture."""
+    """Sigma in pixels, for a 96-pixel picture."""
     noise: float
-    """Sigma of the sensor's noise in grey levels."""
+    """Sigma of the sensor noise in grey levels."""
 
 
 def random_person(rng: np.random.Generator, left_handed: bool | None = None) -> Person:
-    """Somebody. One in twenty is left-handed unless told: half as many as among people, because a left hand is a
-    second set of shapes, which a few thousand pictures must also teach.
+    """A new person. One in twenty is left-handed unless specified: half as many as among real people, because left
+    hands are a second set of shapes that a few thousand pictures must also cover.
     """
     tone = rng.uniform(0, len(SKINS) - 1)
     below = min(int(tone), len(SKINS) - 2)
@@ -105,7 +105,7 @@ def random_light(rng: np.random.Generator) -> Light:
 
 
 def random_view(rng: np.random.Generator) -> View:
-    """A hand near the picture's middle; upright and open it fills two thirds to nine tenths of the height."""
+    """A hand near the centre; upright and open it fills two thirds to nine tenths of the picture's height."""
     shift = rng.normal(0, 0.025, 2).clip(-0.07, 0.07)
     return View(
         rng.uniform(0.35, 0.43),
@@ -120,7 +120,7 @@ def _rgb(values: NDArray[np.float32] | NDArray[np.float64]) -> tuple[float, floa
 
 
 def background(rng: np.random.Generator, height: int, width: int) -> Float:
-    """A blurred room: a graded wall with posters, shelves, lamps and cables; sometimes nearly bare.
+    """A blurred room: a shaded wall with posters, shelves, lamps and cables; sometimes almost bare.
 
     Returns:
         float32 (height, width, 3), RGB 0…255.
@@ -149,16 +149,16 @@ def background(rng: np.random.Generator, height: int, width: int) -> Float:
     return cv2.GaussianBlur(ground, (0, 0), float(rng.uniform(1.2, 3.5)) * side / 96)  # type: ignore[return-value]
 
 
-def posed(person: Person, pose: Pose) -> Parts:
+def posed(person: Person, pose: Pose) -> Cones:
     """The person's hand in that pose, habits and all, in palms with the wrist at the origin."""
     own = Pose(*(a + b for a, b in zip(pose, person.habit, strict=True)))
-    return hand_parts(own, person.build, person.sleeve_from, person.left_handed)
+    return hand_cones(own, person.build, person.sleeve_from, person.left_handed)
 
 
-def centre(parts: Parts) -> tuple[float, float]:
-    """The middle of the hand's box without the arm, in palms from the wrist; y up."""
-    hand = parts.kind < ARM
-    points = np.vstack((parts.start[hand, :2], parts.end[hand, :2]))
+def centre(cones: Cones) -> tuple[float, float]:
+    """The centre of the hand's bounding box without the arm, in palms from the wrist; y up."""
+    hand = cones.kind < ARM
+    points = np.vstack((cones.start[hand, :2], cones.end[hand, :2]))
     x, y = (points.min(axis=0) + points.max(axis=0)) / 2
     return float(x), float(y)
 
@@ -173,40 +173,40 @@ def with_hand(
     oversample: float = 1.0,
 ) -> Float:
     """``ground`` with a hand where ``view`` says; ``offset`` moves it by palms to the right and down."""
-    parts = posed(person, pose)
-    x, y = centre(parts)
+    cones = posed(person, pose)
+    x, y = centre(cones)
     height, width = ground.shape[:2]
     side = min(height, width) * oversample
     scale = view.scale * side
     left = (0.5 + view.shift[0]) * side + (width * oversample - side) / 2 - (x - offset[0]) * scale
     top = (0.5 + view.shift[1]) * side + (height * oversample - side) / 2 + (y + offset[1]) * scale
-    return paint(ground, to_pixels(parts, scale, left, top), person, light, oversample)
+    return paint(ground, to_pixels(cones, scale, left, top), person, light, oversample)
 
 
-def paint(ground: Float, parts: Parts, person: Person, light: Light, oversample: float = 1.0) -> Float:
+def paint(ground: Float, cones: Cones, person: Person, light: Light, oversample: float = 1.0) -> Float:
     """Draw a hand over a background.
 
     Args:
         ground: float32 (H, W, 3), RGB 0…255.
-        parts: in pixels of ``ground`` × ``oversample``.
-        person: whose colours.
-        light: on the hand.
-        oversample: how much finer than ``ground`` the hand is drawn before it is averaged down: 1 or 1.5.
+        cones: in pixels of ``ground`` × ``oversample``.
+        person: gives the colours.
+        light: that falls on the hand.
+        oversample: how much finer than ``ground`` the hand is drawn before it is scaled down: 1 or 1.5.
 
     Returns:
         float32 (H, W, 3), RGB, about 0…255.
     """
     image = ground.copy()
-    left, top, right, bottom = _window(parts, ground.shape[0], ground.shape[1], oversample)
+    left, top, right, bottom = _window(cones, ground.shape[0], ground.shape[1], oversample)
     if left >= right or top >= bottom:
         return image
     fine = (round((bottom - top) * oversample), round((right - left) * oversample))
-    parts = moved(parts, -left * oversample, -top * oversample)
-    # Radii in pixels give the scale back: metacarpals start with the same radius in everybody.
-    scale = float(parts.start_radius[0]) / METACARPAL_RADIUS
-    surface = render.rasterise(parts, *fine, light.direction)
-    render.smooth(surface, (parts.kind == PALM) | (parts.kind == ARM), scale)
-    rgba = render.colour(surface, render.seams(surface, scale), _palette(parts, person), light.ambient)
+    cones = moved(cones, -left * oversample, -top * oversample)
+    # The scale follows from radii in pixels: metacarpals start with the same radius in all people.
+    scale = float(cones.start_radius[0]) / METACARPAL_RADIUS
+    surface = render.rasterise(cones, *fine, light.direction)
+    render.smooth(surface, (cones.kind == PALM) | (cones.kind == ARM), scale)
+    rgba = render.colour(surface, render.seams(surface, scale), _palette(cones, person), light.ambient)
     if oversample != 1.0:
         rgba = cv2.resize(rgba, (right - left, bottom - top), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     behind = image[top:bottom, left:right]
@@ -216,11 +216,11 @@ def paint(ground: Float, parts: Parts, person: Person, light: Light, oversample:
     return image
 
 
-def _window(parts: Parts, height: int, width: int, oversample: float) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of what the hand covers: even numbers, so that 1.5 times them are whole pixels."""
-    reach = np.maximum(parts.start_radius, parts.end_radius)[:, np.newaxis] + 2
-    low = (np.minimum(parts.start, parts.end)[:, :2] - reach).min(axis=0) / oversample
-    high = (np.maximum(parts.start, parts.end)[:, :2] + reach).max(axis=0) / oversample
+def _window(cones: Cones, height: int, width: int, oversample: float) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what the hand covers: even numbers, so that 1.5 times each is a whole number."""
+    reach = np.maximum(cones.start_radius, cones.end_radius)[:, np.newaxis] + 2
+    low = (np.minimum(cones.start, cones.end)[:, :2] - reach).min(axis=0) / oversample
+    high = (np.maximum(cones.start, cones.end)[:, :2] + reach).max(axis=0) / oversample
     left, top = (max(0, int(edge) // 2 * 2) for edge in low)
     right, bottom = (
         min(side // 2 * 2, int(edge) // 2 * 2 + 2) for edge, side in zip(high, (width, height), strict=True)
@@ -228,19 +228,19 @@ def _window(parts: Parts, height: int, width: int, oversample: float) -> tuple[i
     return left, top, right, bottom
 
 
-def _palette(parts: Parts, person: Person) -> Float:
-    """RGB of every part: palms and finger pads are lighter and redder than backs, most so on dark skin."""
+def _palette(cones: Cones, person: Person) -> Float:
+    """RGB of every cone: palms and finger pads are lighter and redder than backs, especially on dark skin."""
     skin = np.array(person.skin, np.float32)
     pad = skin + (255 - skin) * 0.14 + np.array((6, -3, -2), np.float32)
-    share = ((parts.palmar + 1) / 2).astype(np.float32)[:, np.newaxis]
+    share = ((cones.palmar + 1) / 2).astype(np.float32)[:, np.newaxis]
     palette = skin + (pad - skin) * share
-    palette[parts.kind == NAIL] = skin + (255 - skin) * 0.36
-    palette[parts.kind == SLEEVE] = person.sleeve
+    palette[cones.kind == NAIL] = skin + (255 - skin) * 0.36
+    palette[cones.kind == SLEEVE] = person.sleeve
     return palette.clip(0, 255)
 
 
 def expose(image: Float, view: View, light: Light, noise: Float) -> NDArray[np.uint8]:
-    """What the camera makes of it: white balance, blur, noise, clipping.
+    """What the camera records: white balance, blur, noise, clipping.
 
     Args:
         image: float32 (H, W, 3), RGB.
@@ -260,15 +260,15 @@ def expose(image: Float, view: View, light: Light, noise: Float) -> NDArray[np.u
 
 @functools.cache
 def grain(size: int) -> Float:
-    """Standard normal noise, float32 (size, size, 3), always the same; look at it through a window that jumps.
+    """Standard normal noise, float32 (size, size, 3), always the same; pictures use random windows of it.
 
-    New noise for every picture would cost as much as a third of drawing the hand.
+    New noise for every picture would cost a third as much as drawing the hand.
     """
     return np.random.default_rng(size).standard_normal((size, size, 3), dtype=np.float32)
 
 
-def jumping_window(grain: Float, rng: np.random.Generator, height: int, width: int) -> Float:
-    """A view (height, width, 3) of ``grain`` at a random place."""
+def random_window(grain: Float, rng: np.random.Generator, height: int, width: int) -> Float:
+    """A view (height, width, 3) of ``grain`` at a random position."""
     top = int(rng.integers(0, grain.shape[0] - height + 1))
     left = int(rng.integers(0, grain.shape[1] - width + 1))
     return grain[top : top + height, left : left + width]

@@ -32,7 +32,7 @@ FOREARM = 3.2
 
 
 class Pose(NamedTuple):
-    """One handshape. Angles in degrees."""
+    """One handshape; angles in degrees."""
 
     fingers: Array
     """float64 (4, 4): index … pinky × (spread towards the thumb's side, MCP, PIP, DIP flexion)."""
@@ -44,13 +44,13 @@ class Pose(NamedTuple):
     counter-clockwise), and where the forearm comes from (0 straight below, positive from the viewer's left)."""
 
     def mixed(self, other: Pose, share: float) -> Pose:
-        """``share`` of the way (0…1, beyond it extrapolates) from this pose to the other, joint by joint."""
+        """``share`` of the way (0…1; beyond, it extrapolates) from this pose to the other, joint by joint."""
         return Pose(*(a + (b - a) * share for a, b in zip(self, other, strict=True)))
 
     def shaken(self, rng: np.random.Generator, fingers: float, wrist: float) -> Pose:
-        """The same handshape as another hand would make it: normal noise of so many degrees a joint."""
+        """The same handshape as another hand would form it: normal noise of so many degrees per joint."""
         return Pose(
-            # A spread of 4 degrees already parts two fingers: it varies less than a flexion.
+            # A spread of 4 degrees already separates two fingers: it varies less than a flexion.
             self.fingers + rng.normal(0, fingers, (4, 4)) * (0.4, 1.0, 1.0, 0.8),
             self.thumb + rng.normal(0, fingers * 0.7, (3, 2)),
             self.wrist + rng.normal(0, wrist, 4) * (1.0, 0.8, 0.7, 1.2),
@@ -72,8 +72,8 @@ class Build(NamedTuple):
 AVERAGE = Build(np.ones(4))
 
 
-class Parts(NamedTuple):
-    """Rounded cones, ``n`` of them, in palms and then in pixels. A cone is all spheres between two spheres."""
+class Cones(NamedTuple):
+    """``n`` rounded cones, in palms and later in pixels. Such a cone is the hull of two spheres."""
 
     start: Array
     """float64 (n, 3)."""
@@ -84,7 +84,7 @@ class Parts(NamedTuple):
     end_radius: Array
     """float64 (n,)."""
     palmar: Array
-    """float64 (n,): 1 where the part shows its palm side to the viewer, −1 where its back."""
+    """float64 (n,): 1 where the cone shows its palm side to the viewer, −1 where its back."""
     kind: NDArray[np.intp]
     """(n,): an index into ``KINDS``."""
 
@@ -103,7 +103,7 @@ def rotation(roll: float, pitch: float, turn: float) -> Array:
 
 
 def finger_joints(pose: Pose, build: Build) -> tuple[Array, Array]:
-    """Knuckle, two joints and tip of four fingers, and which way each bone's palm side looks.
+    """Knuckle, two joints and tip of four fingers, and the direction that the palm side of each bone faces.
 
     Returns:
         float64 (4, 4, 3): finger × joint × xyz, and float64 (4, 3, 3): finger × bone × xyz, of length 1.
@@ -120,7 +120,7 @@ def finger_joints(pose: Pose, build: Build) -> tuple[Array, Array]:
 
 
 def thumb_joints(pose: Pose, build: Build) -> tuple[Array, Array]:
-    """Base, two joints and tip of the thumb, and which way each bone's palm side looks.
+    """Base, two joints and tip of the thumb, and the direction that the palm side of each bone faces.
 
     Returns:
         float64 (4, 3) and float64 (3, 3), as for ``finger_joints``.
@@ -130,19 +130,19 @@ def thumb_joints(pose: Pose, build: Build) -> tuple[Array, Array]:
     bones = np.stack((np.sin(azimuth) * level, np.cos(azimuth) * level, np.sin(elevation)), axis=1)
     steps = bones * (THUMB_BONES * build.thumb)[:, np.newaxis]
     base = (THUMB_BASE * (build.width, 1, 1))[np.newaxis]
-    # The thumb's pad looks across the palm, at right angles to the bone: its nail away from the fingers.
+    # The thumb's pad faces across the palm, at right angles to the bone: its nail faces away from the fingers.
     across = np.array((-0.85, 0.0, 0.5))
     pad = across - bones * (bones @ across)[:, np.newaxis]
     return np.concatenate((base, base + np.cumsum(steps, axis=0))), pad / np.linalg.norm(pad, axis=1, keepdims=True)
 
 
 def _nails(tips: Array, bones: Array, pads: Array, radii: Array) -> tuple[Array, Array, Array]:
-    """Start, end (n, 3) and radius (n,) of nails: slivers that stick out of the back of each last bone."""
+    """Start, end (n, 3) and radius (n,) of the nails: slivers that stick out of the back of each last bone."""
     back = tips - pads * (radii * 0.58)[:, np.newaxis]
     return back - bones * 0.085, back + bones * 0.02, radii * 0.52
 
 
-def hand_parts(pose: Pose, build: Build = AVERAGE, sleeve: float = 1.2, mirrored: bool = False) -> Parts:
+def hand_cones(pose: Pose, build: Build = AVERAGE, sleeve: float = 1.2, mirrored: bool = False) -> Cones:
     """The hand, turned as its wrist says, with the wrist at the origin.
 
     Args:
@@ -157,7 +157,7 @@ def hand_parts(pose: Pose, build: Build = AVERAGE, sleeve: float = 1.2, mirrored
     hand, pads = _upright_hand(pose, build)
     turned = rotation(*pose.wrist[:3])
     arm_start, arm_end, arm_radii = _forearm(pose, turned, build, sleeve)
-    parts = Parts(
+    cones = Cones(
         np.vstack((hand.start @ turned.T, arm_start)),
         np.vstack((hand.end @ turned.T, arm_end)),
         np.append(hand.start_radius, [r[0] for r in arm_radii]),
@@ -165,10 +165,10 @@ def hand_parts(pose: Pose, build: Build = AVERAGE, sleeve: float = 1.2, mirrored
         np.concatenate(((pads @ turned.T)[:, 2], np.zeros(5 + len(arm_start)))),
         np.append(hand.kind, (ARM, ARM, SLEEVE)),
     )
-    return _mirrored(parts) if mirrored else parts
+    return _mirrored(cones) if mirrored else cones
 
 
-def _upright_hand(pose: Pose, build: Build) -> tuple[Parts, Array]:
+def _upright_hand(pose: Pose, build: Build) -> tuple[Cones, Array]:
     """The hand without forearm before its wrist turns it, and the direction (21, 3) of its palm side, without nails."""
     fingers, finger_pads = finger_joints(pose, build)
     thumb, thumb_pads = thumb_joints(pose, build)
@@ -193,11 +193,11 @@ def _upright_hand(pose: Pose, build: Build) -> tuple[Parts, Array]:
     pads = np.vstack((np.tile((0.0, 0.0, 1.0), (6, 1)), finger_pads.reshape(-1, 3), thumb_pads))
     kind = np.repeat((PALM, FINGER, THUMB, NAIL), (6, 12, 3, 5))
     palmar = np.zeros(len(kind))  # known once the hand is turned
-    return Parts(np.array(start), np.array(end), np.array(start_radius), np.array(end_radius), palmar, kind), pads
+    return Cones(np.array(start), np.array(end), np.array(start_radius), np.array(end_radius), palmar, kind), pads
 
 
 def _forearm(pose: Pose, turned: Array, build: Build, sleeve: float) -> tuple[Array, Array, list[tuple[float, float]]]:
-    """Two bones side by side, flat as a wrist is, then the sleeve; it leads down and away from the viewer."""
+    """Two bones side by side, flat like a wrist, then the sleeve; it leads down and away from the viewer."""
     come_from = np.radians(pose.wrist[3])
     away = np.array((-np.sin(come_from), -np.cos(come_from), -0.25))
     side = turned @ np.array((0.09 * build.width, 0.0, 0.0))
@@ -206,24 +206,24 @@ def _forearm(pose: Pose, turned: Array, build: Build, sleeve: float) -> tuple[Ar
     return arm, ends, [(0.20, 0.27), (0.20, 0.27), (0.36, 0.46)]
 
 
-def _mirrored(parts: Parts) -> Parts:
+def _mirrored(cones: Cones) -> Cones:
     flip = np.array((-1.0, 1.0, 1.0))
-    return parts._replace(start=parts.start * flip, end=parts.end * flip)
+    return cones._replace(start=cones.start * flip, end=cones.end * flip)
 
 
-def to_pixels(parts: Parts, scale: float, x: float, y: float) -> Parts:
+def to_pixels(cones: Cones, scale: float, x: float, y: float) -> Cones:
     """From palms to pixels: ``scale`` pixels a palm, the wrist at (x, y), y now downwards."""
     to = np.array((scale, -scale, scale))
-    scaled = parts._replace(
-        start=parts.start * to,
-        end=parts.end * to,
-        start_radius=parts.start_radius * scale,
-        end_radius=parts.end_radius * scale,
+    scaled = cones._replace(
+        start=cones.start * to,
+        end=cones.end * to,
+        start_radius=cones.start_radius * scale,
+        end_radius=cones.end_radius * scale,
     )
     return moved(scaled, x, y)
 
 
-def moved(parts: Parts, x: float, y: float) -> Parts:
-    """The same parts further to the right and down, in their own unit."""
+def moved(cones: Cones, x: float, y: float) -> Cones:
+    """The same cones moved to the right and down, in their own unit."""
     by = np.array((x, y, 0.0))
-    return parts._replace(start=parts.start + by, end=parts.end + by)
+    return cones._replace(start=cones.start + by, end=cones.end + by)
