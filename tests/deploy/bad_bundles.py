@@ -33,9 +33,9 @@ MODELS = DATA / "bad-models"
 Edit = tuple[str, str, str]
 """A file of edge_asl_device, what stands there, and what shall."""
 RAISES: tuple[Edit, ...] = (
-    ("kiosk/loop.py", "        consumer.frame(frame, feed)\n", '        raise RuntimeError("broken on purpose")\n'),
+    ("kiosk/loop.py", "        mode.frame(frame, camera)\n", '        raise RuntimeError("broken on purpose")\n'),
 )
-BLOCKS: tuple[Edit, ...] = (("kiosk/loop.py", "        consumer.frame(frame, feed)\n", "        time.sleep(3600)\n"),)
+BLOCKS: tuple[Edit, ...] = (("kiosk/loop.py", "        mode.frame(frame, camera)\n", "        time.sleep(3600)\n"),)
 HARMLESS: tuple[Edit, ...] = (("kiosk/loop.py", "WAIT_S = 0.1\n", "WAIT_S = 0.11\n"),)
 
 

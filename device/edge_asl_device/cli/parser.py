@@ -85,7 +85,9 @@ def _add_capture(commands: Commands) -> None:
     add_camera_options(capture)
     add_page_options(capture)
     add_runtime_options(capture)
-    capture.add_argument("--json", action="store_true", help="JSON log lines, one JSON object at the end")
+    capture.add_argument(
+        "--json", dest="as_json", action="store_true", help="JSON log lines, one JSON object at the end"
+    )
 
 
 def _add_releases(commands: Commands) -> None:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from edge_asl_device.camera.source import check_source, parse_source
 from edge_asl_device.contract.manifest import read_bundle
 from edge_asl_device.errors import EdgeAslError
+from edge_asl_device.kiosk.collecting import Collection
+from edge_asl_device.kiosk.settings import Settings
 from edge_asl_device.telemetry.logs import start_logging
 
 if TYPE_CHECKING:
-    from edge_asl_device.kiosk.settings import Settings
+    from edge_asl_device.kiosk.service import Service
 
 TOKEN_PATTERN = "[A-Za-z0-9._~-]{16,}"  # noqa: S105 - a pattern
 """What needs no quoting in an address; shorter ones can be tried out."""
@@ -29,36 +31,36 @@ def run(options: argparse.Namespace) -> int:
         if options.bundle is not None:
             raise EdgeAslError(f"--demo brings its own bundle; leave out --demo or {options.bundle}")
         options.bundle, options.source = _demo_of(options.demo)
-        options.loop, options.clear_after = not options.headless, min(options.clear_after, 3.0)
+        options.loop_film, options.clear_after_s = not options.headless, min(options.clear_after_s, 3.0)
     if options.bundle is None:
         raise EdgeAslError("no bundle given; name the folder that edge-asl build wrote")
+    options.decoder = dict(options.decoder)
+    options.outputs = options.outputs or ["lines" if options.headless else "voice"]
     if options.headless:
         if options.max_fps is not None:
             raise EdgeAslError("--max-fps limits what the page shows; leave out --max-fps or --headless")
         return _run_headless(options)
     if options.fast:
         raise EdgeAslError("--fast works only with --headless; a page shows a film in real time")
-    return _serve_reading(options)
+    return _service(options).run()
 
 
 def _run_headless(options: argparse.Namespace) -> int:
     from edge_asl_device.kiosk.headless import read_headless
 
-    read_headless(_settings(options, **_reading(options, "lines")), fast=options.fast)
+    read_headless(_settings(options), fast=options.fast)
     return 0
 
 
-def _serve_reading(options: argparse.Namespace) -> int:
+def _service(options: argparse.Namespace, **more: Any) -> Service:
     from edge_asl_device.kiosk.service import Service
 
-    return Service(_settings(options, **_reading(options, "voice"), **_page(options)), _announce).run()
+    check_source(parse_source(options.source))
+    return Service(_settings(options, token=_token(options.token_file, options.host), **more), _announce)
 
 
 def capture(options: argparse.Namespace) -> int:
     """``edge-asl-device capture``."""
-    from edge_asl_device.kiosk.collecting import Collection
-    from edge_asl_device.kiosk.service import Service
-
     labels = options.labels.split(",") if options.labels else read_bundle(options.bundle).labels
     collection = Collection(
         folder=options.folder,
@@ -69,10 +71,10 @@ def capture(options: argparse.Namespace) -> int:
         every_s=options.every,
         ready_s=options.ready,
     )
-    service = Service(_settings(options, **_page(options), collection=collection), _announce)
+    service = _service(options, collection=collection)
     status = service.run()
     stored, wanted = service.stored, len(collection.labels) * collection.count
-    if options.json:
+    if options.as_json:
         _print(json.dumps({"folder": str(options.folder), "stored": stored, "wanted": wanted}))
     else:
         _print(f"{stored} of {wanted} pictures in {options.folder}; edge-asl data check {options.folder}")
@@ -86,39 +88,10 @@ def _announce(address: str) -> None:
 
 
 def _settings(options: argparse.Namespace, **more: Any) -> Settings:
-    from edge_asl_device.kiosk.settings import Settings
-
-    start_logging(as_json=options.json)
-    return Settings(
-        bundle=options.bundle,
-        source=parse_source(options.source),
-        loop_film=options.loop,
-        runtime=options.runtime,
-        threads=options.threads,
-        language=options.language,
-        as_json=options.json,
-        **more,
-    )
-
-
-def _reading(options: argparse.Namespace, output: str) -> dict[str, Any]:
-    return {
-        "outputs": tuple(options.output or [output]),
-        "muted": options.mute,
-        "decoder": dict(options.decoder),
-        "clear_after_s": options.clear_after or None,
-    }
-
-
-def _page(options: argparse.Namespace) -> dict[str, Any]:
-    check_source(parse_source(options.source))
-    return {
-        "max_fps": options.max_fps,
-        "host": options.host,
-        "port": options.port,
-        "token": _token(options.token_file, options.host),
-        "mirror": not options.no_mirror,
-    }
+    """The options that are settings, and ``more`` that stands in none."""
+    start_logging(as_json=options.as_json)
+    given = {name: value for name, value in vars(options).items() if name in Settings.__struct_fields__}
+    return Settings(**given | {"source": parse_source(options.source)} | more)
 
 
 def _token(file: Path | None, host: str) -> str | None:

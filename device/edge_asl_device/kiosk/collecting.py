@@ -22,15 +22,15 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edge_asl_device.camera import CameraState, Frame
+from edge_asl_device.camera.supervisor import CameraSupervisor
 from edge_asl_device.contract.pictures import encode_jpeg
 from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import write_atomically
 from edge_asl_device.inference.locator import Locator
-from edge_asl_device.kiosk.loop import Feed
 from edge_asl_device.kiosk.mode import Mode, Publish
 from edge_asl_device.kiosk.reader import Reader
-from edge_asl_device.web.messages import CameraView, Capturing, PageState, SquareView
+from edge_asl_device.web.messages import CameraView, Capturing, PageState, Phase, SquareView
 
 TABLE = "signers.csv"
 HEADER = "file,label,signer,session"
@@ -108,19 +108,19 @@ class Collector(Mode):
         """See ``Mode``: its locator says what is stored."""
         self._locator = reader.recogniser.locator
 
-    def frame(self, frame: Frame, feed: Feed) -> None:
+    def frame(self, frame: Frame, camera: CameraSupervisor) -> None:
         """Store the frame's square if a picture is due."""
         if self._due_s is None:
             self._due_s = frame.time_s + self._collection.ready_s
         self._square = self._locator.locate(frame.picture)
         if self._left and self._square and frame.time_s >= self._due_s:
             self._store(frame, self._square)
-        self._show(feed, frame)
+        self._show(camera, frame)
 
-    def no_frame(self, feed: Feed) -> None:
+    def no_frame(self, camera: CameraSupervisor) -> None:
         """Show why nothing is stored."""
-        self._ended = feed.status.state is CameraState.ENDED
-        self._show(feed, None)
+        self._ended = camera.status.state is CameraState.ENDED
+        self._show(camera, None)
 
     def _store(self, frame: Frame, square: Square) -> None:
         wanted, label = self._collection, self._left[0]
@@ -150,34 +150,21 @@ class Collector(Mode):
         names = (wanted.folder / self._left[0]).glob(f"{wanted.person}-{wanted.session}-*.jpg")
         return max((int(n) for path in names if (n := path.stem.rpartition("-")[2]).isdecimal()), default=0)
 
-    def _show(self, feed: Feed, frame: Frame | None) -> None:
-        camera = CameraView(str(feed.status.state), feed.status.reason)
+    def _show(self, camera: CameraSupervisor, frame: Frame | None) -> None:
+        view = CameraView(str(camera.status.state), camera.status.reason)
         square = SquareView(*self._square) if self._square else None
-        self._publish(PageState(camera, square, notices=self.notices(), capture=self._capturing(frame)), frame)
+        self._publish(PageState(view, square, notices=self.notices(), capture=self._capturing(frame)), frame)
 
     def _capturing(self, frame: Frame | None) -> Capturing:
-        wanted = self._collection
-        label = self._left[0] if self._left else wanted.labels[-1]
-        stored = self._stored if self._left else wanted.count
-        wait_s = max(0.0, (self._due_s or 0.0) - frame.time_s) if frame else 0.0
+        wanted, signs = self._collection, len(self._collection.labels)
         if not self._left:
-            phase = "done"
-        elif self._full:
+            return Capturing(wanted.person, wanted.labels[-1], wanted.count, wanted.count, signs, signs, "done", 0.0)
+        wait_s = max(0.0, (self._due_s or 0.0) - frame.time_s) if frame else 0.0
+        phase: Phase = "storing" if self._stored or (frame and self._due_s and not wait_s) else "get-ready"
+        if self._full:
             phase = "disk-full"
-        else:
-            phase = "storing" if self._stored or (frame and self._due_s and not wait_s) else "get-ready"
-        signs = len(wanted.labels)
-        sign = min(signs - len(self._left) + 1, signs)
-        return Capturing(
-            wanted.person,
-            label,
-            stored,
-            wanted.count,
-            sign,
-            signs,
-            phase,  # type: ignore[arg-type]
-            round(wait_s, 1),
-        )
+        sign = signs - len(self._left) + 1
+        return Capturing(wanted.person, self._left[0], self._stored, wanted.count, sign, signs, phase, round(wait_s, 1))
 
 
 def _check(collection: Collection) -> None:
@@ -228,8 +215,7 @@ def _mend_table(table: Path) -> None:
         write_atomically(table, HEADER + "\n")
         return
     text = table.read_text("utf-8-sig")
-    if text.partition("\n")[0].strip() != HEADER:
-        found = text.partition("\n")[0].strip()
+    if (found := text.partition("\n")[0].strip()) != HEADER:
         raise EdgeAslError(f"{table}: expected the header {HEADER}, found {found!r}; choose another folder")
     if not text.endswith("\n"):
         write_atomically(table, text[: text.rfind("\n") + 1])

@@ -18,17 +18,22 @@ class Health:
     """Reads what the loop's thread writes; only ``beat`` writes here, and only the loop calls it.
 
     Args:
-        run: another one after every start.
         camera: whose state is told.
         publisher: whose bundle reads, and which frames it published.
         outputs: whose state is told.
+        metrics: what has been counted so far.
         ending: set once the program is about to end.
     """
 
     def __init__(
-        self, run: str, camera: CameraSupervisor, publisher: Publisher, outputs: Outputs, ending: threading.Event
+        self,
+        camera: CameraSupervisor,
+        publisher: Publisher,
+        outputs: Outputs,
+        metrics: Metrics,
+        ending: threading.Event,
     ) -> None:
-        self._run, self._camera, self._publisher, self._outputs = run, camera, publisher, outputs
+        self._camera, self._publisher, self._outputs, self._metrics = camera, publisher, outputs, metrics
         self._ending = ending
         self._beat_s = time.monotonic()
 
@@ -45,7 +50,7 @@ class Health:
         return ready, {
             "ready": ready,
             "program": __version__,
-            "run": self._run,
+            "run": self._publisher.run,
             "bundle": {"name": manifest.name, "version": manifest.version, "digest": reader.bundle.digest},
             "runtime": engine.runtime,
             "accelerator": engine.accelerator,
@@ -58,8 +63,9 @@ class Health:
             "voice": self._outputs.state,
         }
 
-    def metrics(self, metrics: Metrics) -> bytes:
+    def metrics(self) -> bytes:
         """The text of ``/metrics``, with what is read only when somebody asks."""
+        metrics = self._metrics
         metrics.camera.state(str(self._camera.status.state))
         metrics.reopened.set(self._camera.reopened)
         metrics.pages.set(self._publisher.hub.pages)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edge_asl_device.camera import Frame
-from edge_asl_device.kiosk.loop import Feed
+from edge_asl_device.camera.supervisor import CameraSupervisor
 from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.web.messages import Notice, PageState
 
@@ -21,10 +21,7 @@ Publish = Callable[[PageState, Frame | None], None]
 
 
 class Mode(ABC):
-    """A ``Consumer`` of the loop.
-
-    It belongs to the loop's thread. Other threads reach it by ``command`` and ``submit`` alone.
-    """
+    """It belongs to the loop's thread. Other threads reach it by ``command`` and ``submit`` alone."""
 
     activity: str
     """For ``systemctl status``."""
@@ -58,12 +55,12 @@ class Mode(ABC):
         """
 
     @abstractmethod
-    def frame(self, frame: Frame, feed: Feed) -> None:
+    def frame(self, frame: Frame, camera: CameraSupervisor) -> None:
         """Take in one frame; its memory is only lent."""
 
     @abstractmethod
-    def no_frame(self, feed: Feed) -> None:
-        """Nothing came for a moment."""
+    def no_frame(self, camera: CameraSupervisor) -> None:
+        """Nothing came for ``WAIT_S``."""
 
     @abstractmethod
     def replace_reader(self, reader: Reader) -> None:

@@ -21,15 +21,19 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
     add_page_options(run)
     run.add_argument(
         "--output",
+        dest="outputs",
         type=_output,
         action="append",
         metavar="NAME[:SETTING]",
         help="where letters, words and text go besides the page: voice or voice:ESPEAK-VOICE, lines (standard output); "
         "repeat it for several (default: voice, with --headless lines)",
     )
-    run.add_argument("--mute", action="store_true", help="stay silent until sound is switched on on the page")
+    run.add_argument(
+        "--mute", dest="muted", action="store_true", help="stay silent until sound is switched on on the page"
+    )
     run.add_argument(
         "--clear-after",
+        dest="clear_after_s",
         type=number,
         default=60.0,
         metavar="S",
@@ -44,7 +48,9 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         help="override when a letter is accepted: hold_s=0.5, accept_probability=0.8, ...",
     )
     add_runtime_options(run)
-    run.add_argument("--json", action="store_true", help="JSON log lines; with --headless, each letter and the text")
+    run.add_argument(
+        "--json", dest="as_json", action="store_true", help="JSON log lines; with --headless, each letter and the text"
+    )
 
 
 def add_camera_options(command: argparse.ArgumentParser) -> None:
@@ -56,7 +62,9 @@ def add_camera_options(command: argparse.ArgumentParser) -> None:
         help="auto, picamera2[:N], v4l2[:/dev/videoN], a video file, a folder of pictures, or rehearsal:FOLDER "
         "(default: auto)",
     )
-    command.add_argument("--loop", action="store_true", help="play a video file or a folder again and again")
+    command.add_argument(
+        "--loop", dest="loop_film", action="store_true", help="play a video file or a folder again and again"
+    )
     command.add_argument("--max-fps", type=_rate, metavar="N", help="read at most N frames per second (1 or more)")
 
 
@@ -74,7 +82,7 @@ def add_page_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--language", choices=tuple(LANGUAGES), default="en", help="of page, voice and word list (default: en)"
     )
-    command.add_argument("--no-mirror", action="store_true", help="do not mirror the picture")
+    command.add_argument("--no-mirror", dest="mirror", action="store_false", help="do not mirror the picture")
 
 
 def add_runtime_options(command: argparse.ArgumentParser) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
 
+from edge_asl_device import __version__
 from edge_asl_device.camera import CameraState, Frame
 from edge_asl_device.contract.pictures import encode_jpeg
 from edge_asl_device.kiosk.reader import Reader
+from edge_asl_device.kiosk.settings import Settings
 from edge_asl_device.telemetry.metrics import Metrics
 from edge_asl_device.telemetry.systemd import Watchdog
+from edge_asl_device.web.app import STATIC
 from edge_asl_device.web.broadcast import Hub
-from edge_asl_device.web.messages import CameraView, FrameSize, Hello, PageState
+from edge_asl_device.web.messages import BundleView, CameraView, FrameSize, Hello, PageState, Sign
 
 JPEG_QUALITY = 80
 
@@ -21,32 +23,27 @@ class Publisher:
     """Writes to the hub; in the loop's thread.
 
     Args:
+        run: another one after every start.
+        settings: language, mode and mirror, which every page is told.
         reader: with the bundle that reads.
-        hello: makes what a page is told when it connects from a bundle and a frame size.
         metrics: counts frames and letters, and times the way to the page.
         watchdog: told of every frame.
     """
 
-    def __init__(
-        self,
-        reader: Reader,
-        hello: Callable[[Reader, FrameSize | None], Hello],
-        metrics: Metrics,
-        watchdog: Watchdog,
-    ) -> None:
-        self.reader = reader
-        self._make_hello, self._metrics, self._watchdog = hello, metrics, watchdog
+    def __init__(self, run: str, settings: Settings, reader: Reader, metrics: Metrics, watchdog: Watchdog) -> None:
+        self.run, self.reader = run, reader
+        self._settings, self._metrics, self._watchdog = settings, metrics, watchdog
         self._frame_size: FrameSize | None = None
         self._letters = 0
         self._published_s: deque[float] = deque(maxlen=2000)
-        self.hub = Hub(hello(reader, None), PageState(CameraView(str(CameraState.STARTING), None)))
+        self.hub = Hub(self._hello(), PageState(CameraView(str(CameraState.STARTING), None)))
         metrics.name_bundle(reader.bundle)
 
     def replace_reader(self, reader: Reader) -> None:
         """Another bundle reads from now on."""
         self.reader = reader
         self._metrics.name_bundle(reader.bundle)
-        self._say_hello()
+        self.hub.say_hello(self._hello())
 
     def publish(self, state: PageState, frame: Frame | None) -> None:
         """Show a state and, if somebody looks, the frame it was made from."""
@@ -78,11 +75,28 @@ class Publisher:
         height, width = frame.picture.shape[:2]
         if self._frame_size != (size := FrameSize(width, height)):
             self._frame_size = size
-            self._say_hello()
+            self.hub.say_hello(self._hello())
         started = time.perf_counter()
         if self.hub.wants_picture(now_s := time.monotonic()):
             self.hub.show(encode_jpeg(frame.picture, JPEG_QUALITY), now_s)
             self._metrics.observe_stage("picture", time.perf_counter() - started)
 
-    def _say_hello(self) -> None:
-        self.hub.say_hello(self._make_hello(self.reader, self._frame_size))
+    def _hello(self) -> Hello:
+        settings, bundle = self._settings, self.reader.bundle
+        return Hello(
+            program=__version__,
+            run=self.run,
+            language=settings.language,
+            mode="read" if settings.collection is None else "capture",
+            mirror=settings.mirror,
+            hold_s=self.reader.decoder.hold_s,
+            frame=self._frame_size,
+            bundle=BundleView(bundle.manifest.name, bundle.manifest.version, bundle.digest),
+            signs=tuple(Sign(label, _picture_of(label)) for label in bundle.labels),
+        )
+
+
+def _picture_of(label: str) -> str | None:
+    """The drawing of its handshape; a label may be anything, even what cannot be a file name."""
+    name = f"signs/{label}.webp"
+    return f"/static/{name}" if label.isalnum() and (STATIC / name).is_file() else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from edge_asl_device.errors import EdgeAslError
@@ -11,7 +12,7 @@ from edge_asl_device.kiosk.mode import Mode
 from edge_asl_device.kiosk.publishing import Publisher
 from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.telemetry.metrics import Metrics
-from edge_asl_device.telemetry.systemd import monotonic_usec, notify
+from edge_asl_device.telemetry.systemd import notify
 from edge_asl_device.web.messages import Notice
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Reloader:
 
     def _reload(self) -> None:
         with self._one_at_a_time:
-            notify(RELOADING=1, MONOTONIC_USEC=monotonic_usec())
+            notify(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
             try:
                 reader = self._open_reader()
                 self._mode.submit(lambda: self._take(reader))

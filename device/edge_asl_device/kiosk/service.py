@@ -23,7 +23,6 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from typing import Literal
 
 from edge_asl_device.camera import CameraState
 from edge_asl_device.camera.supervisor import CameraSupervisor
@@ -44,7 +43,6 @@ from edge_asl_device.telemetry.systemd import Watchdog, notify
 from edge_asl_device.text.languages import LANGUAGES
 from edge_asl_device.text.suggestions import WordList
 from edge_asl_device.web.app import make_app
-from edge_asl_device.web.hello import hello_message
 from edge_asl_device.web.messages import Notice
 from edge_asl_device.web.server import address_of, listen, make_server
 
@@ -94,17 +92,12 @@ class Service:
         return Reader(loaded, settings.decoder, self._metrics.observe_stage)
 
     def _assemble(self, reader: Reader, outputs: Outputs) -> None:
-        settings, run = self._settings, secrets.token_hex(8)
-        mode_name: Literal["read", "capture"] = "read" if settings.collection is None else "capture"
-        hello = functools.partial(
-            hello_message, run=run, language=settings.language, mode=mode_name, mirror=settings.mirror
-        )
-        self._publisher = Publisher(reader, hello, self._metrics, self._watchdog)
+        settings, metrics = self._settings, self._metrics
+        self._publisher = Publisher(secrets.token_hex(8), settings, reader, metrics, self._watchdog)
         self._mode = self._make_mode(reader, outputs)
-        self._health = Health(run, self._camera, self._publisher, outputs, self._ending.begun)
+        health = self._health = Health(self._camera, self._publisher, outputs, metrics, self._ending.begun)
         hub = self._publisher.hub
-        metrics = functools.partial(self._health.metrics, self._metrics)
-        self._server = make_server(make_app(hub, self._health.facts, metrics, self._mode.command, settings.token))
+        self._server = make_server(make_app(hub, health.facts, health.metrics, self._mode.command, settings.token))
         self._ending.call(hub.close, self._server.stop)
 
     def _make_mode(self, reader: Reader, outputs: Outputs) -> Mode:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -14,7 +14,7 @@ from edge_asl_device.text.languages import LANGUAGES
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Of one run; some mean something with a page only."""
+    """Of one run, named as the options are; some mean something with a page only."""
 
     bundle: Path
     source: Source
@@ -30,11 +30,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     language: str = "en"
     """Of page, voice and word list: a key of ``LANGUAGES``."""
     mirror: bool = True
-    outputs: tuple[str, ...] = ()
+    outputs: Sequence[str] = ()
     """As ``--output`` names them."""
     muted: bool = False
     as_json: bool = False
-    clear_after_s: float | None = 60.0
+    clear_after_s: float = 60.0
+    """0: never."""
     collection: Collection | None = None
     """Store pictures instead of reading signs."""
 

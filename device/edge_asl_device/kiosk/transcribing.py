@@ -7,7 +7,7 @@ from typing import Any
 
 from edge_asl_device.camera import Frame
 from edge_asl_device.camera.quality import DARK_LEVEL
-from edge_asl_device.kiosk.loop import Feed
+from edge_asl_device.camera.supervisor import CameraSupervisor
 from edge_asl_device.kiosk.mode import Mode, Publish
 from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.outputs import Outputs
@@ -29,18 +29,12 @@ class Transcribing(Mode):
         reader: classifier and transcriber.
         outputs: told of letters, words and texts once the page has shown them.
         publish: shows a state, and the frame it was read from.
-        clear_after_s: how long without any sign before the text makes room for the next visitor; None: never.
+        clear_after_s: how long without any sign before the text makes room for the next visitor; 0: never.
     """
 
     activity = "reading"
 
-    def __init__(
-        self,
-        reader: Reader,
-        outputs: Outputs,
-        publish: Publish,
-        clear_after_s: float | None = 60.0,
-    ) -> None:
+    def __init__(self, reader: Reader, outputs: Outputs, publish: Publish, clear_after_s: float) -> None:
         super().__init__()
         self._reader, self._outputs, self._publish = reader, outputs, publish
         self._clear_after_s = clear_after_s
@@ -66,7 +60,8 @@ class Transcribing(Mode):
                 raise ValueError(f"word: expected 1 to {LONGEST_CHOICE} characters, found {word!r}")
             self.submit(lambda: self._choose(word, unfinished))
         else:
-            self.submit({"clear": self._clear, "undo": self._undo}[name])
+            buffer = self._reader.transcriber.buffer
+            self.submit({"clear": buffer.clear, "undo": buffer.undo}[name])
 
     def suggest_from(self, word_list: WordList) -> None:
         """Suggest and correct words from now on."""
@@ -77,7 +72,7 @@ class Transcribing(Mode):
         reader.go_on_from(self._reader)
         self._reader = reader
 
-    def frame(self, frame: Frame, feed: Feed) -> None:
+    def frame(self, frame: Frame, camera: CameraSupervisor) -> None:
         """Read one frame and show what came of it."""
         before = self.text
         state, square = self._reader.read(frame)
@@ -89,29 +84,31 @@ class Transcribing(Mode):
         if state.leading is not None:
             self._sign_s = frame.time_s
         self._clear_when_left(frame.time_s)
-        scene = self._scene(frame.time_s, state, feed.brightness)
+        scene = self._scene(frame.time_s, state, camera.brightness)
         letter = Letter(state.leading, round(state.probability, 2), round(state.held, 2)) if state.leading else None
-        self._show(feed, frame, scene, letter)
+        self._show(camera, frame, scene, letter)
         self._outputs.read(frame.time_s, before, state)
         self._outputs.text(self.text)
 
-    def no_frame(self, feed: Feed) -> None:
+    def no_frame(self, camera: CameraSupervisor) -> None:
         """Show why there is none, and what buttons have changed."""
         self._clear_when_left(time.monotonic())
-        self._show(feed, None, None, None)
+        self._show(camera, None, None, None)
         self._outputs.text(self.text)
 
-    def _show(self, feed: Feed, frame: Frame | None, scene: Scene | None, letter: Letter | None) -> None:
-        self._publish(self._state(feed, frame, scene, letter), frame)
+    def _show(self, camera: CameraSupervisor, frame: Frame | None, scene: Scene | None, letter: Letter | None) -> None:
+        self._publish(self._state(camera, frame, scene, letter), frame)
         # Looking up words takes as long as reading a frame, so what was read is shown first.
         if self._advice.look_up(self.text, self._reader.transcriber.word):
-            self._publish(self._state(feed, frame, scene, letter), None)
+            self._publish(self._state(camera, frame, scene, letter), None)
 
-    def _state(self, feed: Feed, frame: Frame | None, scene: Scene | None, letter: Letter | None) -> PageState:
+    def _state(
+        self, camera: CameraSupervisor, frame: Frame | None, scene: Scene | None, letter: Letter | None
+    ) -> PageState:
         now_s = time.monotonic()
         suggestions, corrected = self._advice.on(self.text)
         return PageState(
-            camera=CameraView(str(feed.status.state), feed.status.reason),
+            camera=CameraView(str(camera.status.state), camera.status.reason),
             square=self._square,
             scene=scene,
             letter=letter,
@@ -136,20 +133,14 @@ class Transcribing(Mode):
 
     def _clear_when_left(self, time_s: float) -> None:
         """What one visitor spelled is not for the next to read, whether the camera sees anybody or not."""
-        if self._clear_after_s is not None and self.text and time_s - self._sign_s > self._clear_after_s:
+        if self._clear_after_s and self.text and time_s - self._sign_s > self._clear_after_s:
             self._reader.transcriber.buffer.forget()
             self._accepted = None
-
-    def _clear(self) -> None:
-        self._reader.transcriber.clear()
-
-    def _undo(self) -> None:
-        self._reader.transcriber.undo()
 
     def _choose(self, word: str, unfinished: object) -> None:
         if unfinished not in (None, self._reader.transcriber.word):
             return  # the word grew or ended between the offer and the tap
-        self._reader.transcriber.replace_word(word)
+        self._reader.transcriber.buffer.replace_word(word)
         self._outputs.word(word)
 
 

@@ -24,11 +24,6 @@ def notify(**what: object) -> bool:
     return False
 
 
-def monotonic_usec() -> int:
-    """For ``MONOTONIC_USEC=``, which goes with ``RELOADING=1``."""
-    return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-
-
 class Watchdog:
     """Feeds systemd's watchdog while real work is being done.
 

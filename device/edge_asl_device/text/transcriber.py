@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl_device.contract.manifest import Decoder
-from edge_asl_device.text.buffer import DELETE, NOTHING, SPACE, TextBuffer, written
+from edge_asl_device.text.buffer import NOTHING, TextBuffer
 from edge_asl_device.text.double_letters import DoubleLetter
-
-__all__ = ["DELETE", "NOTHING", "SPACE", "State", "Transcriber", "written"]
 
 # How fast the running mean of probabilities forgets: at 30 frames a second a frame counts half, the one before a
 # quarter.
@@ -89,18 +87,6 @@ class Transcriber:
     def word(self) -> str:
         """The unfinished word at the end of the text."""
         return self.buffer.word
-
-    def undo(self) -> None:
-        """Undo the last sign, replacement or clearing, if there is one."""
-        self.buffer.undo()
-
-    def clear(self) -> None:
-        """Empty the text; ``undo`` restores it."""
-        self.buffer.clear()
-
-    def replace_word(self, word: str) -> None:
-        """Replace the unfinished word with ``word`` and a space."""
-        self.buffer.replace_word(word)
 
     def feed(self, time_s: float, probabilities: NDArray[np.float32], sideways: float = 0.0) -> State:
         """Take in one prediction.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlencode
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,8 +24,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-
-
 REFUSAL = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Access token required</title>
 <h1>Access token required</h1><p>Open this address once with <code>?token=</code> followed by the token.</p>
 <p lang="de">Öffne diese Adresse einmal mit <code>?token=</code> und dem Schlüssel dahinter.</p>
@@ -48,29 +46,27 @@ class Guard:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
+                MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        refusal = self._refusal(scope)
+        refusal = self._refusal(HTTPConnection(scope))
         await (refusal or self._app)(scope, receive, with_headers)
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    def _refusal(self, request: HTTPConnection) -> Response | None:
         """What to answer instead, if the request is not allowed."""
-        headers = Headers(scope=scope)
+        headers = request.headers
         host = headers.get("host", "")
-        if scope["method"] == "POST" and headers.get("origin", f"http://{host}").partition("//")[2] != host:
+        if request.scope["method"] == "POST" and headers.get("origin", f"http://{host}").partition("//")[2] != host:
             return JSONResponse({"error": "only the kiosk's own page may do this"}, 403)
         if self._token is None:
             name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
             if name in OWN_NAMES:
                 return None
             return JSONResponse({"error": f"expected the host name 127.0.0.1 or localhost, found {name!r}"}, 421)
-        if self._same(_bearer(headers)) or self._same(_cookie(headers)):
+        if self._same(_bearer(headers)) or self._same(request.cookies.get(COOKIE, "")):
             return None
-        query = QueryParams(scope["query_string"])
-        if scope["path"] == "/" and self._same(query.get("token", "")):
+        query = request.query_params
+        if request.scope["path"] == "/" and self._same(query.get("token", "")):
             return _welcome(query)
         if "text/html" in headers.get("accept", ""):
             return HTMLResponse(REFUSAL, 401)
@@ -91,11 +87,3 @@ def _welcome(query: QueryParams) -> Response:
 def _bearer(headers: Headers) -> str:
     kind, _, value = headers.get("authorization", "").partition(" ")
     return value.strip() if kind.lower() == "bearer" else ""
-
-
-def _cookie(headers: Headers) -> str:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""

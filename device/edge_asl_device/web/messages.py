@@ -8,6 +8,7 @@ from msgspec import Struct
 
 Scene = Literal["hand", "no-hand", "too-dark"]
 VoiceState = Literal["ready", "speaking", "muted", "absent"]
+Phase = Literal["get-ready", "storing", "done", "disk-full"]
 
 
 class CameraView(Struct, frozen=True):
@@ -52,7 +53,7 @@ class Capturing(Struct, frozen=True):
     sign: int
     """Which of the signs, from 1."""
     signs: int
-    phase: Literal["get-ready", "storing", "done", "disk-full"]
+    phase: Phase
     next_in_s: float
 
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_asl_device.contract.manifest import Decoder
-from edge_asl_device.text.buffer import LONGEST, TextBuffer
+from edge_asl_device.text.buffer import LONGEST, TextBuffer, written
 from edge_asl_device.text.double_letters import DoubleLetter
-from edge_asl_device.text.transcriber import State, Transcriber, written
+from edge_asl_device.text.transcriber import State, Transcriber
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -152,17 +152,17 @@ def test_the_page_s_operations() -> None:
     transcriber = Transcriber(LABELS, Decoder())
     states = fed(transcriber, [("B", 0.95, 0.6), ("A", 0.95, 0.6)])
     assert (states[-1].text, states[-1].word, states[-1].taken, states[-1].hand) == ("BA", "BA", "A", True)
-    transcriber.undo()
+    transcriber.buffer.undo()
     assert transcriber.text == "B"
-    transcriber.replace_word("BALL")
+    transcriber.buffer.replace_word("BALL")
     assert (transcriber.text, transcriber.word) == ("BALL ", "")
-    transcriber.clear()
+    transcriber.buffer.clear()
     assert transcriber.text == ""
-    transcriber.undo()
+    transcriber.buffer.undo()
     assert transcriber.text == "BALL "
-    transcriber.undo()
-    transcriber.undo()
-    transcriber.undo()
+    transcriber.buffer.undo()
+    transcriber.buffer.undo()
+    transcriber.buffer.undo()
     assert transcriber.text == ""
 
 
@@ -170,7 +170,7 @@ def test_undo_takes_the_space_of_a_pause_with_the_letter_and_it_does_not_come_ba
     transcriber = Transcriber(LABELS, Decoder())
     fed(transcriber, [("B", 0.95, 0.6), ("A", 0.95, 0.6), ("nothing", 0.95, 2.0)])
     assert transcriber.text == "BA "
-    transcriber.undo()
+    transcriber.buffer.undo()
     empty = np.array([0.0, 0.0, 0.0, 0.0, 1.0, 0.0], np.float32)
     states = [transcriber.feed(3.2 + frame / 30, empty) for frame in range(60)]
     assert (states[-1].text, states[-1].hand, states[-1].leading) == ("B", False, None)
@@ -181,7 +181,7 @@ def test_a_letter_still_shown_after_undo_is_not_written_again() -> None:
     values = np.array([0.95, 0.01, 0.01, 0.01, 0.01, 0.01], np.float32)
     for frame in range(60):
         if transcriber.feed(frame / 30, values).accepted:
-            transcriber.undo()
+            transcriber.buffer.undo()
     assert transcriber.text == ""
 
 
