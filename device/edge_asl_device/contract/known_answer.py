@@ -58,5 +58,5 @@ def picture_of(check: KnownAnswer) -> NDArray[np.uint8]:
     """
     decoded = cv2.imdecode(np.frombuffer(check.picture, np.uint8), cv2.IMREAD_COLOR)
     if decoded is None or max(decoded.shape[:2]) > MAX_SIDE:
-        raise BundleError(f"{KNOWN_ANSWER}: expected a PNG of at most {MAX_SIDE} pixels, found otherwise; build again")
+        raise BundleError(f"{KNOWN_ANSWER}: not a PNG of at most {MAX_SIDE} pixels; build the bundle again")
     return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]

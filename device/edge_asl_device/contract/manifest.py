@@ -269,7 +269,7 @@ def read_bundle(folder: Path) -> Bundle:
         path.lstat()
     except OSError as error:
         raise BundleError(
-            f"{folder}: expected a bundle with {MANIFEST}, found {error.strerror}; "
+            f"{folder}: not a bundle: {MANIFEST} cannot be read ({error.strerror}); "
             "name the folder that edge-asl build wrote"
         ) from error
     with file_errors_as(BundleError, AGAIN):
@@ -308,7 +308,7 @@ def _check_labels(bundle: Bundle) -> None:
     try:
         listed = bundle.content(LABELS).decode().splitlines()
     except UnicodeDecodeError as error:
-        raise BundleError(f"{path}: expected UTF-8, found otherwise ({error}); build the bundle again") from error
+        raise BundleError(f"{path}: not UTF-8 ({error}); build the bundle again") from error
     if listed != labels:
         raise BundleError(f"{path}: expected the manifest's {len(labels)} labels, found {len(listed)} others")
 

@@ -22,7 +22,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise PictureError(f"{path}: expected a picture, found {error.strerror or error}") from error
+        raise PictureError(f"{path}: cannot be read: {error.strerror or error}") from error
     return decode_picture(data, str(path))
 
 
@@ -33,16 +33,14 @@ def decode_picture(data: bytes, name: str) -> NDArray[np.uint8]:
         PictureError: empty or not a picture.
     """
     if not data:
-        raise PictureError(f"{name}: expected a picture, found an empty file; remove it")
+        raise PictureError(f"{name}: not a picture: the file is empty; remove it")
     try:
         # IMREAD_COLOR without IMREAD_IGNORE_ORIENTATION applies the EXIF orientation.
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise PictureError(
-            f"{name}: expected a picture, found bytes OpenCV refuses ({error.err}); remove it"
-        ) from error
+        raise PictureError(f"{name}: not a picture that OpenCV can decode ({error.err}); remove it") from error
     if bgr is None:
-        raise PictureError(f"{name}: expected a picture, found {len(data)} bytes that no decoder accepts; remove it")
+        raise PictureError(f"{name}: not a picture: no decoder accepts its {len(data)} bytes; remove it")
     return np.ascontiguousarray(bgr[:, :, ::-1])
 
 
@@ -61,8 +59,8 @@ def list_pictures(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise PictureError(f"{path}: expected a picture or a folder of pictures, found nothing")
+        raise PictureError(f"{path}: no such picture or folder")
     found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not found:
-        raise PictureError(f"{path}: expected pictures ({', '.join(sorted(SUFFIXES))}), found none")
+        raise PictureError(f"{path}: no pictures in this folder ({', '.join(sorted(SUFFIXES))})")
     return found

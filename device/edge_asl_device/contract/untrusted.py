@@ -93,9 +93,7 @@ def decode_json(data: bytes, name: str, most: int) -> object:
         found: object = msgspec.json.decode(data)
         json.loads(data, object_pairs_hook=_once, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise BundleError(
-            f"{name}: expected JSON, found something else ({error}); copy or build the bundle again"
-        ) from error
+        raise BundleError(f"{name}: not JSON ({error}); copy or build the bundle again") from error
     for text in _texts(found):
         if NOT_SHOWN.search(text):
             raise BundleError(

@@ -109,9 +109,7 @@ def load_runtime(name: str = "auto") -> tuple[str, Any]:
             # tflite-runtime on numpy 2 fails with AttributeError: _ARRAY_API not found.
             failures.append(f"{RUNTIMES[key].distribution}: {str(error).splitlines()[0]}")
     wanted = RUNTIMES["litert" if name == "auto" else name]
-    raise RuntimeMissing(
-        f"expected a TensorFlow Lite runtime, found none ({'; '.join(failures)}); install one: {wanted.pip}"
-    )
+    raise RuntimeMissing(f"no TensorFlow Lite runtime can be loaded ({'; '.join(failures)}); install one: {wanted.pip}")
 
 
 def _edgetpu_delegate(runtime: str) -> Any:

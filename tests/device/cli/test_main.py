@@ -129,36 +129,36 @@ def test_one_bad_picture_does_not_stop_the_others(
     told = capsys.readouterr()
     assert [Path(line["file"]).stem for line in objects(told.out)] == ["A", "L", "Y", "nothing"]
     assert errors(told.err) == [
-        f"edge-asl-device: {folder}/B.jpg: expected a picture, found 20 bytes that no decoder accepts; remove it",
-        f"edge-asl-device: {folder}/empty.jpg: expected a picture, found an empty file; remove it",
+        f"edge-asl-device: {folder}/B.jpg: not a picture: no decoder accepts its 20 bytes; remove it",
+        f"edge-asl-device: {folder}/empty.jpg: not a picture: the file is empty; remove it",
     ]
 
 
-NO_PICTURE = "expected a picture, found 4 bytes that no decoder accepts; remove it"
+NO_PICTURE = "not a picture: no decoder accepts its 4 bytes; remove it"
 NO_SOURCE = (
     "no such source; use auto, picamera2[:N], v4l2[:/dev/videoN], rehearsal:FOLDER, a video file or a folder of "
     "pictures"
 )
 NO_BUNDLE = (
-    "expected a bundle with manifest.json, found No such file or directory; name the folder that edge-asl build wrote"
+    "not a bundle: manifest.json cannot be read (No such file or directory); name the folder that edge-asl build wrote"
 )
 
 
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("classify BUNDLE TMP/none.jpg", "TMP/none.jpg: expected a picture or a folder of pictures, found nothing"),
+        ("classify BUNDLE TMP/none.jpg", "TMP/none.jpg: no such picture or folder"),
         (
             "classify BUNDLE TMP/a.png",
-            "TMP/a.png: expected a picture, found 4 bytes that no decoder accepts; remove it",
+            "TMP/a.png: not a picture: no decoder accepts its 4 bytes; remove it",
         ),
-        ("classify BUNDLE TMP/empty", "TMP/empty: expected pictures (.bmp, .jpeg, .jpg, .png, .webp), found none"),
+        ("classify BUNDLE TMP/empty", "TMP/empty: no pictures in this folder (.bmp, .jpeg, .jpg, .png, .webp)"),
         ("classify TMP/none PICTURE", f"TMP/none: {NO_BUNDLE}"),
         ("bench TMP/empty", f"TMP/empty: {NO_BUNDLE}"),
         ("run BUNDLE --headless --source TMP/none.mp4", f"TMP/none.mp4: {NO_SOURCE}"),
         (
             "run BUNDLE --headless --source TMP/empty",
-            "TMP/empty: expected pictures (.bmp, .jpeg, .jpg, .png, .webp), found none",
+            "TMP/empty: no pictures in this folder (.bmp, .jpeg, .jpg, .png, .webp)",
         ),
         ("run --headless", "no bundle given; name the folder that edge-asl build wrote"),
         (
@@ -203,7 +203,7 @@ def test_without_a_runtime_one_line_says_how_to_get_one(golden_bundle: Path, bar
     assert done.returncode == 1
     assert done.stdout == ""
     assert len(errors(done.stderr)) == len(done.stderr.splitlines()) == 1
-    assert "expected a TensorFlow Lite runtime, found none (ai-edge-litert: No module named " in done.stderr
+    assert "no TensorFlow Lite runtime can be loaded (ai-edge-litert: No module named " in done.stderr
     assert done.stderr.rstrip().endswith("install one: pip install 'edge-asl-device[litert]'")
     named = run("classify", golden_bundle, PICTURES, "--runtime", "tflite", site=bare_site)
     assert named.stderr.rstrip().endswith("install one: pip install 'edge-asl-device[tflite]'")
@@ -229,7 +229,7 @@ def test_a_runtime_that_does_not_load_is_one_line(golden_bundle: Path, bare_site
 
     assert done.returncode == 1
     assert len(errors(done.stderr)) == len(done.stderr.splitlines()) == 1
-    assert "found none (ai-edge-litert: " in done.stderr
+    assert "can be loaded (ai-edge-litert: " in done.stderr
 
 
 def test_a_runtime_that_crashes_does_not_take_the_doctor_with_it(
@@ -285,7 +285,7 @@ def test_the_doctor_names_what_is_wrong_with_a_bundle(tmp_path: Path, capsys: py
 
     report = json.loads(capsys.readouterr().out)
     assert report["ok"] is False
-    assert report["bundle"]["problem"].startswith(f"{tmp_path}: expected a bundle with manifest.json, found No such")
+    assert report["bundle"]["problem"].startswith(f"{tmp_path}: not a bundle: manifest.json cannot be read (No such")
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_nothing_takes_the_old_ones_p
     before = (tmp_path / "pictures.u8").read_bytes()
     (data / "B" / "3.png").write_bytes(b"no picture")
 
-    with pytest.raises(PictureError, match=r"B/3\.png: expected a picture, found 10 bytes"):
+    with pytest.raises(PictureError, match=r"B/3\.png: not a picture: no decoder accepts its 10 bytes"):
         stored(read_dataset(data), spec(), tmp_path)
 
     assert (tmp_path / "pictures.u8").read_bytes() == before

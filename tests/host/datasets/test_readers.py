@@ -255,7 +255,7 @@ def test_unreadable_pictures_wait_until_they_are_loaded(folders: Path) -> None:
     data = read_dataset(folders)
     for picture in data.pictures:
         if picture.path in {"A/empty.jpg", "A/text.jpg"}:
-            with pytest.raises(PictureError, match=r"A/(empty|text).jpg: expected a picture"):
+            with pytest.raises(PictureError, match=r"A/(empty|text).jpg: not a picture"):
                 data.load(picture)
 
 
