@@ -1,17 +1,4 @@
-"""The workstation's part of the error tree; ``edge_asl_device.errors`` draws its root.
-
-EdgeAslError
-├── DataError           pictures, labels or splits are invalid
-├── RecipeError         a recipe or setting is unknown or out of range
-├── TrainingError       weights do not match, or training cannot continue
-├── QuantizationError   the converted model does not meet the contract
-├── PlatformError       no runtime exists for a device's platform, or its packages cannot be downloaded
-├── ToolMissing         a program or package that a command needs is not installed
-├── AccuracyError       the model is less accurate than required
-├── DeviceError         a device is not ready for a deployment, or refused it
-│   └── Unreachable     it cannot be reached, or the connection was lost
-└── SigningError        there is no key to sign with, or signing failed
-"""
+"""The workstation's part of the error tree; ``edge_asl_device.errors`` draws its root."""
 
 from edge_asl_device.errors import EdgeAslError, one_line
 

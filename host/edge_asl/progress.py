@@ -36,11 +36,10 @@ class Quiet:
     """No progress at all: for scripts and tests."""
 
     def say(self, text: str) -> None:
-        """Drop the line."""
+        pass
 
     @contextmanager
     def task(self, label: str, total: int) -> Iterator[Advance]:
-        """Count for nobody."""
         yield unwatched
 
 
@@ -50,7 +49,6 @@ class Lines:
     every_s = 10.0
 
     def say(self, text: str) -> None:
-        """One line on stderr."""
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
@@ -74,12 +72,8 @@ class Lines:
         self.say(f"  {label}: {reached} done {last_note}".rstrip() + f", {time.monotonic() - started:.1f} s")
 
 
-class Bars:
+class Bars(Lines):
     """Bars with the time left, for a terminal."""
-
-    def say(self, text: str) -> None:
-        """One line on stderr."""
-        Lines().say(text)
 
     @contextmanager
     def task(self, label: str, total: int) -> Iterator[Advance]:

@@ -12,35 +12,26 @@ from typing import Annotated, Any
 import typer
 
 from edge_asl.cli import deploy, devices, keys
-from edge_asl.cli.options import JsonOption, print_json
+from edge_asl.cli.options import BundleArgument, JsonOption, option, print_json
 from edge_asl_device.errors import EdgeAslError
 
-app = typer.Typer(
-    help="From a folder of pictures of hand signs to a verified bundle that a Raspberry Pi runs.",
-    no_args_is_help=True,
-    add_completion=False,
+
+def _group(help_text: str, **more: Any) -> typer.Typer:
     # Plain help comes three times faster than one in boxes, and reads the same in a file.
-    rich_markup_mode=None,
+    return typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode=None, **more)
+
+
+app = _group(
+    "From a folder of pictures of hand signs to a verified bundle that a Raspberry Pi runs.",
+    add_completion=False,
     pretty_exceptions_enable=False,
 )
-data_app = typer.Typer(help="Check a folder of pictures before training.", no_args_is_help=True, rich_markup_mode=None)
-synth_app = typer.Typer(
-    help="Draw hands for trials and tests; not training data for real people.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+data_app = _group("Check a folder of pictures before training.")
+synth_app = _group("Draw hands for trials and tests; not training data for real people.")
 app.add_typer(data_app, name="data")
 app.add_typer(synth_app, name="synth")
 
-DataOption = Annotated[
-    Path, typer.Option("--data", help="Folder of labelled pictures (or a CSV file).", show_default=False)
-]
-SettingsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", help="Override the recipe: --set training.epochs=5.", metavar="KEY=VALUE", show_default=False
-    ),
-]
+DataOption = Annotated[Path, option("Folder of labelled pictures (or a CSV file).", "--data")]
 LayoutOption = Annotated[str, typer.Option(help="auto, folders, flat, csv or yolo.")]
 
 
@@ -104,19 +95,15 @@ def build(
     weights: Annotated[
         str, typer.Option(help="Pretrained weights: imagenet (downloaded), a file, or none.")
     ] = "imagenet",
-    out: Annotated[Path | None, typer.Option(help="Bundle folder; default: models/RECIPE.", show_default=False)] = None,
-    settings: SettingsOption = None,
-    split: Annotated[
-        Path | None, typer.Option(help="Use this split.json instead of making one.", show_default=False)
+    out: Annotated[Path | None, option("Bundle folder; default: models/RECIPE.")] = None,
+    settings: Annotated[
+        list[str] | None, option("Override the recipe: --set training.epochs=5.", "--set", metavar="KEY=VALUE")
     ] = None,
+    split: Annotated[Path | None, option("Use this split.json instead of making one.")] = None,
     min_accuracy: Annotated[
-        float | None,
-        typer.Option(help="Fail below this accuracy of the int8 model, 0 to 1.", min=0, max=1, show_default=False),
+        float | None, option("Fail below this accuracy of the int8 model, 0 to 1.", min=0, max=1)
     ] = None,
-    version: Annotated[
-        str | None,
-        typer.Option(help="The bundle's version, dotted numbers; default: the date.", show_default=False),
-    ] = None,
+    version: Annotated[str | None, option("The bundle's version, dotted numbers; default: the date.")] = None,
     calibration: Annotated[Path, typer.Option(help="Folder for the calibration pictures.")] = Path("calibration_data"),
     json: JsonOption = False,
 ) -> None:
@@ -139,7 +126,7 @@ def build(
 
 @app.command()
 def evaluate(
-    bundle: Annotated[Path, typer.Argument(help="A bundle folder.", show_default=False)],
+    bundle: BundleArgument,
     data: DataOption,
     part: Annotated[
         Part,
@@ -149,7 +136,7 @@ def evaluate(
         ),
     ] = Part.auto,
     layout: LayoutOption = "auto",
-    report: Annotated[Path | None, typer.Option(help="Also write an HTML report here.", show_default=False)] = None,
+    report: Annotated[Path | None, option("Also write an HTML report here.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Measure a bundle on labelled pictures."""
@@ -180,9 +167,7 @@ def inspect(
 
 
 @app.command("compile-edgetpu")
-def compile_edgetpu(
-    bundle: Annotated[Path, typer.Argument(help="A bundle folder.", show_default=False)], json: JsonOption = False
-) -> None:
+def compile_edgetpu(bundle: BundleArgument, json: JsonOption = False) -> None:
     """Add model_edgetpu.tflite to a bundle with Coral's edgetpu_compiler."""
     from edge_asl.tflite.edgetpu import compile_edgetpu as run
     from edge_asl.tflite.edgetpu import format_compilation
@@ -238,8 +223,7 @@ def data_check(
     folder: Annotated[Path, typer.Argument(help="Folder of labelled pictures (or a CSV file).", show_default=False)],
     layout: LayoutOption = "auto",
     signer_pattern: Annotated[
-        str | None,
-        typer.Option(help="Regular expression on the path; its first group names the person.", show_default=False),
+        str | None, option("Regular expression on the path; its first group names the person.")
     ] = None,
     json: JsonOption = False,
 ) -> None:

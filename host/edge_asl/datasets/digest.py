@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from edge_asl.datasets.types import Picture
 from edge_asl.errors import DataError
@@ -60,11 +58,6 @@ def content_hashes(root: Path, paths: Sequence[str], cache: Path | None = None) 
     return hashes
 
 
-def pixel_hashes(pixels: NDArray[np.uint8]) -> list[str]:
-    """SHA-256 (hexadecimal) of each picture of a uint8 array (pictures, h, w)."""
-    return [hashlib.sha256(picture.tobytes()).hexdigest() for picture in pixels]
-
-
 def dataset_digest(pictures: Iterable[Picture], hashes: Iterable[str]) -> str:
     """SHA-256 over (path, label, signer, box, content) of every picture, sorted by path."""
     total = hashlib.sha256()
@@ -78,11 +71,8 @@ def dataset_digest(pictures: Iterable[Picture], hashes: Iterable[str]) -> str:
 def _hash_all(paths: list[str]) -> list[str]:
     batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
     with ThreadPoolExecutor(THREADS) as pool:
-        return [digest for batch in pool.map(_hash_batch, batches) for digest in batch]
-
-
-def _hash_batch(paths: list[str]) -> list[str]:
-    return [sha256_of(Path(path)) for path in paths]
+        hashed = pool.map(lambda batch: [sha256_of(Path(path)) for path in batch], batches)
+        return [digest for batch in hashed for digest in batch]
 
 
 def _read_cache(cache: Path | None, root: Path) -> dict[str, _Known]:

@@ -49,7 +49,7 @@ def from_issues(issues: Iterable[Issue]) -> Iterator[Finding]:
     for issue in issues:
         kinds[issue.kind, issue.severity].append(issue)
     for (kind, severity), same in kinds.items():
-        yield _finding(kind, severity, [issue.path for issue in same], same[0].what, same[0].fix)
+        yield from _finding(kind, severity, [issue.path for issue in same], same[0].what, same[0].fix)
 
 
 def defects(pictures: Sequence[Picture], facts: Sequence[PictureFacts]) -> Iterator[Finding]:
@@ -57,33 +57,30 @@ def defects(pictures: Sequence[Picture], facts: Sequence[PictureFacts]) -> Itera
     for kind, (severity, fix) in _DEFECTS.items():
         same = [(p.path, fact.detail) for p, fact in zip(pictures, facts, strict=True) if fact.defect == kind]
         if same:
-            yield _finding(kind, severity, [path for path, _ in same], same[0][1], fix)
+            yield from _finding(kind, severity, [path for path, _ in same], same[0][1], fix)
 
 
 def sizes(pictures: Sequence[Picture], facts: Sequence[PictureFacts]) -> Iterator[Finding]:
     """Pictures needlessly large, or too small to show fingers."""
     both = list(zip(pictures, facts, strict=True))
     large = [p.path for p, fact in both if fact.width * fact.height > LARGE_PIXELS]
-    if large:
-        what = f"larger than {LARGE_PIXELS // 1_000_000} megapixels: slow to read, no benefit to the model"
-        yield _finding("large", "note", large, what, "scale down if disk space or time matter")
+    what = f"larger than {LARGE_PIXELS // 1_000_000} megapixels: slow to read, no benefit to the model"
+    yield from _finding("large", "note", large, what, "scale down if disk space or time matter")
     decoded = [(p, fact) for p, fact in both if fact.perceptual_hash is not None]
     small = [p.path for p, fact in decoded if min(fact.width, fact.height) < SMALL_SIDE]
-    if small:
-        what = f"a side below {SMALL_SIDE} pixels: a model trained on such pictures does not suit a camera"
-        yield _finding("small", "warning", small, what, "use larger pictures")
+    what = f"a side below {SMALL_SIDE} pixels: a model trained on such pictures does not suit a camera"
+    yield from _finding("small", "warning", small, what, "use larger pictures")
 
 
 def names(listing: Listing) -> Iterator[Finding]:
     """Files named after another class, classes outside the alphabet, folders merged into one class."""
     labels = {picture.label for picture in listing.pictures}
     wrong = [p.path for p in listing.pictures if _misnamed(p, labels)] if listing.layout != "flat" else []
-    if wrong:
-        what = "the file name starts with a different class from the one it is filed under"
-        yield _finding("misnamed", "warning", wrong, what, "look at them; move or rename any that are misplaced")
-    if words := sorted(label for label in labels if not is_known(label)):
-        what = "classes other than letters, digits, space, del and nothing"
-        yield _finding("own-words", "note", words, what, "keep them if intended; otherwise rename or remove them")
+    what = "the file name starts with a different class from the one it is filed under"
+    yield from _finding("misnamed", "warning", wrong, what, "look at them; move or rename any that are misplaced")
+    words = sorted(label for label in labels if not is_known(label))
+    what = "classes other than letters, digits, space, del and nothing"
+    yield from _finding("own-words", "note", words, what, "keep them if intended; otherwise rename or remove them")
     spellings: dict[str, set[str]] = defaultdict(set)
     for picture in listing.pictures if listing.layout == "folders" else ():
         folders = picture.path.split("/")[:-1]
@@ -91,7 +88,9 @@ def names(listing: Listing) -> Iterator[Finding]:
     for label, several in sorted(spellings.items()):
         if len(several) > 1:
             what = f"folders merged into one class {label}: {', '.join(sorted(several))}"
-            yield _finding("spellings", "note", sorted(several), what, "keep them if they are meant to be one class")
+            yield from _finding(
+                "spellings", "note", sorted(several), what, "keep them if they are meant to be one class"
+            )
 
 
 def _misnamed(picture: Picture, labels: set[str]) -> bool:
@@ -108,10 +107,8 @@ def balance(listing: Listing) -> Iterator[Finding]:
         yield Finding("classes", "error", what, "add a folder of pictures for each sign")
         return
     few = sorted(label for label, size in per_class.items() if size < FEW)
-    if few:
-        what = f"fewer than {FEW} pictures in a class"
-        fix = "take more, of other people in other rooms"
-        yield _finding("few", "warning", [f"{label}: {per_class[label]}" for label in few], what, fix)
+    what, fix = f"fewer than {FEW} pictures in a class", "take more, of other people in other rooms"
+    yield from _finding("few", "warning", [f"{label}: {per_class[label]}" for label in few], what, fix)
     ordered = sorted(per_class, key=lambda label: (per_class[label], label))
     least, most = ordered[0], ordered[-1]
     if per_class[most] > UNEVEN * per_class[least]:
@@ -137,7 +134,7 @@ def people(listing: Listing) -> Iterator[Finding]:
     lonely = sorted(label for label in {p.label for p in listing.pictures} if len(showing[label]) < 2)
     if len(persons) > 1 and lonely:
         what = "classes that fewer than two people show: accuracy on other people cannot be measured"
-        yield _finding("one-person", "warning", lonely, what, "add pictures of other people showing them")
+        yield from _finding("one-person", "warning", lonely, what, "add pictures of other people showing them")
 
 
 _LEAK_FIX = {
@@ -158,10 +155,9 @@ def copies(pictures: Sequence[Picture], facts: Sequence[PictureFacts]) -> Iterat
     if conflicting:
         paths = [picture.path for group in conflicting for picture in group]
         what = f"the same picture under two labels ({' and '.join(p.label for p in conflicting[0][:2])})"
-        yield _finding("two-labels", "error", paths, what, "look at them and remove the wrong ones")
+        yield from _finding("two-labels", "error", paths, what, "look at them and remove the wrong ones")
     paths = [picture.path for group in groups if group not in conflicting for picture in group[1:]]
-    if paths:
-        yield _finding("copies", "warning", paths, "exact copies of another picture of the same class", "remove them")
+    yield from _finding("copies", "warning", paths, "exact copies of another picture of the same class", "remove them")
 
 
 def leaks(pictures: Sequence[Picture], facts: Sequence[PictureFacts], split: Split) -> Iterator[Finding]:
@@ -171,17 +167,14 @@ def leaks(pictures: Sequence[Picture], facts: Sequence[PictureFacts], split: Spl
     held = [path for part in ("validation", "test") for path in split.parts[part] if path in hashes]
     if not train or not held:
         return
-    twins = near_duplicates(_array(hashes, train), _array(hashes, held))
+    known, asked = (np.array([hashes[path] for path in paths], np.uint64) for paths in (train, held))
+    twins = near_duplicates(known, asked)
     pairs = [f"{path} ~ {train[twin]}" for path, twin in zip(held, twins, strict=True) if twin >= 0]
-    if pairs:
-        share = len(pairs) / len(held)
-        what = f"{share:.1%} of the held-out pictures look like a training picture (split by {split.method})"
-        yield _finding("leak", "warning", pairs, what, _LEAK_FIX.get(split.method, _OTHER_LEAK_FIX))
+    share = len(pairs) / len(held)
+    what = f"{share:.1%} of the held-out pictures look like a training picture (split by {split.method})"
+    yield from _finding("leak", "warning", pairs, what, _LEAK_FIX.get(split.method, _OTHER_LEAK_FIX))
 
 
-def _array(hashes: dict[str, int], paths: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    return np.array([hashes[path] for path in paths], np.uint64)
-
-
-def _finding(kind: str, severity: Severity, paths: Sequence[str], what: str, fix: str) -> Finding:
-    return Finding(kind, severity, what, fix, len(paths), tuple(paths[:SHOWN]))
+def _finding(kind: str, severity: Severity, paths: Sequence[str], what: str, fix: str) -> Iterator[Finding]:
+    if paths:
+        yield Finding(kind, severity, what, fix, len(paths), tuple(paths[:SHOWN]))

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+import hashlib
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edge_asl.datasets.digest import content_hashes, dataset_digest, pixel_hashes
+from edge_asl.datasets.digest import content_hashes, dataset_digest
 from edge_asl.datasets.folders import list_flat, list_folders
 from edge_asl.datasets.labels import label_in_name, order_labels
 from edge_asl.datasets.listing import Listing, list_folder, stem_of
@@ -52,7 +48,11 @@ def read_dataset(
     if len(labels) < 2:
         found = f"only class {labels[0]}" if labels else "none"
         raise DataError(f"{root}: expected two classes or more, found {found}; add folders, or use the folder above")
-    return to_dataset(listing, root, hash_listing(listing, root, cache))
+    if listing.pixels is not None:
+        hashes = [hashlib.sha256(picture.tobytes()).hexdigest() for picture in listing.pixels]
+    else:
+        hashes = content_hashes(root, [picture.path for picture in listing.pictures], cache)
+    return to_dataset(listing, root, hashes)
 
 
 def list_dataset(root: Path, layout: str = "auto", *, signer_pattern: str | None = None) -> Listing:
@@ -107,33 +107,14 @@ def _evidence(root: Path) -> dict[str, str]:
     return found
 
 
-def _load_file(root: Path, picture: Picture) -> Frame:
-    return read_picture(root / picture.path)
-
-
-def _load_row(rows: dict[str, int], pixels: NDArray[np.uint8], picture: Picture) -> Frame:
-    return to_frame(pixels[rows[picture.path]])
-
-
-def hash_listing(listing: Listing, root: Path, cache: Path | None = None) -> list[str]:
-    """SHA-256 of every picture's content, in the listing's order.
-
-    Raises:
-        DataError: a file cannot be read.
-    """
-    if listing.pixels is not None:
-        return pixel_hashes(listing.pixels)
-    return content_hashes(root, [picture.path for picture in listing.pictures], cache)
-
-
 def to_dataset(listing: Listing, root: Path, hashes: list[str]) -> Dataset:
     """A listing and the hashes of its contents, in the same order, as a ``Dataset``."""
-    pictures = tuple(listing.pictures)
-    # Partials of module functions can be pickled for worker processes.
-    load: Callable[[Picture], Frame] = partial(_load_file, root)
-    if listing.pixels is not None:
-        rows = {picture.path: row for row, picture in enumerate(pictures)}
-        load = partial(_load_row, rows, listing.pixels)
+    pictures, pixels = tuple(listing.pictures), listing.pixels
+    rows = {picture.path: row for row, picture in enumerate(pictures)}
+
+    def load(picture: Picture) -> Frame:
+        return read_picture(root / picture.path) if pixels is None else to_frame(pixels[rows[picture.path]])
+
     return Dataset(
         root=root,
         layout=listing.layout,

@@ -7,12 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from edge_asl.datasets.people import shares_people, split_people
-from edge_asl.datasets.split_files import read_split, write_split
 from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.datasets.units import Unit, bursts_of, make_units, random_key, shuffled
 from edge_asl.errors import DataError
-
-__all__ = ["PARTS", "describe_split", "make_split", "pictures_of", "read_split", "write_split"]
 
 PARTS = ("train", "validation", "test")
 METHODS = ("auto", "signer", "block", "fraction", "counts")

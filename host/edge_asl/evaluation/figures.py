@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from edge_asl.evaluation.metrics import ClassScore, Evaluation, PersonScore
     from edge_asl.evaluation.reliability import ReliabilityBin
@@ -55,8 +54,7 @@ def confusion_figure(evaluation: Evaluation, description: str) -> str:
     """Rows: the sign shown; columns: the sign recognised; the strength of a cell: its share of the row."""
     count = len(evaluation.labels)
     side = max(3.6, 0.32 * count + 1.2)
-    with _figure("confusion", side, side, description) as (figure, svg):
-        axes = _axes(figure)
+    with _figure("confusion", side, side, description) as (axes, svg):
         _cells(axes, evaluation.confusion, numbers=count <= _ROOM_FOR_NUMBERS)
         rotation = 90 if max(map(len, evaluation.labels)) > 2 else 0
         axes.set_xticks(range(count), [_short(x) for x in evaluation.labels], rotation=rotation)
@@ -68,15 +66,13 @@ def confusion_figure(evaluation: Evaluation, description: str) -> str:
         axes.set_ylabel("shown", labelpad=6)
         axes.xaxis.tick_top()
         axes.xaxis.set_label_position("top")
-        for spine in axes.spines.values():
-            spine.set_visible(True)
+        axes.spines[:].set_visible(True)
     return svg()
 
 
 def reliability_figure(bins: tuple[ReliabilityBin, ...], description: str) -> str:
     """Reliability diagram: predicted probability against accuracy; perfect calibration is the diagonal."""
-    with _figure("reliability", 4.6, 4.2, description) as (figure, svg):
-        axes = _axes(figure)
+    with _figure("reliability", 4.6, 4.2, description) as (axes, svg):
         axes.plot([0, 100], [0, 100], color=_INK, linewidth=1, linestyle=(0, (4, 3)))
         total = sum(b.count for b in bins)
         for b in bins:
@@ -110,8 +106,7 @@ def people_figure(persons: tuple[PersonScore, ...], description: str) -> str:
 
 
 def _bars(name: str, rows: Sequence[tuple[str, float, tuple[float, float] | None]], what: str, description: str) -> str:
-    with _figure(name, 5.2, 0.27 * len(rows) + 0.9, description) as (figure, svg):
-        axes = _axes(figure)
+    with _figure(name, 5.2, 0.27 * len(rows) + 0.9, description) as (axes, svg):
         for y, (_, value, interval) in enumerate(rows):
             axes.barh(y, 100 * value, 0.68, color=_ACCENT if value >= 0.8 else _BAD, linewidth=0)
             if interval:
@@ -143,16 +138,9 @@ def _cells(axes: Axes, matrix: tuple[tuple[int, ...], ...], *, numbers: bool) ->
                 axes.text(c, r, str(n), ha="center", va="center", fontsize=size, color=_PAPER if alpha > 0.6 else _INK)
 
 
-def _axes(figure: Figure) -> Axes:
-    axes = figure.add_subplot()
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return axes
-
-
 @contextlib.contextmanager
-def _figure(name: str, width: float, height: float, description: str) -> Iterator[tuple[Figure, Callable[[], str]]]:
-    """A figure of ``width`` × ``height`` inches and a function that gives its SVG once it is drawn.
+def _figure(name: str, width: float, height: float, description: str) -> Iterator[tuple[Axes, Callable[[], str]]]:
+    """The axes of a figure of ``width`` × ``height`` inches, and a function that gives its SVG once it is drawn.
 
     Without pyplot there is no global state and no window system, and the figure is freed with its name.
     """
@@ -164,8 +152,10 @@ def _figure(name: str, width: float, height: float, description: str) -> Iterato
     with mpl.rc_context(_STYLE | {"svg.hashsalt": name}):
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        axes.spines[["top", "right"]].set_visible(False)
         file = io.StringIO()
-        yield figure, lambda: _for_html(file.getvalue(), name, description)
+        yield axes, lambda: _for_html(file.getvalue(), name, description)
         figure.savefig(file, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.05)
 
 

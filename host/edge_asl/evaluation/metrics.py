@@ -121,11 +121,13 @@ def evaluate_predictions(predictions: Predictions, split: str) -> Evaluation:
         DataError: there is not a single picture.
         ValueError: the arrays' shapes do not match.
     """
+    from sklearn.metrics import confusion_matrix
+
     _check(predictions, split)
     labels, truth, probabilities, signers, latencies_ms, probabilities_float = predictions
     answer = probabilities.argmax(axis=1)
     right = answer == truth
-    matrix = _confusion_matrix(truth, answer, len(labels))
+    matrix = confusion_matrix(truth, answer, labels=np.arange(len(labels)))
     classes = _class_scores(labels, truth, answer)
     confidence = probabilities.max(axis=1)
     bins = reliability_bins(confidence, right)
@@ -215,13 +217,6 @@ def _class_scores(labels: tuple[str, ...], truth: Indices, answer: Indices) -> t
         )
         for i, label in enumerate(labels)
     )
-
-
-def _confusion_matrix(truth: Indices, answer: Indices, classes: int) -> NDArray[np.int64]:
-    from sklearn.metrics import confusion_matrix
-
-    matrix: NDArray[np.int64] = confusion_matrix(truth, answer, labels=np.arange(classes))
-    return matrix
 
 
 def _most_confused(labels: tuple[str, ...], matrix: NDArray[np.int64]) -> tuple[Confusion, ...]:

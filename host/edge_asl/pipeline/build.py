@@ -22,7 +22,7 @@ from edge_asl.pipeline.compatibility import check_model
 from edge_asl.pipeline.context import BuildContext, BuildRequest, open_context
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import digest_of
-from edge_asl.tflite.inspect import inspect_model
+from edge_asl.tflite.facts import model_facts
 from edge_asl.tflite.metadata import embed_labels
 from edge_asl.training.weights import NO_WEIGHTS
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER
@@ -220,7 +220,7 @@ def _manifest(context: BuildContext, evaluation: Evaluation | None) -> Manifest:
     """The whole manifest except the list of files, which ``write_bundle`` fills in."""
     request = context.request
     created = datetime.now(UTC).replace(microsecond=0)
-    facts = inspect_model(context.path(MODEL))
+    facts = model_facts(context.path(MODEL))
     return Manifest(
         format_version=FORMAT_VERSION,
         name=request.out.name,
@@ -249,7 +249,7 @@ def _facts(context: BuildContext) -> dict[str, str]:
     """The rows of the report's last table."""
     recipe = context.request.recipe
     history = msgspec.json.decode(context.path(HISTORY).read_bytes())
-    model = inspect_model(context.path(MODEL))
+    model = model_facts(context.path(MODEL))
     return {
         "model": f"{recipe.model.backbone}, width {recipe.model.alpha:g}, {recipe.model.size} px",
         "size": f"{model.size / 1e6:.2f} MB",

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from edge_asl.errors import QuantizationError
 from edge_asl.progress import Progress
-from edge_asl.tflite.inspect import contract_violations, inspect_model
+from edge_asl.tflite.facts import model_facts
+from edge_asl.tflite.inspect import contract_violations
 from edge_asl.tflite.operator_versions import version_key
 
 # Module and minimum version of the runtimes that a recipe may name; the workstation always has LiteRT.
@@ -35,7 +36,7 @@ def check_model(model: bytes, classes: int, runtime: str, progress: Progress) ->
     with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
         file.write(model)
         file.flush()
-        facts = inspect_model(Path(file.name))
+        facts = model_facts(Path(file.name))
         if violations := contract_violations(facts, classes):
             more = f"; and {len(violations) - 3} more" if len(violations) > 3 else ""
             raise QuantizationError(f"model: not full int8 as the contract requires: {'; '.join(violations[:3])}{more}")

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from edge_asl import __version__
 from edge_asl.datasets.pixel_store import PixelStore
 from edge_asl.datasets.readers import read_dataset
-from edge_asl.datasets.splits import describe_split, make_split, pictures_of, read_split, write_split
+from edge_asl.datasets.split_files import read_split, write_split
+from edge_asl.datasets.splits import describe_split, make_split, pictures_of
 from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.errors import DataError
 from edge_asl.pipeline.bundle import check_bundle_path, work_folder

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_asl.datasets.readers import read_dataset
-from edge_asl.datasets.splits import pictures_of, read_split
+from edge_asl.datasets.split_files import read_split
+from edge_asl.datasets.splits import pictures_of
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
 from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions

@@ -7,7 +7,6 @@ from pathlib import Path
 from msgspec import Struct
 
 from edge_asl.tflite.facts import ModelFacts, Tensor, model_facts
-from edge_asl.tflite.graph import read_file
 from edge_asl_device.contract.manifest import (
     INPUT_SCALE,
     INPUT_ZERO_POINT,
@@ -34,12 +33,16 @@ class BundleFacts(Struct, frozen=True):
 
 
 def inspect_path(path: Path) -> ModelFacts | BundleFacts:
-    """Inspect a bundle's folder or a ``.tflite`` file, whichever ``path`` is.
+    """Check and inspect a bundle's folder, or inspect a ``.tflite`` file, whichever ``path`` is.
 
     Raises:
-        BundleError, QuantizationError: as ``inspect_bundle`` and ``inspect_model``.
+        BundleError: there is no such file, or the bundle is missing, damaged or for another contract.
+        QuantizationError: the model is not a whole TensorFlow Lite file.
     """
-    return inspect_bundle(path) if path.is_dir() else inspect_model(path)
+    if not path.is_dir():
+        return model_facts(path)
+    bundle = read_bundle(path)
+    return BundleFacts(str(path), bundle.digest, bundle.manifest, model_facts(bundle.model))
 
 
 def model_of(path: Path) -> Path:
@@ -53,27 +56,6 @@ def model_of(path: Path) -> Path:
         found = f"a folder without {MODEL}" if path.is_dir() else "neither"
         raise BundleError(f"{path}: expected a bundle folder or a .tflite file, found {found}")
     return model
-
-
-def inspect_bundle(folder: Path) -> BundleFacts:
-    """Check a bundle and inspect its model.
-
-    Raises:
-        BundleError: the bundle is missing, damaged or for another contract.
-        QuantizationError: its model is not a TensorFlow Lite file.
-    """
-    bundle = read_bundle(folder)
-    return BundleFacts(str(folder), bundle.digest, bundle.manifest, inspect_model(bundle.folder / MODEL))
-
-
-def inspect_model(path: Path) -> ModelFacts:
-    """Read a ``.tflite`` file; bytes after the flatbuffer, such as an appended ZIP of labels, are ignored.
-
-    Raises:
-        BundleError: there is no such file.
-        QuantizationError: the file is not a whole TensorFlow Lite model.
-    """
-    return model_facts(read_file(path), str(path))
 
 
 def contract_violations(facts: ModelFacts, classes: int | None) -> list[str]:

@@ -305,14 +305,6 @@ def test_cache_remembers_and_is_never_believed_against_the_file(
         assert read_dataset(folders, cache=cache).digest == fresh
 
 
-def test_load_can_be_sent_to_another_process(folders: Path) -> None:
-    import pickle
-
-    data = read_dataset(folders)
-    load = pickle.loads(pickle.dumps(data.load))  # noqa: S301 - made the line before
-    assert np.array_equal(load(data.pictures[0]), data.load(data.pictures[0]))
-
-
 def test_labels() -> None:
     assert [normalise_label(t) for t in ("a", "Del", "delete", "None", "Space", "7", " Hello ")] == [
         *("A", "del", "del", "nothing", "space", "7", "hello")

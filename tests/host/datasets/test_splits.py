@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from edge_asl.datasets.labels import order_labels
 from edge_asl.datasets.readers import read_dataset
-from edge_asl.datasets.splits import BLOCK_SIZE, PARTS, make_split, read_split, write_split
+from edge_asl.datasets.split_files import read_split, write_split
+from edge_asl.datasets.splits import BLOCK_SIZE, PARTS, make_split
 from edge_asl.datasets.types import Dataset, Frame, Picture, Split
 from edge_asl.errors import DataError
 

@@ -16,7 +16,8 @@ import pytest
 from tiny_build import QUIET, SIGNS, Built, build_arguments, device, edge_asl
 
 from edge_asl.datasets.readers import read_dataset
-from edge_asl.datasets.splits import pictures_of, read_split
+from edge_asl.datasets.split_files import read_split
+from edge_asl.datasets.splits import pictures_of
 from edge_asl.errors import DataError
 from edge_asl.evaluation.predictions import predict
 from edge_asl.pipeline.calibration_set import LIST, keep_calibration_pictures

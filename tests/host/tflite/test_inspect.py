@@ -11,15 +11,8 @@ import pytest
 from tiny_model import CLASSES, SIDE, TinyModels, tiny_models, write_tiny_bundle
 
 from edge_asl.errors import QuantizationError
-from edge_asl.tflite.facts import ModelFacts
-from edge_asl.tflite.inspect import (
-    BundleFacts,
-    contract_violations,
-    format_facts,
-    inspect_model,
-    inspect_path,
-    model_of,
-)
+from edge_asl.tflite.facts import ModelFacts, model_facts
+from edge_asl.tflite.inspect import BundleFacts, contract_violations, format_facts, inspect_path, model_of
 from edge_asl.tflite.operator_versions import minimum_runtime, version_key
 from edge_asl_device.errors import BundleError
 
@@ -27,7 +20,7 @@ __all__ = ["tiny_models"]  # the fixture
 
 
 def test_a_contract_model_keeps_the_contract(tiny_models: TinyModels):
-    facts = inspect_model(tiny_models.contract)
+    facts = model_facts(tiny_models.contract)
 
     assert contract_violations(facts, CLASSES) == []
     assert contract_violations(facts, None) == []
@@ -40,7 +33,7 @@ def test_a_contract_model_keeps_the_contract(tiny_models: TinyModels):
 
 def test_operators_are_counted_with_their_versions(tiny_models: TinyModels):
     """The counts that MobileNetV2 has at every width, found when this project measured its conversion."""
-    facts = inspect_model(tiny_models.contract)
+    facts = model_facts(tiny_models.contract)
 
     assert {(o.name, o.version): o.count for o in facts.operators} == {
         ("ADD", 2): 10,
@@ -58,7 +51,7 @@ def test_operators_are_counted_with_their_versions(tiny_models: TinyModels):
 @pytest.mark.parametrize("kind", ["uint8", "float32"])
 def test_arithmetic_agrees_with_pencil_and_paper(tiny_models: TinyModels, kind: str):
     """Three layers: a 3×3 convolution of stride 2 from 3 to 4 channels (valid: 23×23), mean, dense 4 to 5."""
-    facts = inspect_model(getattr(tiny_models, kind))
+    facts = model_facts(getattr(tiny_models, kind))
 
     assert facts.multiply_accumulates == 23 * 23 * 4 * (3 * 3 * 3) + 4 * 5
     # The dense layer's bias is still all zeros; the converter leaves it out.
@@ -66,14 +59,14 @@ def test_arithmetic_agrees_with_pencil_and_paper(tiny_models: TinyModels, kind: 
 
 
 def test_a_departure_names_tensor_and_operator(tiny_models: TinyModels):
-    found = contract_violations(inspect_model(tiny_models.uint8), CLASSES)
+    found = contract_violations(model_facts(tiny_models.uint8), CLASSES)
 
     assert any("first read by QUANTIZE (operator 0): expected INT8, found UINT8" in line for line in found)
     assert any("made by QUANTIZE (operator 5): expected zero point -128, found 0" in line for line in found)
 
 
 def test_floats_are_listed_with_the_operator_that_makes_them(tiny_models: TinyModels):
-    facts = inspect_model(tiny_models.float32)
+    facts = model_facts(tiny_models.float32)
 
     makers = {t.made_by for t in facts.float_tensors}
     assert {"model input", "constant of CONV_2D (operator 0)", "SOFTMAX (operator 3)"} <= makers
@@ -81,7 +74,7 @@ def test_floats_are_listed_with_the_operator_that_makes_them(tiny_models: TinyMo
 
 
 def test_the_number_of_classes_is_part_of_the_contract(tiny_models: TinyModels):
-    found = contract_violations(inspect_model(tiny_models.contract), 29)
+    found = contract_violations(model_facts(tiny_models.contract), 29)
 
     assert len(found) == 1
     assert "SOFTMAX" in found[0]
@@ -99,13 +92,13 @@ def test_a_bundle_adds_its_manifest(tiny_models: TinyModels, tmp_path: Path):
 
 
 def test_facts_survive_json(tiny_models: TinyModels):
-    facts = inspect_model(tiny_models.uint8)
+    facts = model_facts(tiny_models.uint8)
 
     assert msgspec.json.decode(msgspec.json.encode(facts), type=ModelFacts) == facts
 
 
 def test_many_floats_do_not_scroll_by(tiny_models: TinyModels):
-    facts = inspect_model(tiny_models.float32)
+    facts = model_facts(tiny_models.float32)
     many = msgspec.structs.replace(facts, float_tensors=facts.float_tensors[:1] * 65)
 
     lines = [line for line in format_facts(many).splitlines() if line.startswith("float")]
@@ -117,7 +110,7 @@ def test_an_appended_zip_does_not_matter(tiny_models: TinyModels, tmp_path: Path
     longer = tmp_path / "longer.tflite"
     longer.write_bytes(tiny_models.contract.read_bytes() + b"PK\x05\x06" + bytes(18))
 
-    before, after = inspect_model(tiny_models.contract), inspect_model(longer)
+    before, after = model_facts(tiny_models.contract), model_facts(longer)
     assert msgspec.structs.replace(after, path=before.path, size=before.size) == before
 
 
@@ -127,7 +120,7 @@ def test_every_truncation_is_one_line(tiny_models: TinyModels, tmp_path: Path):
     for length in [*range(0, 64, 4), *range(64, len(whole) - 64, 97)]:
         path.write_bytes(whole[:length])
         with pytest.raises(QuantizationError, match=r"cut\.tflite: expected .*, found .*; copy or build") as caught:
-            inspect_model(path)
+            model_facts(path)
         assert "\n" not in str(caught.value)
 
 
@@ -137,7 +130,7 @@ def test_another_format_is_refused(tmp_path: Path, content: bytes):
     path.write_bytes(content)
 
     with pytest.raises(QuantizationError, match=r"expected a TensorFlow Lite model \(TFL3 at bytes 4 to 8\), found b"):
-        inspect_model(path)
+        model_facts(path)
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path):
@@ -165,9 +158,9 @@ def test_runtimes_come_from_the_table_and_compare_as_numbers():
 
 def test_no_tensorflow_is_imported(tiny_models: TinyModels):
     code = (
-        "import sys; from pathlib import Path; from edge_asl.tflite.inspect import inspect_model\n"
+        "import sys; from pathlib import Path; from edge_asl.tflite.facts import model_facts\n"
         "assert 'ai_edge_litert' not in sys.modules, 'imported before it is needed'\n"
-        "inspect_model(Path(sys.argv[1]))\n"
+        "model_facts(Path(sys.argv[1]))\n"
         "assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(tiny_models.contract)], check=True, timeout=60)

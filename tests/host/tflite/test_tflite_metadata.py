@@ -13,8 +13,8 @@ import pytest
 from tiny_model import TINY_LABELS, TinyModels, tiny_models
 
 from edge_asl.errors import QuantizationError
+from edge_asl.tflite.facts import model_facts
 from edge_asl.tflite.graph import load_model
-from edge_asl.tflite.inspect import inspect_model
 from edge_asl.tflite.metadata import embed_labels, read_labels
 from edge_asl_device.errors import BundleError
 
@@ -48,7 +48,7 @@ def test_bytes_are_the_same_every_time_and_when_repeated(tiny_models: TinyModels
 
 
 def test_the_model_is_otherwise_the_same(tiny_models: TinyModels, embedded: Path):
-    before, after = inspect_model(tiny_models.contract), inspect_model(embedded)
+    before, after = model_facts(tiny_models.contract), model_facts(embedded)
 
     assert after.metadata == (*before.metadata, "TFLITE_METADATA")
     assert (after.operators, after.inputs, after.outputs) == (before.operators, before.inputs, before.outputs)

@@ -78,12 +78,8 @@ def film_frames(
 ) -> Iterator[NDArray[np.uint8]]:
     """Someone spells ``text`` in the centre square; the hand is out of view before, between words, and after.
 
-    Args:
-        text: letters, digits and spaces.
-        seed: decides person, room, light and tremor.
-        fps: frames a second.
-        size: width and height in pixels.
-        letters_per_minute: 6 to 240; between two equal letters the hand relaxes for a moment, J and Z move.
+    Between two equal letters the hand relaxes for a moment; J and Z move. ``seed`` decides person, room, light and
+    tremor; ``size`` is width and height in pixels; ``letters_per_minute`` may be 6 to 240.
 
     Returns:
         Frames, RGB, uint8, (height, width, 3), one after the other.
@@ -134,15 +130,7 @@ def write_film(
     letters_per_minute: float = 60.0,
     advance: Advance = unwatched,
 ) -> Path:
-    """Write ``film_frames`` as an .mp4 file (MPEG-4 part 2): under a temporary name first, renamed when complete.
-
-    Args:
-        path: ends in ``.mp4``; an old file is replaced. Its folder is made.
-        text, seed, fps, size, letters_per_minute: as for ``film_frames``.
-        advance: called after every frame.
-
-    Returns:
-        ``path``.
+    """Write ``film_frames`` as an .mp4 file (MPEG-4 part 2), completely or not at all; an old file is replaced.
 
     Raises:
         DataError: as ``film_frames``, another suffix, or OpenCV cannot write films on this machine.

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +16,7 @@ from edge_asl.datasets.synthetic.poses import POSES, RELAXED
 from edge_asl.datasets.synthetic.scene import Person, View
 from edge_asl.errors import DataError
 from edge_asl.progress import Advance, unwatched
+from edge_asl_device.contract.pictures import encode_jpeg
 from edge_asl_device.files import replacing_folder
 
 LETTERS = tuple("ABCDEFGHIKLMNOPQRSTUVWXY")
@@ -29,6 +29,7 @@ SIGNS = (*LETTERS, *DIGITS, NOTHING)
 # Half as many pixels again on each axis give smooth edges at little cost; twice as many take a fifth longer.
 OVERSAMPLE = 1.5
 JPEG_QUALITY = 92
+JPEG_SIDE = 65_500  # libjpeg's limit
 
 
 def parse_signs(text: str) -> list[str]:
@@ -58,11 +59,7 @@ def check_signs(signs: Sequence[str]) -> None:
 def draw_sign(sign: str, rng: np.random.Generator, size: int = 96, person: Person | None = None) -> NDArray[np.uint8]:
     """Draw one picture of a hand showing ``sign``, or of a scene without a sign.
 
-    Args:
-        sign: one of ``SIGNS``: a letter other than J and Z, a digit, or ``nothing``.
-        rng: decides everything else; the same state gives the same bytes.
-        size: side of the picture in pixels.
-        person: who signs; None: someone new.
+    ``rng`` decides everything else, without a ``person`` also who signs; the same state gives the same bytes.
 
     Returns:
         RGB, uint8, (size, size, 3).
@@ -130,18 +127,7 @@ def write_pictures(
     """Write ``folder/<label>/<signer>_<n>.jpg`` and ``folder/signers.csv``; every person shows every sign.
 
     A picture depends only on the seed, its sign, its signer and its number, not on how many others there are.
-
-    Args:
-        folder: created; appears only when complete.
-        signs: some of ``SIGNS``.
-        count: pictures of each sign.
-        size: side of a picture in pixels.
-        seed: decides everything.
-        people: how many people sign, never more than ``count``.
-        advance: called after every picture.
-
-    Returns:
-        ``folder``.
+    ``count`` pictures of each sign are shared among at most as many people. The folder appears only when complete.
 
     Raises:
         DataError: an unknown sign, no sign, ``count`` or ``people`` below 1, or the folder is not empty.
@@ -158,16 +144,17 @@ def write_pictures(
             (new / sign).mkdir()
         for done, shot in enumerate(shots, start=1):
             rng = np.random.default_rng((seed, 2, SIGNS.index(shot.sign), shot.signer, shot.number))
-            _write(new / shot.file, draw_sign(shot.sign, rng, size, signers[shot.signer]))
+            drawn = draw_sign(shot.sign, rng, size, signers[shot.signer])
+            (new / shot.file).write_bytes(encode_jpeg(drawn, JPEG_QUALITY))
             advance(done, total=len(shots))
         _write_signers(new / SIGNERS, shots)
     return folder
 
 
 def _check_counts(folder: Path, signs: int, count: int, people: int, size: int) -> None:
-    if min(signs, count, people) < 1 or size < 16:
+    if min(signs, count, people) < 1 or not 16 <= size <= JPEG_SIDE:
         raise DataError(
-            f"{folder}: expected at least one sign, one picture, one person and 16 pixels, found "
+            f"{folder}: expected at least one sign, one picture, one person and 16 to {JPEG_SIDE} pixels, found "
             f"{signs} signs, {count} pictures, {people} people, {size} pixels"
         )
 
@@ -183,10 +170,3 @@ def _check_empty(folder: Path) -> None:
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         what = "a file" if folder.is_file() else "a folder with files in it"
         raise DataError(f"{folder}: expected no folder or an empty one, found {what}; remove it or name another")
-
-
-def _write(path: Path, picture: NDArray[np.uint8]) -> None:
-    ok, data = cv2.imencode(".jpg", picture[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
-    if not ok:
-        raise DataError(f"{path}: expected a size that JPEG supports, found {picture.shape}; choose a smaller one")
-    path.write_bytes(data.tobytes())

@@ -32,13 +32,9 @@ class Surface(NamedTuple):
 
 
 def rasterise(cones: Cones, height: int, width: int, light: tuple[float, float, float]) -> Surface:
-    """Draw every cone into a depth buffer.
+    """Draw every cone (in pixels) into a depth buffer.
 
-    Args:
-        cones: in pixels.
-        height: of the picture.
-        width: of the picture.
-        light: unit vector towards the light; x right, y down, z towards the viewer.
+    ``light`` is the unit vector towards the light: x right, y down, z towards the viewer.
     """
     surface = Surface(
         np.full((height, width), _FAR, np.float32),
@@ -122,13 +118,9 @@ def smooth(surface: Surface, soft: NDArray[np.bool_], scale: float) -> None:
 
 
 def seams(surface: Surface, scale: float) -> Float:
-    """How deep each pixel lies between nearer ones: float32 (H, W), 0…1.
+    """How deep each pixel lies between nearer ones: float32 (H, W), 0…1; ``scale`` is in pixels a palm.
 
     The blurred depth minus the depth: a cheap ambient occlusion, and the outline that tells finger from finger.
-
-    Args:
-        surface: what ``rasterise`` gave.
-        scale: pixels a palm.
     """
     solid = surface.cone >= 0
     if not solid.any():
@@ -147,11 +139,8 @@ def seams(surface: Surface, scale: float) -> Float:
 def colour(surface: Surface, hollow: Float, palette: Float, ambient: float) -> Float:
     """Light and colour: float32 (H, W, 4), premultiplied RGB in 0…255 and coverage in 0…1.
 
-    Args:
-        surface: what ``rasterise`` gave.
-        hollow: what ``seams`` gave.
-        palette: float32 (n, 3), RGB 0…255 of every cone.
-        ambient: share of the ambient light, 0…1.
+    ``hollow`` is what ``seams`` gave, ``palette`` float32 (n, 3), RGB 0…255 of every cone, ``ambient`` the share of the
+    ambient light, 0…1.
     """
     light = ambient + (1 - ambient) * np.maximum(surface.shade, 0)
     light *= 1 - 0.85 * hollow

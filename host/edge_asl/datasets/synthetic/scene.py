@@ -120,11 +120,7 @@ def _rgb(values: NDArray[np.float32] | NDArray[np.float64]) -> tuple[float, floa
 
 
 def background(rng: np.random.Generator, height: int, width: int) -> Float:
-    """A blurred room: a shaded wall with posters, shelves, lamps and cables; sometimes almost bare.
-
-    Returns:
-        float32 (height, width, 3), RGB 0…255.
-    """
+    """A blurred room, float32 (height, width, 3), RGB 0…255: a wall with posters, shelves and cables, or bare."""
     wall = rng.uniform(40, 220)
     corners = wall + rng.normal(0, 18, (2, 2, 1)) + rng.normal(0, 9, (2, 2, 3))
     ground = cv2.resize(corners.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
@@ -184,17 +180,10 @@ def with_hand(
 
 
 def paint(ground: Float, cones: Cones, person: Person, light: Light, oversample: float = 1.0) -> Float:
-    """Draw a hand over a background.
+    """Draw a hand over a background: float32 (H, W, 3), RGB, 0…255 and the result a little beyond.
 
-    Args:
-        ground: float32 (H, W, 3), RGB 0…255.
-        cones: in pixels of ``ground`` × ``oversample``.
-        person: gives the colours.
-        light: that falls on the hand.
-        oversample: how much finer than ``ground`` the hand is drawn before it is scaled down: 1 or 1.5.
-
-    Returns:
-        float32 (H, W, 3), RGB, about 0…255.
+    ``oversample`` is how much finer than ``ground`` the hand is drawn before it is scaled down, 1 or 1.5; ``cones``
+    are in these finer pixels.
     """
     image = ground.copy()
     left, top, right, bottom = _window(cones, ground.shape[0], ground.shape[1], oversample)
@@ -240,16 +229,9 @@ def _palette(cones: Cones, person: Person) -> Float:
 
 
 def expose(image: Float, view: View, light: Light, noise: Float) -> NDArray[np.uint8]:
-    """What the camera records: white balance, blur, noise, clipping.
+    """What the camera records, RGB uint8 (H, W, 3): white balance, blur, noise, clipping.
 
-    Args:
-        image: float32 (H, W, 3), RGB.
-        view: blur.
-        light: brightness and white balance.
-        noise: float32 (H, W, 3), in grey levels.
-
-    Returns:
-        uint8 (H, W, 3), RGB.
+    ``image`` and ``noise`` are float32 (H, W, 3), in grey levels.
     """
     seen = np.clip(image * np.array(light.tint, np.float32), 0, 255).astype(np.uint8)
     sigma = view.blur * min(image.shape[:2]) / 96

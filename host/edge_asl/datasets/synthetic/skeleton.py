@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-FINGERS = ("index", "middle", "ring", "pinky")
-
 # One row a finger: where its knuckle (MCP joint) sits, and its three bones.
 KNUCKLES = np.array([(0.25, 0.97, 0.0), (0.06, 1.0, 0.02), (-0.13, 0.95, 0.01), (-0.30, 0.85, -0.03)])
 PHALANGES = np.array([(0.46, 0.28, 0.22), (0.50, 0.31, 0.23), (0.47, 0.29, 0.23), (0.37, 0.21, 0.20)])
@@ -86,10 +84,9 @@ class Cones(NamedTuple):
     palmar: Array
     """float64 (n,): 1 where the cone shows its palm side to the viewer, −1 where its back."""
     kind: NDArray[np.intp]
-    """(n,): an index into ``KINDS``."""
+    """(n,): ``PALM`` to ``SLEEVE``."""
 
 
-KINDS = ("palm", "finger", "thumb", "nail", "forearm", "sleeve")
 PALM, FINGER, THUMB, NAIL, ARM, SLEEVE = range(6)
 
 
@@ -143,29 +140,22 @@ def _nails(tips: Array, bones: Array, pads: Array, radii: Array) -> tuple[Array,
 
 
 def hand_cones(pose: Pose, build: Build = AVERAGE, sleeve: float = 1.2, mirrored: bool = False) -> Cones:
-    """The hand, turned as its wrist says, with the wrist at the origin.
+    """The hand in palms, turned as its wrist says, with the wrist at the origin and z towards the viewer.
 
-    Args:
-        pose: the handshape.
-        build: the person's proportions.
-        sleeve: from how many palms below the wrist the forearm is covered.
-        mirrored: a left hand.
-
-    Returns:
-        Rounded cones in palms, z towards the viewer.
+    The forearm is covered from ``sleeve`` palms below the wrist; a left hand is ``mirrored``.
     """
     hand, pads = _upright_hand(pose, build)
     turned = rotation(*pose.wrist[:3])
     arm_start, arm_end, arm_radii = _forearm(pose, turned, build, sleeve)
-    cones = Cones(
-        np.vstack((hand.start @ turned.T, arm_start)),
-        np.vstack((hand.end @ turned.T, arm_end)),
+    side = np.array((-1.0 if mirrored else 1.0, 1.0, 1.0))
+    return Cones(
+        np.vstack((hand.start @ turned.T, arm_start)) * side,
+        np.vstack((hand.end @ turned.T, arm_end)) * side,
         np.append(hand.start_radius, [r[0] for r in arm_radii]),
         np.append(hand.end_radius, [r[1] for r in arm_radii]),
         np.concatenate(((pads @ turned.T)[:, 2], np.zeros(5 + len(arm_start)))),
         np.append(hand.kind, (ARM, ARM, SLEEVE)),
     )
-    return _mirrored(cones) if mirrored else cones
 
 
 def _upright_hand(pose: Pose, build: Build) -> tuple[Cones, Array]:
@@ -204,11 +194,6 @@ def _forearm(pose: Pose, turned: Array, build: Build, sleeve: float) -> tuple[Ar
     arm = np.array([side + turned @ (0, 0.06, 0), -side + turned @ (0, 0.06, 0), away * sleeve])
     ends = np.array([side * 1.5 + away * FOREARM, -side * 1.5 + away * FOREARM, away * FOREARM])
     return arm, ends, [(0.20, 0.27), (0.20, 0.27), (0.36, 0.46)]
-
-
-def _mirrored(cones: Cones) -> Cones:
-    flip = np.array((-1.0, 1.0, 1.0))
-    return cones._replace(start=cones.start * flip, end=cones.end * flip)
 
 
 def to_pixels(cones: Cones, scale: float, x: float, y: float) -> Cones:
