@@ -116,6 +116,14 @@ def receive(root: Path, payload: bytes, python: str = sys.executable) -> Answer:
     return ask("receive", payload, python, paths=paths(root), owner=OWNER)
 
 
+def configure(root: Path, settings: Path, options: str, python: str = sys.executable) -> Answer:
+    """New options, under a lock of its own."""
+    begin(root)
+    return ask(
+        "configure", python=python, paths=paths(root) | {"settings": str(settings)}, owner=OWNER, options=options
+    )
+
+
 def test_facts_of_this_machine(python: str, tmp_path: Path):
     root = tmp_path / "not" / "there"
     found = ask("facts", python=python, paths=paths(root)).last
@@ -330,10 +338,19 @@ def test_an_environment_that_is_there_is_exchanged_in_one_step(tmp_path: Path):
 
 
 def test_a_second_line_of_options_is_no_further_setting(tmp_path: Path):
-    done = ask("configure", paths=paths(tmp_path), options="--mute\nEDGE_ASL_TOKEN=theirs")
+    settings = tmp_path / "etc" / "kiosk.env"
+    done = configure(tmp_path, settings, "--mute\nEDGE_ASL_TOKEN=theirs")
 
     assert "expected one line" in done.error
-    assert not list(tmp_path.iterdir())
+    assert not settings.parent.exists()
+
+
+def test_options_are_refused_without_the_lock(tmp_path: Path):
+    begin(tmp_path, owner="somebody else")
+    done = ask("configure", paths=paths(tmp_path), owner=OWNER, options="--mute")
+
+    assert "now held by somebody else" in done.error
+    assert not (tmp_path / "kiosk.env.next").exists()
 
 
 def test_new_options_wait_beside_and_keep_what_else_is_there(python: str, tmp_path: Path):
@@ -341,12 +358,7 @@ def test_new_options_wait_beside_and_keep_what_else_is_there(python: str, tmp_pa
     settings.parent.mkdir()
     settings.write_text("# ours\nEDGE_ASL_OPTIONS=--port 1\nEDGE_ASL_TOKEN=secret\n")
     settings.chmod(0o600)
-    ask(
-        "configure",
-        python=python,
-        paths=paths(tmp_path) | {"settings": str(settings)},
-        options="--port 2 --language de",
-    )
+    configure(tmp_path, settings, "--port 2 --language de", python)
     beside = settings.with_name("kiosk.env.next")
 
     assert "--port 1" in settings.read_text()
@@ -356,7 +368,7 @@ def test_new_options_wait_beside_and_keep_what_else_is_there(python: str, tmp_pa
 
 def test_the_first_options_make_the_folder_that_others_may_read(tmp_path: Path):
     settings = tmp_path / "etc" / "edge-asl" / "kiosk.env"
-    ask("configure", paths=paths(tmp_path) | {"settings": str(settings)}, options="--mute")
+    configure(tmp_path, settings, "--mute")
 
     assert settings.with_name("kiosk.env.next").read_text() == "EDGE_ASL_OPTIONS=--mute\n"
     assert stat.S_IMODE(settings.parent.stat().st_mode) & 0o055 == 0o055

@@ -21,10 +21,8 @@ from edge_asl.deploy.facts import Facts
 from edge_asl.deploy.payload import Wanted
 from edge_asl.deploy.plan import Plan, make_plan
 from edge_asl.deploy.requirements import Choices
-from edge_asl.deploy.steps.activate import Activate
-from edge_asl.deploy.steps.lock import Lock, Unlock
-from edge_asl.deploy.steps.send import Send
-from edge_asl.deploy.steps.trust import Trust
+from edge_asl.deploy.steps.agent_steps import Lock, Send, Unlock
+from edge_asl.deploy.steps.release_steps import Activate, Trust
 from edge_asl.errors import DeviceError
 from edge_asl_device.releases.installation import Mode
 

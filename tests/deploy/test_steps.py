@@ -7,13 +7,9 @@ import json
 from pathlib import Path
 
 from edge_asl.deploy.payload import Payload, Wanted
-from edge_asl.deploy.steps.activate import Activate
-from edge_asl.deploy.steps.configure import Configure
-from edge_asl.deploy.steps.lock import Lock, Unlock
-from edge_asl.deploy.steps.screen import Screen
-from edge_asl.deploy.steps.send import Send
+from edge_asl.deploy.steps.agent_steps import Configure, Lock, Screen, Send, Unlock
+from edge_asl.deploy.steps.release_steps import Activate, Trust
 from edge_asl.deploy.steps.step import AgentCommand, StepContext
-from edge_asl.deploy.steps.trust import Trust
 from edge_asl.progress import Quiet
 from edge_asl_device.releases.installation import Installation, Mode
 from edge_asl_device.releases.release import FORMAT, Release

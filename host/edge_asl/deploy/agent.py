@@ -568,10 +568,9 @@ def write(path: str, text: str) -> None:
 # configure, screen, recheck: before the switch
 
 
-def configure(paths: SimpleNamespace, options: str, owner: str | None = None) -> None:
+def configure(paths: SimpleNamespace, owner: str, options: str) -> None:
     """Write the settings with new EDGE_ASL_OPTIONS beside the old; the switch takes them (releases/settings.py)."""
-    if owner is not None:
-        renew_lock(paths, owner)
+    renew_lock(paths, owner)
     if not options.isprintable():
         raise AgentError(f"options: expected one line, found {options!r}; a second line would be another setting")
     lines = [line for line in read(paths.settings).splitlines() if line.partition("=")[0].strip() != "EDGE_ASL_OPTIONS"]
@@ -582,10 +581,9 @@ def configure(paths: SimpleNamespace, options: str, owner: str | None = None) ->
     os.chmod(paths.settings + ".next", mode)
 
 
-def screen(paths: SimpleNamespace, owner: str | None = None) -> None:
+def screen(paths: SimpleNamespace, owner: str) -> None:
     """Create the user that the browser's unit runs as, and the file that makes a release install that unit."""
-    if owner is not None:
-        renew_lock(paths, owner)
+    renew_lock(paths, owner)
     try:
         pwd.getpwnam(SCREEN_USER)
     except KeyError:
@@ -603,14 +601,7 @@ def recheck(paths: SimpleNamespace) -> None:
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    "facts": facts,
-    "begin": begin,
-    "receive": receive,
-    "unpack": unpack,
-    "end": end,
-    "configure": configure,
-    "screen": screen,
-    "recheck": recheck,
+    command.__name__: command for command in (facts, begin, receive, unpack, end, configure, screen, recheck)
 }
 
 if __name__ == "__main__":

@@ -94,14 +94,12 @@ class Application:
                 case ProgramCommand(argv):
                     self._session.check(argv)
                 case DetachedCommand():
-                    self._follow(command)
+                    release = self._payload.wanted.release
+                    watch = ActivationWatch(self._session, self._context, release, command, self._progress)
+                    self.log = watch.log
+                    watch.follow()
         except KeyboardInterrupt:
             detached = isinstance(command, DetachedCommand)
             what = "the device carries on by itself" if detached else "nothing was switched"
             self._progress.say(f"interrupted: {what}; see edge-asl status {self._target.name}")
             raise
-
-    def _follow(self, command: DetachedCommand) -> None:
-        watch = ActivationWatch(self._session, self._context, self._payload.wanted.release, command, self._progress)
-        self.log = watch.log
-        watch.follow()

@@ -17,7 +17,7 @@ from edge_asl.deploy.payload import Payload, Wanted, build_payload
 from edge_asl.deploy.plan import Plan, make_plan
 from edge_asl.deploy.remote import Session
 from edge_asl.deploy.requirements import Choices
-from edge_asl.deploy.steps.send import Send
+from edge_asl.deploy.steps.agent_steps import Send
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress

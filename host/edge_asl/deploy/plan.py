@@ -10,12 +10,8 @@ from msgspec import Struct
 from edge_asl.deploy.facts import Facts
 from edge_asl.deploy.payload import Wanted
 from edge_asl.deploy.requirements import Choices, check_device, check_trust, notes_on
-from edge_asl.deploy.steps.activate import Activate
-from edge_asl.deploy.steps.configure import Configure
-from edge_asl.deploy.steps.lock import Lock, Unlock
-from edge_asl.deploy.steps.screen import Screen
-from edge_asl.deploy.steps.send import Send
-from edge_asl.deploy.steps.trust import Trust
+from edge_asl.deploy.steps.agent_steps import Configure, Lock, Screen, Send, Unlock
+from edge_asl.deploy.steps.release_steps import Activate, Trust
 from edge_asl.errors import DeviceError
 
 SPARE_MB = 50

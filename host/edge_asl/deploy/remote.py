@@ -46,6 +46,24 @@ class Remote(Protocol):
     def __exit__(self, *_exception: object) -> None: ...
 
 
+class Local:
+    """This machine as the device: to try a deployment out, and for a kiosk that is its own workstation."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        return [*argv]
+
+    def lost(self, _status: int, _said: str) -> None:
+        """Never lost."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None: ...
+
+
 class CommandResult(NamedTuple):
     """How a command on the device ended."""
 
@@ -95,36 +113,33 @@ class Session:
         process = subprocess.Popen(
             self.remote.command(self.argv(argv)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        moved = _Moved()
-        out, err = _Reader(process.stdout, on_line, moved), _Reader(process.stderr, lambda _line: None, moved)
-        ended = threading.Event()
-        watch = threading.Thread(target=_end_when_stalled, args=(process, moved, stall_s, ended), daemon=True)
-        watch.start()
+        watch = _StallWatch(process, stall_s)
+        out, err = _Reader(process.stdout, on_line, watch), _Reader(process.stderr, lambda _line: None, watch)
         try:
-            self._feed(process, stdin, moved)
+            self._feed(process, stdin, watch)
             status = process.wait()
         except BaseException:
             process.kill()
             process.wait()
             raise
         finally:
-            ended.set()
+            watch.end()
         out.join()
         err.join()
-        if moved.stalled:
+        if watch.stalled:
             raise Unreachable(f"{self.remote.name}: no answer for {stall_s:g} s; try again")
         if reason := self.remote.lost(status, err.text):
             raise Unreachable(f"{self.remote.name}: {reason}")
         return CommandResult(status, out.text, err.text)
 
-    def _feed(self, process: subprocess.Popen[bytes], stdin: Iterable[bytes], moved: _Moved) -> None:
+    def _feed(self, process: subprocess.Popen[bytes], stdin: Iterable[bytes], watch: _StallWatch) -> None:
         assert process.stdin is not None  # noqa: S101 - for the type checker
         # A command that stops reading says why on its own output.
         with contextlib.suppress(BrokenPipeError):
             for chunk in stdin:
                 process.stdin.write(chunk)
                 self.sent += len(chunk)
-                moved.now()
+                watch.moved()
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
 
@@ -169,29 +184,41 @@ def agent_argv(command: str, arguments: dict[str, Any], interpreter: str = "pyth
     return [interpreter, "-c", _BOOT, str(AGENT.stat().st_size), command, json.dumps(arguments)]
 
 
-class _Moved:
-    """When something last moved."""
+class _StallWatch:
+    """Kills a process when nothing has moved for ``stall_s``."""
 
-    def __init__(self) -> None:
-        self.at_s = time.monotonic()
-        self.stalled = False
+    def __init__(self, process: subprocess.Popen[bytes], stall_s: float) -> None:
+        self._process, self._stall_s = process, stall_s
+        self._moved_s, self.stalled = time.monotonic(), False
+        self._ended = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
 
-    def now(self) -> None:
-        self.at_s = time.monotonic()
+    def moved(self) -> None:
+        self._moved_s = time.monotonic()
+
+    def end(self) -> None:
+        self._ended.set()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.2):
+            if time.monotonic() - self._moved_s > self._stall_s:
+                self.stalled = True
+                self._process.kill()
+                return
 
 
 class _Reader:
     """Reads a pipe to its end in a thread, so that neither side blocks the other."""
 
-    def __init__(self, pipe: IO[bytes] | None, on_line: Callable[[str], None], moved: _Moved) -> None:
+    def __init__(self, pipe: IO[bytes] | None, on_line: Callable[[str], None], watch: _StallWatch) -> None:
         assert pipe is not None  # noqa: S101 - for the type checker
         self._lines: list[str] = []
-        self._thread = threading.Thread(target=self._read, args=(pipe, on_line, moved), daemon=True)
+        self._thread = threading.Thread(target=self._read, args=(pipe, on_line, watch), daemon=True)
         self._thread.start()
 
-    def _read(self, pipe: IO[bytes], on_line: Callable[[str], None], moved: _Moved) -> None:
+    def _read(self, pipe: IO[bytes], on_line: Callable[[str], None], watch: _StallWatch) -> None:
         for raw in pipe:
-            moved.now()
+            watch.moved()
             self._lines.append(raw.decode(errors="replace"))
             on_line(self._lines[-1].rstrip("\n"))
 
@@ -201,14 +228,6 @@ class _Reader:
     @property
     def text(self) -> str:
         return "".join(self._lines)
-
-
-def _end_when_stalled(process: subprocess.Popen[bytes], moved: _Moved, stall_s: float, ended: threading.Event) -> None:
-    while not ended.wait(0.2):
-        if time.monotonic() - moved.at_s > stall_s:
-            moved.stalled = True
-            process.kill()
-            return
 
 
 def _last(text: str) -> str:

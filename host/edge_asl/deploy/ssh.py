@@ -84,11 +84,8 @@ class Ssh:
         self.name = name
         self._config = ["-F", str(config)] if config else []
         self._base = ["ssh", *self._config]
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-
-    @property
-    def _socket(self) -> str:
-        return f"{self._folder.name}/s" if self._folder else "none"
+        self._socket = "none"
+        self._cleanup = contextlib.ExitStack()
 
     def _options(self) -> list[str]:
         pairs = {
@@ -117,7 +114,13 @@ class Ssh:
 
     def __enter__(self) -> Self:
         # Not below TMPDIR, which may be long: a socket's path has at most 108 bytes.
-        self._folder = tempfile.TemporaryDirectory(prefix="edge-asl-", dir="/tmp")
+        with contextlib.ExitStack() as stack:
+            self._socket = stack.enter_context(tempfile.TemporaryDirectory(prefix="edge-asl-", dir="/tmp")) + "/s"
+            self._connect()
+            self._cleanup = stack.pop_all()
+        return self
+
+    def _connect(self) -> None:
         shared = ["-o", "ControlMaster=yes", "-o", f"ControlPersist={LEFT_BEHIND_S}", "-fNT"]
         master = [*self._base, *self._options(), *shared, self.name]
         with tempfile.TemporaryFile() as said:
@@ -127,22 +130,14 @@ class Ssh:
                     master, stdin=subprocess.DEVNULL, stdout=said, stderr=said, timeout=4 * CONNECT_S, check=False
                 )
             except subprocess.TimeoutExpired:
-                self._close()
                 raise Unreachable(f"{self.name}: no connection within {4 * CONNECT_S} s; try again") from None
             said.seek(0)
             reason = self.lost(run.returncode, said.read().decode(errors="replace"))
         if reason:
-            self._close()
             raise Unreachable(f"{self.name}: {reason}")
-        return self
 
     def __exit__(self, *_exception: object) -> None:
         command = [*self._base, "-o", f"ControlPath={self._socket}", "-O", "exit", self.name]
         with contextlib.suppress(subprocess.TimeoutExpired):
             subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False)
-        self._close()
-
-    def _close(self) -> None:
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        self._cleanup.close()

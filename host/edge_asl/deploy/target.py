@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_asl.deploy.local import Local
-from edge_asl.deploy.remote import Session
+from edge_asl.deploy.remote import Local, Session
 from edge_asl.deploy.ssh import Ssh
 from edge_asl.errors import DeviceError
 from edge_asl_device.releases.installation import ROOTS, Mode

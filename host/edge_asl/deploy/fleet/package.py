@@ -16,7 +16,7 @@ from pathlib import Path
 
 from edge_asl.deploy.payload import Payload
 from edge_asl.deploy.remote import AGENT
-from edge_asl.deploy.steps.send import Send
+from edge_asl.deploy.steps.agent_steps import Send
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
 

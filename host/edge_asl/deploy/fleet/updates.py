@@ -22,8 +22,8 @@ from edge_asl.deploy.lock import lock_owner, may_break
 from edge_asl.deploy.payload import Payload, build_payload
 from edge_asl.deploy.plan import SPARE_MB, make_plan
 from edge_asl.deploy.requirements import Choices
-from edge_asl.deploy.steps.activate import Activate
-from edge_asl.deploy.steps.send import Send
+from edge_asl.deploy.steps.agent_steps import Send
+from edge_asl.deploy.steps.release_steps import Activate
 from edge_asl.deploy.steps.step import AgentCommand, ProgramCommand, StepContext
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress

@@ -20,8 +20,8 @@ class StepContext(NamedTuple):
     installation: Installation
     environment: str
     """Digest of the environment that the new release runs in."""
-    owner: str | None = None
-    """Of the device's lock; None where the command that lays the release out takes and releases it by itself."""
+    owner: str
+    """Of the device's lock."""
 
     @property
     def program(self) -> str:
@@ -76,12 +76,7 @@ class Step(Struct, frozen=True, kw_only=True, tag_field="step", tag=str.lower):
         """What the device runs; None if the connection itself takes care of it."""
         return None
 
-    def stdin(
-        self,
-        payload: Payload,
-        missing: Mapping[str, int],
-        progress: Progress,
-    ) -> Generator[bytes]:
+    def stdin(self, payload: Payload, missing: Mapping[str, int], progress: Progress) -> Generator[bytes]:
         """What the command is given on standard input.
 
         Args:

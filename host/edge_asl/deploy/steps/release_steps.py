@@ -1,8 +1,21 @@
-"""The switch, which the device carries out by itself."""
+"""Steps that the new release's own program carries out, as soon as it is laid out."""
 
 from __future__ import annotations
 
-from edge_asl.deploy.steps.step import DetachedCommand, Step, StepContext
+from edge_asl.deploy.steps.step import DetachedCommand, ProgramCommand, Step, StepContext
+
+
+class Trust(Step, frozen=True):
+    """Trust a first signing key: from then on the device accepts nothing unsigned."""
+
+    key: str
+
+    @property
+    def says(self) -> str:
+        return f"trust the signing key of {self.key.split()[-1]}; from then on unsigned bundles are refused"
+
+    def command(self, context: StepContext) -> ProgramCommand:
+        return ProgramCommand([context.program, "trust", self.key, "--first", *context.installation.arguments])
 
 
 class Activate(Step, frozen=True):

@@ -1,4 +1,4 @@
-"""The release's bytes."""
+"""The lock, and what the agent does under it before the new release's own program can run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from edge_asl.deploy.steps.step import AgentCommand, Step, StepContext
 from edge_asl.progress import Progress
 
 CHUNK = 1 << 18
+
+
+class Lock(Step, frozen=True):
+    """No other deployment from here on.
+
+    Taken before the plan is final: the same answer says which files the device lacks.
+    """
 
 
 class Send(Step, frozen=True):
@@ -46,3 +53,31 @@ def _chunks(path: Path, offset: int) -> Iterator[bytes]:
         file.seek(offset)
         while chunk := file.read(CHUNK):
             yield chunk
+
+
+class Configure(Step, frozen=True):
+    """New options of ``edge-asl-device run``; the switch puts them into effect."""
+
+    options: str
+
+    @property
+    def says(self) -> str:
+        return f"set options: {self.options}"
+
+    def command(self, context: StepContext) -> AgentCommand:
+        return AgentCommand("configure", context.held | {"options": self.options})
+
+
+class Screen(Step, frozen=True):
+    """A browser that shows the page on the device's own screen."""
+
+    @property
+    def says(self) -> str:
+        return "show the page on the device's screen (cage with Chromium, as user kiosk)"
+
+    def command(self, context: StepContext) -> AgentCommand:
+        return AgentCommand("screen", context.held)
+
+
+class Unlock(Step, frozen=True):
+    """Others may deploy again. Done however the deployment ends."""
