@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,16 +20,20 @@ MODES = {"bin/run": 0o755}
 LINK = "/usr/bin/python3"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def write_tree(folder: Path) -> Path:
     for name, content in FILES.items():
-        path = tmp_path / "tree" / name
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         path.chmod(MODES.get(name, 0o644))
-    (tmp_path / "tree" / "bin" / "python").symlink_to(LINK)
-    (tmp_path / "tree" / "list.json").write_text("{}")
-    return tmp_path / "tree"
+    (folder / "bin" / "python").symlink_to(LINK)
+    (folder / "list.json").write_text("{}")
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_tree(tmp_path / "tree")
 
 
 TREE = Tree(
@@ -182,12 +187,23 @@ def test_a_missing_or_linked_root_is_named(tmp_path: Path) -> None:
         TREE.verify(tmp_path / "file")
 
 
-def test_a_folder_that_may_not_be_read_is_named(folder: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may read everything")
-    (folder / "lib").chmod(0)
-    with pytest.raises(FileError, match="lib: expected a folder, found Permission denied"):
-        TREE.verify(folder)
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """Root may read everything: as root, read as somebody else."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(user)
+
+
+def test_a_folder_that_may_not_be_read_is_named(nobody: None) -> None:
+    with tempfile.TemporaryDirectory() as parent:  # pytest's own folders are closed to others
+        folder = write_tree(Path(parent) / "tree")
+        (folder / "lib").chmod(0)
+        with pytest.raises(FileError, match="lib: expected a folder, found Permission denied"):
+            TREE.verify(folder)
+        (folder / "lib").chmod(0o755)
 
 
 def test_bytes_are_those_of_the_hash_or_none(folder: Path) -> None:
