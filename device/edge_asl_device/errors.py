@@ -31,21 +31,22 @@ class EdgeAslError(Exception):
     """Base class; its text is one line: what was expected, what was found, what to do next."""
 
 
-class BundleError(EdgeAslError):
-    """A bundle is missing, damaged, or made for another contract. What it quotes of the bundle may be hostile."""
+class QuotingError(EdgeAslError):
+    """Quotes files, devices or other programs, whose text may be hostile: it is cut to one visible line."""
 
     def __init__(self, text: str) -> None:
         super().__init__(one_line(text))
 
 
-class FileError(EdgeAslError):
-    """A file or folder is not as its list says. Whoever knows what it belongs to says what to do: ``file_errors_as``.
+class BundleError(QuotingError):
+    """A bundle is missing, damaged, or made for another contract."""
 
-    What it quotes may be hostile.
-    """
+
+class FileError(QuotingError):
+    """A file or folder is not as its list says. Who knows what it belongs to says what to do: ``file_errors_as``."""
 
     def __init__(self, text: str, advice: str = "") -> None:
-        super().__init__(one_line(text))
+        super().__init__(text)
         self.advice = advice
 
 
@@ -61,8 +62,5 @@ class ReleaseError(EdgeAslError):
     """A release on a device is damaged, does not start, or cannot be switched to."""
 
 
-class TrustError(EdgeAslError):
-    """A bundle is not signed by a trusted signer, or older than the device allows. What it quotes may be hostile."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(one_line(text))
+class TrustError(QuotingError):
+    """A bundle is not signed by a trusted signer, or older than the device allows."""

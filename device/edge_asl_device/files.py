@@ -19,9 +19,9 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sync_folder(folder: Path) -> None:
-    """Sync a folder's entries to disk; otherwise a rename can be lost although the file's bytes are not."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Sync a file's bytes or a folder's entries to disk; without the latter a rename can be lost."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -39,14 +39,9 @@ def sync_tree(folder: Path) -> None:
         for name in names:
             path = Path(parent, name)
             if not path.is_symlink():
-                _sync_file(path)
-        sync_folder(Path(parent))
-    sync_folder(folder.parent)
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+                sync(path)
+        sync(Path(parent))
+    sync(folder.parent)
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -66,7 +61,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 @contextlib.contextmanager
@@ -88,8 +83,8 @@ def replacing_folder(target: Path) -> Iterator[Path]:
         yield beside
         for path in beside.rglob("*"):
             if path.is_file():
-                _sync_file(path)
-        sync_folder(beside)
+                sync(path)
+        sync(beside)
         if target.exists():
             target.rename(aside)
         beside.rename(target)
@@ -98,5 +93,5 @@ def replacing_folder(target: Path) -> Iterator[Path]:
         if aside.exists() and not target.exists():
             aside.rename(target)
         raise
-    sync_folder(target.parent)
+    sync(target.parent)
     shutil.rmtree(aside, ignore_errors=True)

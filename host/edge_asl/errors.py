@@ -1,13 +1,6 @@
 """The workstation's part of the error tree; ``edge_asl_device.errors`` draws its root."""
 
-from edge_asl_device.errors import EdgeAslError, one_line
-
-
-class _QuotingError(EdgeAslError):
-    """Quotes devices and other programs, whose text may be hostile: it is cut to one visible line."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(one_line(text))
+from edge_asl_device.errors import EdgeAslError, QuotingError
 
 
 class DataError(EdgeAslError):
@@ -26,7 +19,7 @@ class QuantizationError(EdgeAslError):
     """The converted model does not meet the contract."""
 
 
-class PlatformError(_QuotingError):
+class PlatformError(QuotingError):
     """No runtime exists for a device's platform, or its packages cannot be downloaded."""
 
 
@@ -42,7 +35,7 @@ class SigningError(EdgeAslError):
     """There is no key to sign with, or signing failed."""
 
 
-class DeviceError(_QuotingError):
+class DeviceError(QuotingError):
     """A device is not ready for a deployment, or refused it."""
 
 

@@ -104,7 +104,7 @@ def _announcer(options: argparse.Namespace) -> Announce:
 def _follow(options: argparse.Namespace, installation: Installation, command: list[str]) -> int:
     """Start the worker and show its output until it ends; the exit status is its outcome's."""
     _wait_for_another(options, installation)
-    arguments = [*command, "--root", str(installation.root), "--mode", str(installation.mode), "--worker"]
+    arguments = [*command, *installation.arguments, "--worker"]
     arguments += ["--health-limit", str(options.health_limit)]
     arguments += [] if options.keep is None else ["--keep", str(options.keep)]
     for name in ("json", "allow_downgrade", "restart"):

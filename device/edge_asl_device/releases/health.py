@@ -65,12 +65,9 @@ def wait_until_healthy(
     """Wait until the wanted bundle has been served by one and the same run, ready and with frames, for ``STEADY_S``.
 
     Args:
-        get_health: ``ask``.
-        digest: the bundle's.
         frames_expected: whether the camera gave frames before. If it was already gone, that is not the release's fault:
             a program that reports what is wrong with its camera is healthy then.
         limit_s: seconds for all of it.
-        pause_s: between two requests.
 
     Raises:
         ReleaseError: not within the limit; it says what was wrong last.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_asl_device.errors import ReleaseError
-from edge_asl_device.files import sync_folder
+from edge_asl_device.files import sync
 
 DIGEST = re.compile("[0-9a-f]{64}")
 SHORTEST = 6
@@ -149,7 +149,7 @@ class Installation(NamedTuple):
             beside.unlink(missing_ok=True)
             beside.symlink_to(Path("releases") / digest)
             beside.rename(link)
-        sync_folder(self.root)
+        sync(self.root)
 
 
 def program_of(environment: Path) -> Path:

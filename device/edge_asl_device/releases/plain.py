@@ -32,15 +32,9 @@ class Plain:
         """Nothing to do."""
 
     def running(self) -> bool:
-        """Whether the process that was started still lives."""
         return self._pid() is not None
 
     def reload(self) -> None:
-        """SIGHUP.
-
-        Raises:
-            ReleaseError: it is not running.
-        """
         pid = self._pid()
         if pid is None:
             raise ReleaseError(f"{self._pid_file}: the program is not running; start it with edge-asl-device activate")
@@ -48,20 +42,14 @@ class Plain:
         os.kill(pid, signal.SIGHUP)
 
     def restart(self) -> None:
-        """Stop it and start it.
-
-        Raises:
-            OSError: it cannot be started.
-        """
         self.stop()
         if self._log_file.exists() and self._log_file.stat().st_size > LOG_BYTES:
             self._log_file.replace(self._log_file.with_suffix(".log.1"))
         site = read_settings(self._installation.settings)
-        program = self._installation.current / "environment" / "bin" / "edge-asl-device"
         with self._log_file.open("ab") as log:
             self._log_start = log.tell()
             process = subprocess.Popen(
-                [program, "run", self._installation.current / "bundle", *site.options],
+                [self._installation.program, "run", self._installation.current / "bundle", *site.options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -95,7 +83,6 @@ class Plain:
             return []
 
     def log_command(self, lines: int, *, follow: bool) -> list[str]:
-        """tail."""
         return ["tail", f"--lines={lines}", *(["--follow=name", "--retry"] * follow), str(self._log_file)]
 
     def _pid(self) -> int | None:

@@ -66,13 +66,7 @@ def read_record(installation: Installation) -> Record | None:
 
 
 class Journal:
-    """The record of one activation while it goes on, and who is told about it.
-
-    Args:
-        installation: where.
-        record: to begin or go on with.
-        announce: told (step, what came of it).
-    """
+    """The record of one activation while it goes on, and who is told about it."""
 
     def __init__(self, installation: Installation, record: Record, announce: Announce) -> None:
         self._installation, self.record, self.announce = installation, record, announce
@@ -121,13 +115,10 @@ def in_progress(installation: Installation) -> str:
 def at_work(installation: Installation) -> bool:
     """Whether an activation is in progress."""
     try:
-        descriptor = os.open(installation.root / "activation.lock", os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with (installation.root / "activation.lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    finally:
-        os.close(descriptor)
+    except OSError:  # there was no activation yet
+        pass
     return False

@@ -11,6 +11,7 @@ from typing import Protocol
 from edge_asl_device.errors import ReleaseError
 from edge_asl_device.files import write_atomically
 from edge_asl_device.releases.installation import ROOTS, Installation, Mode
+from edge_asl_device.releases.plain import Plain
 from edge_asl_device.systemd import RECOVER, SCREEN, UNIT, USER_UNIT, unit
 
 COMMAND_S = 100.0
@@ -19,7 +20,11 @@ UNIT_FOLDERS = {Mode.SYSTEM: "/etc/systemd/system", Mode.USER: "~/.config/system
 
 
 class ServiceManager(Protocol):
-    """Keeps the program of ``current`` running."""
+    """Keeps the program of ``current`` running.
+
+    Raises:
+        ReleaseError, OSError: from all that change something: it cannot, or systemd refused.
+    """
 
     def install(self, units: Path) -> None:
         """Have it start at boot, if that is possible, with the units in this folder."""
@@ -52,8 +57,6 @@ class ServiceManager(Protocol):
 
 def service_manager_of(installation: Installation) -> ServiceManager:
     """The one for the installation's mode."""
-    from edge_asl_device.releases.plain import Plain
-
     return Plain(installation) if installation.mode is Mode.PLAIN else Systemd(installation)
 
 
@@ -71,11 +74,7 @@ class Systemd:
         self._since: list[str] = []
 
     def install(self, units: Path) -> None:
-        """Write and enable a release's units; nothing happens where they are installed already.
-
-        Raises:
-            ReleaseError: systemd refused.
-        """
+        """Write and enable a release's units; nothing happens where they are installed already."""
         texts = {UNIT: unit(USER_UNIT if self._user else UNIT, units), RECOVER: unit(RECOVER, units)}
         if self._installation.screen.exists():
             texts[SCREEN] = unit(SCREEN, units)
@@ -94,12 +93,10 @@ class Systemd:
         return text
 
     def running(self) -> bool:
-        """Whether it is running or starting."""
         state = self._systemctl("show", UNIT, "--property=ActiveState", "--value", check=False)
         return state in ("active", "activating", "reloading")
 
     def reload(self) -> None:
-        """SIGHUP to the running program."""
         self._log_from_now()
         self._systemctl("reload", UNIT)
 
@@ -116,7 +113,6 @@ class Systemd:
         self._systemctl("disable", "--now", "--quiet", UNIT, check=False)
 
     def log(self, lines: int) -> list[str]:
-        """From the journal."""
         command = [*self.log_command(lines, follow=False), "--output=short-iso", "--quiet", *self._since]
         try:
             run = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False, errors="replace")
@@ -128,7 +124,6 @@ class Systemd:
         self._since = [f"--since=@{int(time.time())}"]
 
     def log_command(self, lines: int, *, follow: bool) -> list[str]:
-        """journalctl."""
         which = "--user-unit" if self._user else "--unit"
         return ["journalctl", which, UNIT, "--no-pager", f"--lines={lines}", *(["--follow"] * follow)]
 

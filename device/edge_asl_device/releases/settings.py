@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_asl_device.errors import ReleaseError
-from edge_asl_device.files import sync_folder
+from edge_asl_device.files import sync
 from edge_asl_device.kiosk.options import add_run_options
 
 
@@ -78,7 +78,7 @@ def apply_next(path: Path) -> None:
     else:
         before.touch()
     _next(path).replace(path)
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def restore_old(path: Path) -> bool:
@@ -86,7 +86,7 @@ def restore_old(path: Path) -> bool:
     if not _before(path).exists():
         return False
     _before(path).replace(path)
-    sync_folder(path.parent)
+    sync(path.parent)
     return True
 
 

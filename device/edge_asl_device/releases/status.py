@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, parse_manifes
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import sha256_of
 from edge_asl_device.releases.environment import ENVIRONMENT, parse_environment
-from edge_asl_device.releases.health import ask
+from edge_asl_device.releases.health import Health, ask
 from edge_asl_device.releases.installation import Installation
 from edge_asl_device.releases.record import at_work, read_record
 from edge_asl_device.releases.release import read_release
@@ -37,25 +36,11 @@ def status(installation: Installation) -> dict[str, Any]:
         "running": _or_problem(lambda: service_manager_of(installation).running()) if current else False,
         "free_mb": round(shutil.disk_usage(installation.root).free / 1e6) if installation.root.is_dir() else None,
     }
-    health = _or_problem(lambda: _healthz(installation)) if current else None
-    found["health"] = health
-    found["ok"] = bool(
-        current
-        and isinstance(health, dict)
-        and health.get("ready")
-        and found["current"].get("bundle") == _served_bundle(health)
-    )
-    return found
-
-
-def _served_bundle(health: dict[str, Any]) -> str | None:
-    bundle = health.get("bundle")
-    return bundle.get("digest") if isinstance(bundle, dict) else None
-
-
-def _healthz(installation: Installation) -> dict[str, object] | None:
-    health = ask(page_of(read_settings(installation.settings)))
-    return health.facts if health else None
+    health = _or_problem(lambda: ask(page_of(read_settings(installation.settings)))) if current else None
+    if isinstance(health, Health):
+        ok = health.ready and found["current"].get("bundle") == health.bundle
+        return found | {"health": health.facts, "ok": ok}
+    return found | {"health": health, "ok": False}
 
 
 def _or_problem(read: Callable[[], Any]) -> Any:
@@ -68,10 +53,11 @@ def _or_problem(read: Callable[[], Any]) -> Any:
 def _release(installation: Installation, digest: str | None) -> dict[str, Any] | None:
     if digest is None:
         return None
-    folder = installation.releases / digest
+    bundle = installation.releases / digest / "bundle"
+    signature = bundle / SIGNATURE
     try:
         release = read_release(installation, digest)
-        manifest = parse_manifest((folder / "bundle" / MANIFEST).read_bytes(), str(folder / "bundle" / MANIFEST))
+        manifest = parse_manifest((bundle / MANIFEST).read_bytes(), str(bundle / MANIFEST))
         environment_file = installation.environments / release.environment / ENVIRONMENT
         environment = parse_environment(environment_file.read_bytes(), str(environment_file))
     except (EdgeAslError, OSError) as error:
@@ -81,20 +67,18 @@ def _release(installation: Installation, digest: str | None) -> dict[str, Any] |
         "name": manifest.name,
         "version": manifest.version,
         "bundle": release.bundle,
-        "signature": _sha256(folder / "bundle" / SIGNATURE),
+        "signature": sha256_of(signature) if signature.is_file() and not signature.is_symlink() else None,
         "environment": release.environment,
         "kind": environment.kind,
         "program": environment.packages.get("edge-asl-device"),
     }
 
 
-def _sha256(path: Path) -> str | None:
-    return sha256_of(path) if path.is_file() and not path.is_symlink() else None
-
-
 def format_status(found: dict[str, Any]) -> str:
     """The same for people."""
-    lines = [f"{'root':<12}{found['root']} ({found['mode']}), {_space(found['free_mb'])}"]
+    free_mb = found["free_mb"]
+    space = "nothing installed yet" if free_mb is None else f"{free_mb} MB free"
+    lines = [f"{'root':<12}{found['root']} ({found['mode']}), {space}"]
     lines += [f"{name:<12}{_release_text(found[name])}" for name in ("current", "previous")]
     lines.append(f"{'service':<12}{'running' if found['running'] is True else 'not running'}, {_health_text(found)}")
     if activation := found["activation"]:
@@ -105,10 +89,6 @@ def format_status(found: dict[str, Any]) -> str:
     signers = found["signers"]
     lines.append(f"{'trusts':<12}{', '.join(signers) if isinstance(signers, list) and signers else 'none'}")
     return "\n".join(lines)
-
-
-def _space(free_mb: int | None) -> str:
-    return "nothing installed yet" if free_mb is None else f"{free_mb} MB free"
 
 
 def _release_text(release: dict[str, Any] | None) -> str:

@@ -102,18 +102,17 @@ def _verify(
     bundle: Path, manifest: bytes, signature: Path, lines: Path, allowed: Sequence[Signer], limit_s: float
 ) -> str:
     found = _ssh_keygen(["-Y", "find-principals", "-f", str(lines), "-s", str(signature)], b"", limit_s)
-    principal = found.out.partition("\n")[0]
-    if found.status != 0 or principal not in {signer.principal for signer in allowed}:
+    principal = found.stdout.decode(errors="replace").partition("\n")[0]
+    if found.returncode != 0 or principal not in {signer.principal for signer in allowed}:
         raise TrustError(
-            f"{bundle / SIGNATURE}: not a signature of {_names(allowed)} ({found.last_line}); "
+            f"{bundle / SIGNATURE}: not a signature of {_names(allowed)} ({_reason(found)}); "
             "sign the bundle with a trusted key"
         )
     verify = ["-Y", "verify", "-f", str(lines), "-I", principal, "-n", NAMESPACE, "-s", str(signature)]
     found = _ssh_keygen(verify, manifest, limit_s)
-    if found.status != 0:
+    if found.returncode != 0:
         raise TrustError(
-            f"{bundle / SIGNATURE}: {principal} signed a different {MANIFEST} ({found.last_line}); "
-            "sign the bundle again"
+            f"{bundle / SIGNATURE}: {principal} signed a different {MANIFEST} ({_reason(found)}); sign the bundle again"
         )
     return principal
 
@@ -128,23 +127,22 @@ def read_signers(signers: Path) -> tuple[Signer, ...]:
     return tuple(_parse(line, f"{signers}, line {number}") for number, line in _lines(_text(signers)))
 
 
-def add_signer(signers: Path, line: str, *, limit_s: float = LIMIT_S) -> Signer:
+def add_signer(signers: Path, line: str) -> Signer:
     """Trust one more key; nothing changes if it is trusted already.
 
     Args:
         signers: ``allowed_signers``; written atomically, created if it is missing.
         line: a public key as in a ``.pub`` file, whose comment becomes the name, or a line of ``allowed_signers``.
-        limit_s: seconds for ``ssh-keygen``.
 
     Raises:
         TrustError: not a public key, or the existing file cannot be understood.
         OSError: no space, no permission.
     """
     signer = _from_public_key(line.strip()) or _parse(line.strip(), "key")
-    found = _ssh_keygen(["-l", "-f", "-"], f"{signer.key}\n".encode(), limit_s)
-    if found.status != 0:
+    found = _ssh_keygen(["-l", "-f", "-"], f"{signer.key}\n".encode())
+    if found.returncode != 0:
         raise TrustError(
-            f"key: expected a public key, found {brief(line)!r} ({found.last_line}); use the line of a .pub file"
+            f"key: expected a public key, found {brief(line)!r} ({_reason(found)}); use the line of a .pub file"
         )
     for known in read_signers(signers):
         if known.key == signer.key:
@@ -156,13 +154,7 @@ def add_signer(signers: Path, line: str, *, limit_s: float = LIMIT_S) -> Signer:
 
 
 def check_version(minimums: Path, name: str, version: str, *, allow_downgrade: bool) -> None:
-    """Refuse a bundle older than the device has run before.
-
-    Args:
-        minimums: ``minimum.json``; without it every version is accepted.
-        name: the bundle's.
-        version: the bundle's.
-        allow_downgrade: accept it all the same.
+    """Refuse a bundle older than ``minimum.json`` has it; without that file every version is accepted.
 
     Raises:
         TrustError: too old, or ``minimum.json`` is not what ``raise_minimum`` writes.
@@ -268,21 +260,11 @@ def _read(path: Path, most: int) -> bytes:
         return read_bounded(path, most)
 
 
-class _Answer(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-    @property
-    def last_line(self) -> str:
-        return brief((self.out + self.err).strip().rpartition("\n")[2]) or "no output of ssh-keygen"
-
-
-def _ssh_keygen(arguments: list[str], given: bytes, limit_s: float) -> _Answer:
+def _ssh_keygen(arguments: list[str], given: bytes, limit_s: float = LIMIT_S) -> subprocess.CompletedProcess[bytes]:
     # Nothing to ask a passphrase with: no terminal, no agent, no helper program from the environment.
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
     try:
-        run = subprocess.run(
+        return subprocess.run(
             ["ssh-keygen", *arguments],
             input=given, capture_output=True, env=environment, timeout=limit_s, start_new_session=True, check=False,
         )  # fmt: skip
@@ -294,7 +276,11 @@ def _ssh_keygen(arguments: list[str], given: bytes, limit_s: float) -> _Answer:
         raise TrustError(f"ssh-keygen: cannot be run: {error.strerror}; try again") from error
     except subprocess.TimeoutExpired as error:
         raise TrustError(f"ssh-keygen: no answer within {limit_s:g} s; try again") from error
-    return _Answer(run.returncode, run.stdout.decode(errors="replace"), run.stderr.decode(errors="replace"))
+
+
+def _reason(run: subprocess.CompletedProcess[bytes]) -> str:
+    last_line = (run.stdout + run.stderr).decode(errors="replace").strip().rpartition("\n")[2]
+    return brief(last_line) or "no output of ssh-keygen"
 
 
 def _names(allowed: Sequence[Signer]) -> str:

@@ -138,7 +138,14 @@ def public_key_of(path: Path) -> str:
     if not (path.is_file() or public.is_file()):
         raise SigningError(f"{path}: there is no SSH key; make one with edge-asl keys init")
     if public.is_file():
-        return _check_public(public, public.read_bytes()[:MAX_KEY_BYTES].decode(errors="replace").strip())
+        public_key = public.read_bytes()[:MAX_KEY_BYTES].decode(errors="replace").strip()
+    else:
+        public, public_key = path, _derived_public_key(path)
+    _fingerprint(public, public_key)
+    return public_key
+
+
+def _derived_public_key(path: Path) -> str:
     if not PRIVATE_KEY.search(path.read_bytes()[:MAX_KEY_BYTES]):
         raise SigningError(
             f"{path}: expected an SSH key, private or ending in .pub, found something else; name another, or make one "
@@ -147,10 +154,10 @@ def public_key_of(path: Path) -> str:
     run = _ssh_keygen(["-y", "-P", "", "-f", str(path.absolute())])
     if run.returncode != 0:
         raise SigningError(
-            f"{path}: cannot read its public half, and there is no {public.name} beside it: {_reason(run)}; "
-            f"write that with ssh-keygen -y -f {path} > {public}"
+            f"{path}: cannot read its public half, and there is no {path.name}.pub beside it: {_reason(run)}; "
+            f"write that with ssh-keygen -y -f {path} > {path}.pub"
         )
-    return _check_public(path, run.stdout.strip())
+    return run.stdout.strip()
 
 
 def sign_bundle(bundle: Path, key: Path) -> None:
@@ -184,7 +191,7 @@ def is_signed(bundle: Path, public_key: str) -> bool:
     """
     if not os.path.lexists(bundle / SIGNATURE):
         return False
-    _check_public(bundle, public_key)
+    _fingerprint(bundle, public_key)
     with tempfile.TemporaryDirectory(prefix="edge-asl-keys-") as folder:
         signers = Path(folder, "allowed_signers")
         try:
@@ -218,16 +225,11 @@ def _advice(key: Path, said: str) -> str:
     return "name another key with --key"
 
 
-def _check_public(where: Path, public_key: str) -> str:
-    _fingerprint(where, public_key)
-    return public_key
-
-
 def _fingerprint(where: Path, public_key: str) -> str:
-    with tempfile.TemporaryDirectory(prefix="edge-asl-keys-") as folder:
-        copy = Path(folder, "key.pub")
-        copy.write_text(f"{public_key}\n", encoding="utf-8")
-        run = _ssh_keygen(["-l", "-f", str(copy)])
+    with tempfile.NamedTemporaryFile("w", suffix=".pub") as copy:
+        copy.write(f"{public_key}\n")
+        copy.flush()
+        run = _ssh_keygen(["-l", "-f", copy.name])
     found = re.match(r"[0-9]+ (SHA256:\S+)", run.stdout)
     if not PUBLIC_KEY.fullmatch(public_key) or run.returncode != 0 or not found:
         raise SigningError(

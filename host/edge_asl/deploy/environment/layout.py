@@ -178,27 +178,21 @@ def _lay_out_environment(
 def _read_packages(folder: Path) -> Packages | None:
     try:
         packages = msgspec.json.decode((folder / PACKAGES).read_bytes(), type=Packages)
-    except (OSError, msgspec.DecodeError):
+        Tree(entries(packages.files), unlisted=frozenset({PACKAGES})).verify(folder)
+    except (OSError, msgspec.DecodeError, FileError):
         return None
-    return packages if _is_whole(folder, Tree(entries(packages.files), unlisted=frozenset({PACKAGES}))) else None
+    return packages
 
 
 def _read_environment(folder: Path) -> LaidOut | None:
     try:
         data = (folder / ENVIRONMENT).read_bytes()
         manifest = parse_environment(data)
-    except (OSError, ReleaseError):
+        # A disk may have been full, a user tidy. No hashes: the device checks whatever it receives.
+        manifest.tree().verify(folder, hashes=False)
+    except (OSError, ReleaseError, FileError):
         return None
-    return LaidOut(folder, manifest, digest_of(data)) if _is_whole(folder, manifest.tree(), hashes=False) else None
-
-
-def _is_whole(folder: Path, tree: Tree, *, hashes: bool = True) -> bool:
-    """Whether nothing is missing: a disk may have been full, a user tidy. The device hashes whatever it receives."""
-    try:
-        tree.verify(folder, hashes=hashes)
-    except FileError:
-        return False
-    return True
+    return LaidOut(folder, manifest, digest_of(data))
 
 
 def _cached(folder: Path, read: Callable[[Path], T | None], make: Callable[[Path], None]) -> T:

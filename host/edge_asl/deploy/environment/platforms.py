@@ -112,7 +112,9 @@ def choose(platform: Platform, kind: str = AUTO) -> Choice:
     """
     if kind not in (AUTO, *KINDS):
         raise PlatformError(f"runtime: expected {AUTO}, {' or '.join(KINDS)}, found {kind!r}")
-    _refuse_other_systems(platform)
+    expected, remedy = _mismatch(platform)
+    if expected:
+        raise PlatformError(f"{platform}: expected {expected}; {remedy}")
     rows = [row for row in TABLE if row.python == platform.python]
     wanted = [row for row in rows if kind in (AUTO, row.kind)]
     if not wanted:
@@ -123,12 +125,6 @@ def choose(platform: Platform, kind: str = AUTO) -> Choice:
     row = wanted[0]
     _refuse_old_glibc(platform, row, rows)
     return Choice(row.kind, row.python, platform.machine, platform.interpreter, row.pins, row.notes)
-
-
-def _refuse_other_systems(platform: Platform) -> None:
-    expected, remedy = _mismatch(platform)
-    if expected:
-        raise PlatformError(f"{platform}: expected {expected}; {remedy}")
 
 
 def _mismatch(platform: Platform) -> tuple[str, str]:
