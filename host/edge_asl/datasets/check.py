@@ -134,15 +134,14 @@ def _summary_of(listing: Listing, root: Path, split: Split | None, found: list[F
     )
 
 
-def format_summary(summary: DatasetSummary, width: int = 100) -> str:
-    """A summary as plain text for a terminal ``width`` columns wide, ending in a newline."""
-    return "\n".join([*_counts(summary, width), "", *_finding_lines(summary), _verdict(summary)]) + "\n"
+def format_summary(summary: DatasetSummary) -> str:
+    """A summary as plain text for a terminal 100 columns wide, ending in a newline."""
+    return "\n".join([*_counts(summary), "", *_finding_lines(summary), _verdict(summary)]) + "\n"
 
 
-def _counts(summary: DatasetSummary, width: int) -> Iterator[str]:
+def _counts(summary: DatasetSummary) -> Iterator[str]:
     yield f"{summary.root}: {summary.pictures} pictures, {len(summary.per_class)} classes, layout {summary.layout}"
-    cells = [f"{label} {count}" for label, count in summary.per_class.items()]
-    yield from _columns("classes", cells, width)
+    yield from _class_rows([f"{label} {count}" for label, count in summary.per_class.items()])
     if summary.per_person:
         counts = sorted(summary.per_person.values())
         spread = f"{counts[0]} to {counts[-1]} pictures each" if counts[0] < counts[-1] else f"{counts[0]} each"
@@ -153,12 +152,12 @@ def _counts(summary: DatasetSummary, width: int) -> Iterator[str]:
         yield "  people   unknown"
 
 
-def _columns(title: str, cells: list[str], width: int) -> Iterator[str]:
+def _class_rows(cells: list[str]) -> Iterator[str]:
     cell = max((len(text) for text in cells), default=0) + 2
-    across = max(1, (width - 11) // cell)
+    across = max(1, 89 // cell)
     for start in range(0, len(cells), across):
         row = "".join(text.ljust(cell) for text in cells[start : start + across]).rstrip()
-        yield f"  {title if not start else '':<8} {row}"
+        yield f"  {'' if start else 'classes':<8} {row}"
 
 
 def _finding_lines(summary: DatasetSummary) -> Iterator[str]:

@@ -60,14 +60,8 @@ def write_report(
 ) -> None:
     """Write the page.
 
-    Args:
-        path: The ``.html`` file.
-        evaluation: What was measured.
-        title: The model's name.
-        facts: What else a reader may want to look up, name → value, in this order.
-        mistakes: Wrongly recognised pictures; the most confident ones are shown, at most 24.
-        shares_people: One person may be in training and in test (``Split.shares_people``).
-        warnings: Sentences to show at the top.
+    ``facts`` are what else a reader may want to look up, name → value. Of the mistakes, the 24 most confident are
+    shown, and ``warnings`` at the top. ``shares_people``: one person may be in training and in test.
 
     Raises:
         OSError: no space, no permission; ``path`` is then as it was.

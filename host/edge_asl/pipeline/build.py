@@ -89,7 +89,7 @@ def _train(context: BuildContext) -> str:
 
     def make() -> None:
         from edge_asl.training.checkpoint import save_weights
-        from edge_asl.training.fit import TrainingJob, predict_float, train
+        from edge_asl.training.fit import TrainingJob, predict_rows, predictor, train
 
         features = digest_of(context.base_digest, recipe.model, content)[:16]
         checkpoint = context.path(f"checkpoint-{digest[:16]}.npz")
@@ -109,7 +109,7 @@ def _train(context: BuildContext) -> str:
             save_weights(outputs[0], network.get_weights())
             write_atomically(outputs[1], msgspec.json.format(msgspec.json.encode(history), indent=1))
             evaluated = pixels.rows_of([picture.path for picture in context.evaluated_pictures()])
-            np.save(outputs[2], predict_float(network, job.inputs, evaluated))
+            np.save(outputs[2], predict_rows(predictor(network), job.inputs, evaluated))
         checkpoint.unlink(missing_ok=True)
 
     context.cache.run("training", digest, outputs, make)

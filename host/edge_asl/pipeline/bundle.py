@@ -58,16 +58,18 @@ def check_bundle_path(target: Path) -> None:
             f"{target}: expected a name of letters, digits, dots, dashes and underscores, found {target.name!r}; "
             "choose another --out"
         )
-    if found := other_files(target, MANIFEST):
-        raise DataError(f"{target}: expected a bundle or no folder, found {found}; choose another --out")
+    check_replaceable(target, MANIFEST, "a bundle", "--out")
 
 
-def other_files(target: Path, marker: str) -> str | None:
-    """What ``target`` holds that must not be replaced: anything but a folder that is empty or contains ``marker``."""
-    if target.is_file():
-        return "a file"
-    foreign = target.is_dir() and any(target.iterdir()) and not (target / marker).is_file()
-    return "a folder of other files" if foreign else None
+def check_replaceable(target: Path, marker: str, what: str, option: str) -> None:
+    """Refuse to replace anything but a folder that is empty or, as ``what`` does, contains a file ``marker``.
+
+    Raises:
+        DataError: ``target`` is a file, or a folder of other files.
+    """
+    if target.is_file() or (target.is_dir() and any(target.iterdir()) and not (target / marker).is_file()):
+        found = "a file" if target.is_file() else "a folder of other files"
+        raise DataError(f"{target}: expected {what} or no folder, found {found}; choose another {option}")
 
 
 def work_folder(bundle: Path) -> Path:

@@ -11,8 +11,7 @@ from pathlib import Path
 import cv2
 
 from edge_asl.datasets.types import Dataset, Picture
-from edge_asl.errors import DataError
-from edge_asl.pipeline.bundle import other_files
+from edge_asl.pipeline.bundle import check_replaceable
 from edge_asl_device.files import replacing_folder, sha256_of
 
 LIST = "SHA256SUMS"
@@ -38,15 +37,8 @@ def keep_calibration_pictures(target: Path, dataset: Dataset, pictures: Sequence
 
 
 def check_calibration_folder(target: Path) -> None:
-    """Refuse to replace what was not written by a build.
-
-    Raises:
-        DataError: ``target`` is a file, or a folder of other files.
-    """
-    if found := other_files(target, LIST):
-        raise DataError(
-            f"{target}: expected calibration pictures or no folder, found {found}; choose another --calibration"
-        )
+    """Raises ``DataError`` if ``target`` is a file, or a folder of other files."""
+    check_replaceable(target, LIST, "calibration pictures", "--calibration")
 
 
 def _free(path: Path) -> Path:

@@ -20,16 +20,10 @@ from edge_asl_device.contract.manifest import Bundle, read_bundle
 def evaluate_bundle(
     folder: Path, data: Path, part: str, layout: str, report: Path | None, progress: Progress
 ) -> Evaluation:
-    """Measure a bundle on a folder of labelled pictures.
+    """Measure a bundle on a folder of labelled pictures; those with labels unknown to the bundle are left out.
 
-    Args:
-        folder: the bundle.
-        data: the pictures; those with labels unknown to the bundle are left out, with a message.
-        part: ``train``, ``validation``, ``test``, ``all``, or ``auto``: test if these are the data that the bundle was
-            built from, else all.
-        layout: as for ``read_dataset``.
-        report: where to write an HTML report, or None.
-        progress: receives messages.
+    ``part`` is ``train``, ``validation``, ``test``, ``all``, or ``auto``: test if these are the data that the bundle
+    was built from, else all. ``report`` is where to write an HTML report, if anywhere.
 
     Raises:
         EdgeAslError: bundle or data cannot be read, or no split of these data is known.

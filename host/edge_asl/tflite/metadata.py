@@ -42,13 +42,8 @@ _ALIGNMENT = 16
 def embed_labels(model: bytes, labels: Sequence[str], name: str, description: str) -> bytes:
     """Add metadata and labels to a model, whose outputs stay the same to the bit. Deterministic.
 
-    Existing metadata of this kind and an existing ZIP are replaced.
-
-    Args:
-        model: A ``.tflite`` file with one picture input and one output of ``len(labels)`` classes.
-        labels: In the output's order.
-        name: The model's name.
-        description: One sentence.
+    ``model`` has one picture input and one output of ``len(labels)`` classes, in the labels' order. Existing metadata
+    of this kind and an existing ZIP are replaced.
 
     Raises:
         QuantizationError: not a TensorFlow Lite model, or one for other labels.

@@ -17,12 +17,8 @@ def build_network(model: Model, classes: int, weights: str) -> keras.Model:
     """Float32 (batch, H, W, 3), (pixel − 128) / 128, to softmax float32 (batch, classes).
 
     The backbones were trained on x / 127.5 − 1; ours differs by 0.4 % and makes the int8 input *pixel − 128*.
-    Pooling leaves no feature map to flatten, which the Edge TPU compiler could not map.
-
-    Args:
-        model: backbone, width, size.
-        classes: number of labels.
-        weights: ``imagenet`` (Keras downloads them), ``none``, or a weights file of the backbone without its top.
+    Pooling leaves no feature map to flatten, which the Edge TPU compiler could not map. ``weights`` are ``imagenet``
+    (Keras downloads them), ``none``, or a weights file of the backbone without its top.
 
     Raises:
         TrainingError: the weights are missing or of another shape.
@@ -42,13 +38,15 @@ def backbone_of(network: keras.Model) -> keras.Model:
 
 def _backbone(model: Model, weights: str) -> keras.Model:
     check_weights(weights)
-    make, extra = _ARCHITECTURES[model.backbone]
-    options: dict[str, Any] = extra(model)
+    options: dict[str, Any] = {}
+    if model.backbone.startswith("mobilenet_v3"):
+        # Its own preprocessing layer would rescale a second time.
+        options = {"minimalistic": model.minimalistic, "include_preprocessing": False}
     try:
         # Keras reports its download on standard output, where --json promises a single object.
         with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a line for every layer that does not match; the error says it once
-            network = make(
+            network = _BACKBONES[model.backbone](
                 input_shape=(model.size, model.size, 3),
                 alpha=model.alpha,
                 include_top=False,
@@ -70,24 +68,18 @@ def _backbone(model: Model, weights: str) -> keras.Model:
 
 
 def _weights_message(weights: str, model: Model, error: Exception) -> str:
-    reason = " ".join(str(error).split())
     what = f"{model.backbone} with model.alpha={model.alpha:g}"
     if weights == NO_WEIGHTS:
-        return f"model: Keras cannot build {what} at {model.size} px: {reason}"
+        return f"model: Keras cannot build {what} at {model.size} px: {' '.join(str(error).split())}"
     return (
         f"{weights}: not weights of {what} without its top; "
         "for another width or backbone, use --set model.alpha=1.0 or --set model.backbone=mobilenet"
     )
 
 
-def _v3(model: Model) -> dict[str, Any]:
-    # Its own preprocessing layer would rescale a second time.
-    return {"minimalistic": model.minimalistic, "include_preprocessing": False}
-
-
-_ARCHITECTURES: dict[str, tuple[Any, Any]] = {
-    "mobilenet": (keras.applications.MobileNet, lambda _: {}),
-    "mobilenet_v2": (keras.applications.MobileNetV2, lambda _: {}),
-    "mobilenet_v3_small": (keras.applications.MobileNetV3Small, _v3),
-    "mobilenet_v3_large": (keras.applications.MobileNetV3Large, _v3),
+_BACKBONES = {
+    "mobilenet": keras.applications.MobileNet,
+    "mobilenet_v2": keras.applications.MobileNetV2,
+    "mobilenet_v3_small": keras.applications.MobileNetV3Small,
+    "mobilenet_v3_large": keras.applications.MobileNetV3Large,
 }

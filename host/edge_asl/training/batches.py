@@ -55,11 +55,9 @@ class PictureInputs:
         """Does nothing: pictures are read when they are needed."""
 
     def plain(self, rows: Rows) -> Floats:
-        """Float32 (len(rows), H, W, 3), −1 to 127/128."""
         return as_floats(self._pixels.read(rows))
 
     def augmented(self, rows: Rows, epoch: int) -> Floats:
-        """Float32 (len(rows), H, W, 3), −1 to 127/128, drawn from (seed, epoch, row) alone."""
         pictures = self._pixels.read(rows)
         for picture, row in zip(pictures, rows, strict=True):
             picture[:] = augment(picture, self._augmentation, np.random.default_rng((self._seed, epoch, int(row))))

@@ -149,12 +149,12 @@ def _epochs(
         history, best = state.history, state.best
         progress.say(f"  resuming after epoch {len(history)} of {settings.epochs}")
     writer = tf.summary.create_file_writer(str(job.logs))
-    predict = predictor(trainable.averaged)
+    run = predictor(trainable.averaged)
     while len(history) < settings.epochs and not _stops_early(history, settings.patience):
         started = time.monotonic()
         number = len(history) + 1
         fitted = _run_epoch(step, trainable.source, job, number, progress)
-        validated = evaluate(predict, trainable.source, job.validation)
+        validated = evaluate(run, trainable.source, job.validation)
         entry = Epoch(number, *fitted, *validated, round(time.monotonic() - started, 2))
         if entry.validation_loss <= min((e.validation_loss for e in history), default=np.inf):
             best = averaged.get_weights()
@@ -172,15 +172,10 @@ def _epochs(
 def evaluate(run: Any, source: InputSource, rows: NDArray[np.int64]) -> tuple[float, float]:
     """Cross-entropy in nats and accuracy, 0 to 1, of a ``predictor`` on ``rows``."""
     source.prepare(rows, None)
-    probabilities = _predict(run, source, rows)
+    probabilities = predict_rows(run, source, rows)
     of_truth = probabilities[np.arange(len(rows)), source.classes[rows]]
     right = probabilities.argmax(axis=1) == source.classes[rows]
     return float(-np.log(np.maximum(of_truth, 1e-7)).mean()), float(right.mean())
-
-
-def predict_float(network: keras.Model, source: InputSource, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Float32 (len(rows), classes): the float network's probabilities."""
-    return _predict(predictor(network), source, rows)
 
 
 def predictor(network: keras.Model) -> Any:
@@ -188,7 +183,8 @@ def predictor(network: keras.Model) -> Any:
     return tf.function(lambda inputs: network(inputs, training=False), reduce_retracing=True)
 
 
-def _predict(run: Any, source: InputSource, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def predict_rows(run: Any, source: InputSource, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Float32 (len(rows), classes): the probabilities that a ``predictor`` gives."""
     batches = plain_batches(source, rows, _EVALUATION_BATCH)
     return np.concatenate([run(inputs).numpy() for inputs, _ in batches])
 

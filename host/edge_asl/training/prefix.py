@@ -47,14 +47,8 @@ def cut(network: keras.Model, trained_layers: int) -> CutNetwork:
 class FrozenFeatures:
     """The outputs of a frozen prefix as a network's inputs, kept in files of float16, one per variant.
 
-    Epochs take turns with ``variants`` differently augmented copies of every picture.
-
-    Args:
-        source: where the prefix's own inputs come from.
-        prefix: the frozen layers.
-        folder: an empty folder for the files.
-        variants: how many augmented copies.
-        progress: shows how far the computation is.
+    Epochs take turns with ``variants`` differently augmented copies of every picture. ``source`` gives the prefix's own
+    inputs; ``folder`` is empty.
     """
 
     def __init__(
