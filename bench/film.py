@@ -14,7 +14,8 @@ import numpy as np
 from common import OUT, ROOT, figure, last_json, run
 from kiosk import demo_bundle
 
-from edge_asl.datasets.synthetic import LETTERS, write_film
+from edge_asl.datasets.synthetic.film import write_film
+from edge_asl.datasets.synthetic.pictures import LETTERS
 
 WORDS, DOUBLED = 20, 5
 LIST = ROOT / "device" / "edge_asl_device" / "text" / "words.txt"

@@ -68,7 +68,7 @@ def build_letters_224() -> Path:
 
 def film_of(text: str, fps: int = 30) -> Path:
     """A film in which a drawn hand spells the text, 640×480; made once."""
-    from edge_asl.datasets.synthetic import write_film
+    from edge_asl.datasets.synthetic.film import write_film
 
     path = OUT / f"{text.replace(' ', '_')}-{fps}.mp4"
     return path if path.exists() else write_film(path, text, seed=1234, fps=fps)

@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 from common import figure
 
-from edge_asl.datasets.synthetic import LETTERS, film_script, write_film, write_pictures
+from edge_asl.datasets.synthetic.film import film_script, write_film
+from edge_asl.datasets.synthetic.pictures import LETTERS, write_pictures
 
 
 def main(pictures: int = 2400) -> None:

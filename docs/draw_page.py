@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
-from edge_asl.datasets.synthetic import write_film
+from edge_asl.datasets.synthetic.film import write_film
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))

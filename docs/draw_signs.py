@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl.datasets.synthetic import DIGITS, LETTERS, Person
 from edge_asl.datasets.synthetic.motion import spelled
+from edge_asl.datasets.synthetic.pictures import DIGITS, LETTERS
 from edge_asl.datasets.synthetic.poses import MOVING, POSES
-from edge_asl.datasets.synthetic.scene import Light, paint, posed
+from edge_asl.datasets.synthetic.scene import Light, Person, paint, posed
 from edge_asl.datasets.synthetic.skeleton import ARM, AVERAGE, NAIL, Cones, Pose, to_pixels
 
 FOLDER = Path(__file__).resolve().parent.parent / "device" / "edge_asl_device" / "web" / "static" / "signs"

@@ -50,18 +50,26 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     Raises:
         OSError: no space, no permission; ``path`` is then as it was.
     """
-    data = content.encode() if isinstance(content, str) else content
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with replacing_file(path) as beside:
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def replacing_file(target: Path) -> Iterator[Path]:
+    """Yield a path beside ``target``, with the same suffix; what is written there replaces ``target``.
+
+    Raises:
+        OSError: no space, no permission; then, as after any other error, ``target`` is as it was.
+    """
+    beside = target.with_name(f".{os.getpid()}.tmp.{target.name}")
     try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        yield beside
+        sync(beside)
+        beside.replace(target)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    sync(path.parent)
+    sync(target.parent)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tiny_build import SIGNS, Built, build_arguments, edge_asl
 
-from edge_asl.datasets.synthetic import write_pictures
+from edge_asl.datasets.synthetic.pictures import write_pictures
 
 
 @pytest.fixture(scope="session")

@@ -251,8 +251,7 @@ def synth_pictures(
     seed: Annotated[int, typer.Option(help="A different seed gives different pictures.", min=0)] = 0,
 ) -> None:
     """Draw labelled pictures of hand signs, with signers.csv."""
-    from edge_asl.datasets.synthetic import write_pictures
-    from edge_asl.datasets.synthetic.pictures import parse_signs
+    from edge_asl.datasets.synthetic.pictures import parse_signs, write_pictures
     from edge_asl.progress import console
 
     chosen = parse_signs(signs)
@@ -269,7 +268,7 @@ def synth_film(
     letters_per_minute: Annotated[float, typer.Option(help="Spelling speed.", min=10, max=200)] = 60,
 ) -> None:
     """Film a drawn hand spelling a text."""
-    from edge_asl.datasets.synthetic import write_film
+    from edge_asl.datasets.synthetic.film import write_film
     from edge_asl.progress import console
 
     with console().task("frames", 0) as advance:

@@ -22,6 +22,7 @@ from edge_asl.errors import DataError
 from edge_asl.progress import Advance
 from edge_asl_device.contract.manifest import Input
 from edge_asl_device.contract.preprocess import Square, resize, square_around
+from edge_asl_device.files import replacing_file
 from edge_asl_device.inference.locator import locator_for
 
 _AHEAD = 256  # decoded pictures in flight: bounds memory at 256 × 150 KB
@@ -56,13 +57,17 @@ def write_pixel_store(dataset: Dataset, spec: Input, target: Path, advance: Adva
     total = len(dataset.pictures)
     needed = total * spec.height * spec.width * 3
     require_space(target.parent, needed, f"{total} decoded pictures", "free some space or choose another --out")
-    beside = target.with_suffix(".tmp")
-    try:
-        _write(dataset, spec, beside, advance)
-        beside.replace(target)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    with (
+        replacing_file(target) as beside,
+        concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+        beside.open("wb") as file,
+    ):
+        for start in range(0, total, _AHEAD):
+            chunk = dataset.pictures[start : start + _AHEAD]
+            prepared = pool.map(lambda p: model_picture(dataset.load(p), p, spec), chunk)
+            for done, picture in enumerate(prepared, start + 1):
+                file.write(np.ascontiguousarray(picture).data)
+                advance(done)
 
 
 def require_space(folder: Path, needed: int, what: str, remedy: str) -> None:
@@ -75,18 +80,6 @@ def require_space(folder: Path, needed: int, what: str, remedy: str) -> None:
     if free < needed + 50_000_000:
         megabytes = needed // 1_000_000 + 50
         raise DataError(f"{folder}: expected {megabytes} MB free for {what}, found {free // 1_000_000} MB; {remedy}")
-
-
-def _write(dataset: Dataset, spec: Input, path: Path, advance: Advance) -> None:
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, path.open("wb") as file:
-        for start in range(0, len(dataset.pictures), _AHEAD):
-            chunk = dataset.pictures[start : start + _AHEAD]
-            prepared = pool.map(lambda p: model_picture(dataset.load(p), p, spec), chunk)
-            for done, picture in enumerate(prepared, start + 1):
-                file.write(np.ascontiguousarray(picture).data)
-                advance(done)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 class PixelStore:

@@ -37,13 +37,10 @@ def make_split(
     """Split a data set; the same arguments give the same split.
 
     Args:
-        dataset: what to split.
         by: ``signer`` puts all pictures of a person into one part (unknown people train). ``block`` holds out, per
             class, a run of consecutive file numbers. ``fraction`` draws at random per class; ``counts`` takes so many
             per class. ``auto``: by signer if signers are known, else by burst, else by block, else by fraction.
-        seed: a different seed gives a different split.
-        validation: fraction from 0 to 1.
-        test: fraction from 0 to 1; the rest trains.
+        validation, test: fractions from 0 to 1; the rest trains.
         counts: training, validation and test pictures per class, for ``counts``; the rest is unused.
         allow_shared_people: allow a split that is not by signer although signers are known.
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from edge_asl.datasets.synthetic import LETTERS, write_film, write_pictures
-from edge_asl.datasets.synthetic.film import normalise
+from edge_asl.datasets.synthetic.film import normalise, write_film
+from edge_asl.datasets.synthetic.pictures import LETTERS, write_pictures
 from edge_asl.errors import DataError
 from edge_asl.pipeline.build import build
 from edge_asl.pipeline.context import BuildRequest

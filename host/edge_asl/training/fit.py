@@ -22,6 +22,7 @@ from edge_asl.training.checkpoint import Checkpoint, Epoch
 from edge_asl.training.prefix import FrozenFeatures, cut
 from edge_asl.training.quiet import keras, tf
 from edge_asl.training.weights import NO_WEIGHTS
+from edge_asl_device.files import replacing_file
 
 _EVALUATION_BATCH = 64
 
@@ -203,9 +204,8 @@ def _cached_features(
             parts.append(run(pictures).numpy())
             advance(sum(map(len, parts)), "")
     features = np.concatenate(parts)
-    beside = job.features.with_suffix(".tmp.npy")
-    np.save(beside, features)
-    beside.replace(job.features)
+    with replacing_file(job.features) as beside:
+        np.save(beside, features)
     return features
 
 

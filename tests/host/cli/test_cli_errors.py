@@ -317,7 +317,7 @@ def test_a_disk_that_fills_up_leaves_the_earlier_bundle(
     run = subprocess.CompletedProcess(command, status, "", "".join(lines))
     assert "No space left on device" in one_line(run, disk)
     assert contents(disk) == before
-    assert not [path for path in disk.rglob("*") if path.name.endswith((".tmp", ".new", ".old"))]
+    assert not [path for path in disk.rglob("*") if ".tmp" in path.name or path.name.endswith((".new", ".old"))]
 
 
 def fill(path: Path) -> None:

@@ -10,20 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_asl.datasets.synthetic import (
-    DIGITS,
-    LETTERS,
-    SIGNS,
-    Segment,
-    draw_sign,
-    film_frames,
-    film_script,
-    random_person,
-    scene,
-    write_film,
-    write_pictures,
-)
+from edge_asl.datasets.synthetic import scene
+from edge_asl.datasets.synthetic.film import Segment, film_frames, film_script, write_film
+from edge_asl.datasets.synthetic.pictures import DIGITS, LETTERS, SIGNS, draw_sign, write_pictures
 from edge_asl.datasets.synthetic.poses import POSES
+from edge_asl.datasets.synthetic.scene import random_person
 from edge_asl.datasets.synthetic.skeleton import hand_cones, to_pixels
 from edge_asl.errors import DataError
 from edge_asl.progress import Advance

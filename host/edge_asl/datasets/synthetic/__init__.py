@@ -8,22 +8,3 @@ everybody.
 0 and O, 6 and W, 9 and F are the same or nearly the same handshape, in ASL as here: a classifier of letters and digits
 together confuses them, as people do without context.
 """
-
-from edge_asl.datasets.synthetic.film import Segment, film_frames, film_script, write_film
-from edge_asl.datasets.synthetic.pictures import DIGITS, LETTERS, NOTHING, SIGNS, draw_sign, write_pictures
-from edge_asl.datasets.synthetic.scene import Person, random_person
-
-__all__ = [
-    "DIGITS",
-    "LETTERS",
-    "NOTHING",
-    "SIGNS",
-    "Person",
-    "Segment",
-    "draw_sign",
-    "film_frames",
-    "film_script",
-    "random_person",
-    "write_film",
-    "write_pictures",
-]

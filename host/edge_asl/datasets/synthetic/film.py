@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from edge_asl.datasets.synthetic.motion import Step, Tremor, shaken, spelled
 from edge_asl.datasets.synthetic.pictures import NOTHING
 from edge_asl.errors import DataError
 from edge_asl.progress import Advance, unwatched
+from edge_asl_device.files import replacing_file
 
 SIZE = (640, 480)
 
@@ -140,17 +140,10 @@ def write_film(
     total = round(film_script(text, letters_per_minute=letters_per_minute)[-1].end_s * fps)
     frames = film_frames(text, seed=seed, fps=fps, size=size, letters_per_minute=letters_per_minute)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.new.mp4")
-    beside.touch()  # fails here if the folder is not writable; OpenCV would blame the encoder
-    try:
+    with replacing_file(path) as beside:
+        beside.touch()  # fails here if the folder is not writable; OpenCV would blame the encoder
         _encode(beside, frames, fps, size, total, advance)
         _check_frames(beside, total)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
     return path
 
 
