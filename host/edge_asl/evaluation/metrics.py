@@ -128,8 +128,7 @@ def evaluate_predictions(predictions: Predictions, split: str) -> Evaluation:
     answer = probabilities.argmax(axis=1)
     right = answer == truth
     matrix = confusion_matrix(truth, answer, labels=np.arange(len(labels)))
-    classes = _class_scores(labels, truth, answer)
-    confidence = probabilities.max(axis=1)
+    classes, confidence = _class_scores(labels, truth, answer), probabilities.max(axis=1)
     bins = reliability_bins(confidence, right)
     accuracy_float, agreement, lost_points = _against_float(probabilities_float, truth, answer)
     return Evaluation(
