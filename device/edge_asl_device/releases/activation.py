@@ -91,7 +91,8 @@ class Activation:
         try:
             staged = verify(self._installation, record.release)
             if record.step in (SWITCH, RELOAD) or not self._manager.running():
-                self._restart(staged)
+                self._journal.enter("restart")
+                self._start(staged)
         except (EdgeAslError, OSError) as error:
             return self._fall_back(str(error))
         return self._watch(staged)
@@ -140,21 +141,15 @@ class Activation:
         gapless = same_environment and before is not None and before.ready and not self._options.restart
         try:
             if gapless and self._manager.running():
-                self._reload()
+                self._journal.enter(RELOAD)
+                self._manager.reload()
+                self._announce("reload", "the running program loads the new bundle")
             else:
-                self._restart(staged)
+                self._journal.enter("restart")
+                self._start(staged)
         except (EdgeAslError, OSError) as error:
             return self._fall_back(str(error))
         return self._watch(staged)
-
-    def _reload(self) -> None:
-        self._journal.enter(RELOAD)
-        self._manager.reload()
-        self._announce("reload", "the running program loads the new bundle")
-
-    def _restart(self, staged: Staged) -> None:
-        self._journal.enter("restart")
-        self._start(staged)
 
     def _start(self, staged: Staged) -> None:
         self._manager.install(staged.units)

@@ -16,8 +16,6 @@ def prune(installation: Installation, keep: int, begun_s: float) -> str:
     Uploaded files that belong to no release are deleted, too: an activation follows a complete upload.
 
     Args:
-        installation: where.
-        keep: how many.
         begun_s: when that activation began, by the clock that dates files. Whatever is newer belongs to another
             deployment and stays.
     """

@@ -19,12 +19,7 @@ LIMIT_S = 60.0
 
 
 def self_test(
-    python: Path,
-    bundle: Path,
-    runtime: str,
-    threads: int,
-    environment: dict[str, str] | None = None,
-    limit_s: float = LIMIT_S,
+    python: Path, bundle: Path, runtime: str, threads: int, environment: dict[str, str], limit_s: float
 ) -> str:
     """Run it with the release's interpreter; one line on the result.
 

@@ -64,11 +64,7 @@ def next_settings(path: Path) -> Path:
 
 
 def apply_next(path: Path) -> None:
-    """Replace the old settings by the new ones, if there are any.
-
-    Raises:
-        OSError: no space, no permission.
-    """
+    """Replace the old settings by the new ones, if there are any."""
     if not _next(path).exists():
         return
     before = _before(path)

@@ -124,7 +124,11 @@ def read_signers(signers: Path) -> tuple[Signer, ...]:
         TrustError: the file cannot be read, or a line is not plainly ``NAME [namespaces="edge-asl-bundle"] KEY``.
             One such line invalidates the whole file: trusting the rest would hide the mistake.
     """
-    return tuple(_parse(line, f"{signers}, line {number}") for number, line in _lines(_text(signers)))
+    # Split as ssh-keygen does, at line feeds alone.
+    numbered = ((number, line.strip()) for number, line in enumerate(_text(signers).split("\n"), 1))
+    return tuple(
+        _parse(line, f"{signers}, line {number}") for number, line in numbered if line and not line.startswith("#")
+    )
 
 
 def add_signer(signers: Path, line: str) -> Signer:
@@ -227,12 +231,6 @@ def _parse(line: str, where: str) -> Signer:
             f"found {brief(line)!r}; fix or remove the line"
         )
     return Signer(found["principal"], found["key"])
-
-
-def _lines(text: str) -> list[tuple[int, str]]:
-    # Split as ssh-keygen does, at line feeds alone.
-    numbered = ((number, line.strip()) for number, line in enumerate(text.split("\n"), 1))
-    return [(number, line) for number, line in numbered if line and not line.startswith("#")]
 
 
 def _text(signers: Path) -> str:

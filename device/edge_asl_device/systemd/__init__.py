@@ -15,9 +15,5 @@ ordinary user's service."""
 
 
 def unit(name: str, folder: Path = FOLDER) -> str:
-    """The text of one of ``UNITS``, from this program or another release's folder.
-
-    Raises:
-        FileNotFoundError: there is no such unit.
-    """
+    """The text of one of ``UNITS``, from this program or another release's folder."""
     return (folder / name).read_text(encoding="utf-8")

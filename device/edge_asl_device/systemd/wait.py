@@ -30,7 +30,6 @@ def answers(url: str) -> bool:
 
 
 def wait(url: str, limit_s: float) -> bool:
-    """Ask until it answers; False if it did not within the limit."""
     deadline = time.monotonic() + limit_s
     while not answers(url):
         if time.monotonic() > deadline:
@@ -40,7 +39,6 @@ def wait(url: str, limit_s: float) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status."""
     url, limit_s = arguments
     if wait(url, float(limit_s)):
         return 0

@@ -21,15 +21,7 @@ PAUSE_S = 2.0
 
 
 class ActivationWatch:
-    """One activation on one device.
-
-    Args:
-        session: with the device.
-        context: of the step.
-        release: that it switches to.
-        command: that does it.
-        progress: shows what the device reports.
-    """
+    """One activation on one device, by ``command``; ``progress`` shows what the device reports."""
 
     def __init__(
         self, session: Session, context: StepContext, release: str, command: DetachedCommand, progress: Progress

@@ -20,15 +20,7 @@ from edge_asl_device.releases.installation import Installation
 
 
 class Application:
-    """One plan on one device.
-
-    Args:
-        session: with the device.
-        target: the same device.
-        facts: as read for the plan.
-        payload: the release's bytes.
-        progress: shows every step.
-    """
+    """One plan on one device."""
 
     def __init__(self, session: Session, target: Target, facts: Facts, payload: Payload, progress: Progress) -> None:
         self._session, self._target, self._facts, self._payload = session, target, facts, payload
@@ -40,11 +32,7 @@ class Application:
         """What the device reported while it switched: (step, text)."""
 
     def begin(self, *, break_lock: bool) -> dict[str, int]:
-        """Take the lock; SHA-256 → bytes that are there already, of files that are not whole there.
-
-        Raises:
-            DeviceError: somebody else deploys.
-        """
+        """Take the lock; SHA-256 → bytes that are there already, of files that are not whole there."""
         wanted = json.dumps(list(self._payload.wanted.objects.items())).encode()
         arguments = self._context.held | {
             "mode": str(self._target.mode),
@@ -55,7 +43,6 @@ class Application:
         return self._missing
 
     def end(self) -> None:
-        """Let go of the lock."""
         with contextlib.suppress(DeviceError):
             self._session.agent("end", self._context.held)
 
@@ -73,11 +60,7 @@ class Application:
             self.end()
 
     def stage(self, choices: Choices) -> None:
-        """Only lay the release out beside the one that runs.
-
-        Raises:
-            DeviceError: somebody else deploys, or the device cannot take it.
-        """
+        """Only lay the release out beside the one that runs."""
         missing = self.begin(break_lock=False)
         try:
             self._run(stage(self._facts, self._payload.wanted, missing, choices))

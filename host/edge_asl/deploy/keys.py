@@ -51,17 +51,12 @@ def default_key_path() -> Path:
 
 
 def default_key() -> Path | None:
-    """The key at its default path, if there is one."""
     path = default_key_path()
     return path if path.is_file() else None
 
 
 def chosen_key(key: Path | None) -> Path:
-    """The key that was named, or the default one.
-
-    Raises:
-        SigningError: neither.
-    """
+    """The key that was named, or the default one; ``SigningError`` if there is neither."""
     chosen = key or default_key()
     if chosen is None:
         raise SigningError("there is no key to sign with; make one with edge-asl keys init, or name one with --key")
@@ -77,14 +72,9 @@ def sign_for_devices(
         The public key that devices without a signer are told to trust: the caller's own, if it signed the bundle.
 
     Args:
-        bundle: its folder.
         key: to sign with; None for the default one, if there is one.
-        say: told that it was signed.
         again: replace a signature that is there, perhaps somebody else's, if a key was named.
         only_say: say what would be done, and change nothing.
-
-    Raises:
-        EdgeAslError: as ``sign_bundle``.
     """
     chosen = key or default_key()
     if chosen is None:
@@ -186,7 +176,6 @@ def is_signed(bundle: Path, public_key: str) -> bool:
     """Whether ``manifest.json.sig`` is this key's signature of the present ``manifest.json``.
 
     Raises:
-        SigningError: ``public_key`` is not a key.
         ToolMissing: no ``ssh-keygen``.
     """
     if not os.path.lexists(bundle / SIGNATURE):

@@ -31,11 +31,10 @@ def lock_owner() -> str:
 
 
 def may_break(holder: LockHolder | None, *, asked: bool) -> bool:
-    """Whether a device's lock may be overridden: somebody asked for it, or its owner is dead."""
-    return asked or (holder is not None and _is_dead_and_mine(holder.owner))
-
-
-def _is_dead_and_mine(owner: str) -> bool:
-    """Whether a lock belongs to a deployment of this user on this machine that no longer runs."""
-    name, _, pid = owner.rpartition(":")
+    """Whether a device's lock may be overridden: somebody asked for it, or its owner was
+    this user's process on this machine and has ended.
+    """
+    if asked or holder is None:
+        return asked
+    name, _, pid = holder.owner.rpartition(":")
     return name == lock_owner().rpartition(":")[0] and pid.isdecimal() and not Path(f"/proc/{pid}").exists()

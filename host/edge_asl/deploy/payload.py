@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from edge_asl.deploy.environment.layout import LaidOut, environment_for, known_files
-from edge_asl.deploy.environment.platforms import AUTO, Platform, choose
+from edge_asl.deploy.environment.platforms import Platform, choose
 from edge_asl.progress import Progress
 from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, Bundle, read_bundle
 from edge_asl_device.files import sha256_of
@@ -62,7 +62,6 @@ class Payload(NamedTuple):
         Args:
             objects: SHA-256 → bytes that are there already, in the order in which the others follow.
             environment: whether the list of the environment's files goes along.
-            repair: whether the device is to check what it has.
         """
         line = {
             "release": self.release.encoded().decode(),
@@ -75,9 +74,7 @@ class Payload(NamedTuple):
         return json.dumps(line, sort_keys=True).encode() + b"\n"
 
 
-def build_payload(
-    bundle: Path, platform: Platform, kind: str = AUTO, wheelhouse: Path | None = None, progress: Progress | None = None
-) -> Payload:
+def build_payload(bundle: Path, platform: Platform, kind: str, wheelhouse: Path | None, progress: Progress) -> Payload:
     """The release of a bundle for a platform.
 
     Raises:
@@ -85,8 +82,7 @@ def build_payload(
     """
     read = read_bundle(bundle)
     choice = choose(platform, kind)
-    laid_out = environment_for(choice, wheelhouse, progress)
-    return _payload(read, laid_out, list(choice.notes))
+    return _payload(read, environment_for(choice, wheelhouse, progress), list(choice.notes))
 
 
 def _payload(bundle: Bundle, environment: LaidOut, notes: list[str]) -> Payload:

@@ -33,33 +33,34 @@ def make_plan(facts: Facts, wanted: Wanted, missing: dict[str, int] | None, choi
     """Decide.
 
     Args:
-        facts: of the device.
-        wanted: what is to run.
         missing: SHA-256 → bytes that are there already, of files that the device does not have whole. None if it has
             not been asked: then the bundle's, and the environment's unless a release there has it.
-        choices: of whoever deploys.
 
     Raises:
         DeviceError: the device cannot take it; the message says what to do.
     """
     check_device(facts, choices)
     notes = [*wanted.notes, *notes_on(facts, choices.mode)]
-    steps: list[AnyStep] = []
-    staged, configured = _staged(facts, wanted), _configured(facts, choices)
+    settings: list[AnyStep] = []
+    if choices.options is not None and choices.options != facts.options:
+        settings.append(Configure(options=choices.options))
+    if choices.screen and not facts.screen:
+        settings.append(Screen())
+    staged = _staged(facts, wanted)
     serves = facts.current("digest") == wanted.release
-    if staged and configured and facts.healthy and serves:
+    if staged and serves and facts.healthy and not settings:
         return Plan([], notes)
     check_trust(facts, wanted, choices, serves=serves)
-    if not staged:
-        steps.append(_send(facts, wanted, missing))
-    if choices.options is not None and choices.options != facts.options:
-        steps.append(Configure(options=choices.options))
-    if choices.screen and not facts.screen:
-        steps.append(Screen())
-    if choices.signer and not facts.signers:
-        steps.append(Trust(key=choices.signer))
-    steps.append(_activate(wanted, choices, restart=not configured))
-    return Plan([Lock(), *steps, Unlock()], notes)
+    send = [] if staged else [_send(facts, wanted, missing)]
+    trust = [Trust(key=choices.signer)] if choices.signer and not facts.signers else []
+    activate = Activate(
+        release=wanted.release,
+        restart=bool(settings),
+        allow_downgrade=choices.allow_downgrade,
+        health_limit_s=choices.health_limit_s,
+        keep=choices.keep,
+    )
+    return Plan([Lock(), *send, *settings, *trust, activate, Unlock()], notes)
 
 
 def needs_repair(facts: Facts) -> bool:
@@ -81,11 +82,6 @@ def _staged(facts: Facts, wanted: Wanted) -> bool:
         and release.get("signature") == wanted.signature
         for release in facts.releases
     )
-
-
-def _configured(facts: Facts, choices: Choices) -> bool:
-    same_options = choices.options is None or choices.options == facts.options
-    return same_options and (facts.screen or not choices.screen)
 
 
 def stage(facts: Facts, wanted: Wanted, missing: dict[str, int], choices: Choices) -> Send:
@@ -112,13 +108,3 @@ def _send(facts: Facts, wanted: Wanted, missing: dict[str, int] | None) -> Send:
         )
     repair = needs_repair(facts)
     return Send(files=len(missing), size_bytes=to_send, environment=new_environment or repair, repair=repair)
-
-
-def _activate(wanted: Wanted, choices: Choices, *, restart: bool) -> Activate:
-    return Activate(
-        release=wanted.release,
-        restart=restart,
-        allow_downgrade=choices.allow_downgrade,
-        health_limit_s=choices.health_limit_s,
-        keep=choices.keep,
-    )

@@ -78,12 +78,7 @@ class CommandResult(NamedTuple):
 
 
 class Session:
-    """Commands on one device, one after the other.
-
-    Args:
-        remote: how to reach it.
-        elevate: run as root where the user may without a password.
-    """
+    """Commands on one device, one after the other; with ``elevate`` as root, where sudo asks for no password."""
 
     def __init__(self, remote: Remote, *, elevate: bool) -> None:
         self.remote = remote
@@ -144,12 +139,7 @@ class Session:
             process.stdin.close()
 
     def check(self, argv: Sequence[str], stall_s: float = STALL_S) -> CommandResult:
-        """Run a command that must succeed.
-
-        Raises:
-            DeviceError: it did not.
-            Unreachable: as for ``run``.
-        """
+        """Run a command that must succeed."""
         result = self.run(argv, stall_s=stall_s)
         if result.status != 0:
             raise DeviceError(f"{self.remote.name}: {result.reason}")
@@ -162,7 +152,6 @@ class Session:
 
         Raises:
             DeviceError: it refused, or there is no Python.
-            Unreachable: as for ``run``.
         """
         given = itertools.chain([AGENT.read_bytes()], stdin)
         result = self.run(agent_argv(command, arguments), given, stall_s=stall_s)

@@ -40,44 +40,36 @@ def check_device(facts: Facts, choices: Choices) -> None:
     Raises:
         DeviceError: it cannot; the message says what to do.
     """
-    _check_access(facts, choices.mode)
-    options = choices.options if choices.options is not None else facts.options
-    if "picamera2" in options and not facts.debian.get("python3-picamera2"):
-        raise DeviceError(
-            f"{facts.host}: the options ask for picamera2, which is not installed; on the device: "
-            "sudo apt install python3-picamera2 --no-install-recommends"
-        )
-    if choices.screen:
-        _check_screen(facts, choices.mode)
+    if problem := next(_device_problems(facts, choices), None):
+        raise DeviceError(f"{facts.host}: {problem}")
     if choices.options is not None:
         _check_options(choices.options)
 
 
-def _check_access(facts: Facts, mode: Mode) -> None:
-    if mode is not Mode.PLAIN and facts.systemd is None:
-        raise DeviceError(
-            f"{facts.host}: systemd is not running; --mode plain runs the program without it, until the machine is "
-            "switched off"
-        )
-    if mode is Mode.SYSTEM and facts.uid != 0:
-        raise DeviceError(
-            f"{facts.host}: {facts.user} is not root and cannot use sudo without a password; allow it (echo "
+def _device_problems(facts: Facts, choices: Choices) -> Iterator[str]:
+    if choices.mode is not Mode.PLAIN and facts.systemd is None:
+        yield "systemd is not running; --mode plain runs the program without it, until the machine is switched off"
+    if choices.mode is Mode.SYSTEM and facts.uid != 0:
+        yield (
+            f"{facts.user} is not root and cannot use sudo without a password; allow it (echo "
             f"'{facts.user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/edge-asl), or deploy with --mode user"
         )
     if not facts.writable:
-        raise DeviceError(
-            f"{facts.host}: {facts.root}: {facts.user} cannot write to it; choose another folder with --root"
+        yield f"{facts.root}: {facts.user} cannot write to it; choose another folder with --root"
+    options = choices.options if choices.options is not None else facts.options
+    if "picamera2" in options and not facts.debian.get("python3-picamera2"):
+        yield (
+            "the options ask for picamera2, which is not installed; on the device: "
+            "sudo apt install python3-picamera2 --no-install-recommends"
         )
-
-
-def _check_screen(facts: Facts, mode: Mode) -> None:
-    if missing := [name for name in SCREEN_PACKAGES if not facts.debian.get(name)]:
-        raise DeviceError(
-            f"{facts.host}: --screen needs {', '.join(missing)}; on the device: "
+    missing = [name for name in SCREEN_PACKAGES if not facts.debian.get(name)]
+    if choices.screen and missing:
+        yield (
+            f"--screen needs {', '.join(missing)}; on the device: "
             f"sudo apt install --no-install-recommends {' '.join(missing)}"
         )
-    if mode is not Mode.SYSTEM:
-        raise DeviceError(f"--screen: expected --mode system, found {mode}; deploy without --screen, or as root")
+    if choices.screen and choices.mode is not Mode.SYSTEM:
+        yield f"--screen: expected --mode system, found {choices.mode}; deploy without --screen, or as root"
 
 
 def _check_options(options: str) -> None:
@@ -99,21 +91,25 @@ def check_trust(facts: Facts, wanted: Wanted, choices: Choices, *, serves: bool)
     Raises:
         DeviceError: the version is too old, or there is no signature that the device could verify.
     """
+    if problem := next(_trust_problems(facts, wanted, choices, serves=serves), None):
+        raise DeviceError(f"{facts.host}: {problem}")
+
+
+def _trust_problems(facts: Facts, wanted: Wanted, choices: Choices, *, serves: bool) -> Iterator[str]:
     least = facts.minimums.get(wanted.name)
     if least and not (choices.allow_downgrade or serves) and version_key(wanted.version) < version_key(least):
-        raise DeviceError(
-            f"{facts.host}: {wanted.name}: expected version {least} or later, found {wanted.version}; deploy a newer "
-            "one, or add --allow-downgrade"
+        yield (
+            f"{wanted.name}: expected version {least} or later, found {wanted.version}; deploy a newer one, or add "
+            "--allow-downgrade"
         )
     if facts.signers and wanted.signature is None and not choices.signer:
-        raise DeviceError(
-            f"{facts.host}: the bundle is not signed, and this device accepts only bundles signed by "
+        yield (
+            "the bundle is not signed, and this device accepts only bundles signed by "
             f"{' or '.join(facts.signers)}; sign it with edge-asl sign BUNDLE"
         )
     if (facts.signers or choices.signer) and not facts.ssh_keygen:
-        raise DeviceError(
-            f"{facts.host}: ssh-keygen, which verifies signatures, is not installed; on the device: "
-            "sudo apt install openssh-client"
+        yield (
+            "ssh-keygen, which verifies signatures, is not installed; on the device: sudo apt install openssh-client"
         )
 
 

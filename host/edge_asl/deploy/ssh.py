@@ -47,9 +47,6 @@ def reason(name: str, said: str, limit_s: int, config: Sequence[str] = ()) -> st
     """Why there is no connection, and what to do; None if ssh's message is not known here.
 
     Args:
-        name: the target's, as given to ssh.
-        said: ssh's standard error.
-        limit_s: the time limit for connecting.
         config: ssh's options that a person needs for the same connection.
     """
     host = name.rpartition("@")[2].removeprefix("ssh://")

@@ -22,6 +22,7 @@ from edge_asl.deploy.environment.layout import LaidOut, device_files, environmen
 from edge_asl.deploy.environment.platforms import MACHINES, TABLE, Platform, choose
 from edge_asl.deploy.environment.wheels import pick, read_pins
 from edge_asl.errors import PlatformError
+from edge_asl.progress import Quiet
 
 BOOKWORM = Platform("debian", "bookworm", "aarch64", 64, "3.11", "2.36")
 TRIXIE = Platform("debian", "trixie", "aarch64", 64, "3.13", "2.41")
@@ -62,7 +63,7 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheelhouse")
     wanted = {(choice.pins, choice.machine): choice for choice in IN_WHEELHOUSE.values()}
     for choice in wanted.values():
-        fill_wheelhouse(choice, folder)
+        fill_wheelhouse(choice, folder, Quiet())
     return folder
 
 
@@ -347,9 +348,10 @@ from pathlib import Path
 from edge_asl.deploy.environment.download import fill_wheelhouse
 from edge_asl.deploy.environment.platforms import Platform, choose
 from edge_asl.errors import PlatformError
+from edge_asl.progress import Quiet
 choice = choose(Platform("debian", "bookworm", "aarch64", 64, "3.11", "2.36"))
 try:
-    print(len(fill_wheelhouse(choice, Path(sys.argv[1]))))
+    print(len(fill_wheelhouse(choice, Path(sys.argv[1]), Quiet())))
 except PlatformError as error:
     print(error)
 """

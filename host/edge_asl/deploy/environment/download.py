@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from edge_asl.deploy.environment.platforms import Choice
 from edge_asl.deploy.environment.wheels import pick, read_pins, verified
 from edge_asl.errors import PlatformError
-from edge_asl.progress import Progress, Quiet
+from edge_asl.progress import Progress
 
 LIMIT_S = 1800.0
 """For 90 MB: half an hour at 0.4 Mbit/s."""
@@ -28,7 +28,7 @@ SECTIONS = ("global", "download", ":env:")
 """Of pip's configuration; the last one wins."""
 
 
-def fill_wheelhouse(choice: Choice, folder: Path, progress: Progress | None = None) -> list[Path]:
+def fill_wheelhouse(choice: Choice, folder: Path, progress: Progress) -> list[Path]:
     """Put every wheel that ``choice`` needs into ``folder``, for a workstation without internet.
 
     One folder can serve several platforms. A wheel that is already there, undamaged, is not downloaded again.
@@ -36,7 +36,6 @@ def fill_wheelhouse(choice: Choice, folder: Path, progress: Progress | None = No
     Raises:
         PlatformError: a package cannot be downloaded.
     """
-    progress = progress or Quiet()
     folder.mkdir(parents=True, exist_ok=True)
     pins = read_pins(choice.pins_text())
     progress.say(f"downloading {len(pins)} packages for Python {choice.python} on {choice.platform}")

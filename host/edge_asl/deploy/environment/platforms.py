@@ -189,11 +189,7 @@ RELEASES = {"bookworm": ("3.11", "2.36"), "trixie": ("3.13", "2.41")}
 
 
 def debian(codename: str, machine: str) -> Platform:
-    """The platform of a Debian or Raspberry Pi OS, 64-bit, without connecting to a device.
-
-    Raises:
-        PlatformError: an unknown release.
-    """
+    """The platform of a Debian or Raspberry Pi OS, 64-bit, without connecting to a device."""
     if codename not in RELEASES:
         raise PlatformError(f"system: expected {' or '.join(RELEASES)}, found {codename!r}")
     python, glibc = RELEASES[codename]
