@@ -47,7 +47,8 @@ class LatestFrameBuffer:
         self._pixels: NDArray[np.uint8] = np.frombuffer(self._map, np.uint8, offset=_HEADER_BYTES)
         self._writing = 0
         self._numbered = 0
-        self._seen = 0
+        self.number = 0
+        """Of the picture that ``newest`` gave last: gaps are pictures that nobody looked at."""
 
     @classmethod
     def create(cls) -> Self:
@@ -97,16 +98,11 @@ class LatestFrameBuffer:
         """The newest picture if it was not given out before; its memory stays as it is until the next call."""
         with self._lock():
             slot = int(self._holders[_NEWEST])
-            if slot < 0 or int(self._entries[slot]["number"]) == self._seen:
+            if slot < 0 or int(self._entries[slot]["number"]) == self.number:
                 return None
             self._holders[_LOOKED_AT] = slot
-            self._seen = int(self._entries[slot]["number"])
+            self.number = int(self._entries[slot]["number"])
         return Frame(float(self._entries[slot]["time_s"]), self._view(slot))
-
-    @property
-    def number(self) -> int:
-        """Number of the picture that ``newest`` gave last: gaps are pictures that nobody looked at."""
-        return self._seen
 
     def _view(self, slot: int) -> NDArray[np.uint8]:
         height, width = int(self._entries[slot]["height"]), int(self._entries[slot]["width"])

@@ -58,11 +58,11 @@ class Picamera:
         open_camera: Callable[[int], Any] | None = None,
     ) -> None:
         self._number, self._size, self._fps = number, size, fps
-        self._open_camera = open_camera or _open
+        self._open_camera = open_camera
 
     def __enter__(self) -> Self:
         try:
-            self._camera = self._open_camera(self._number)
+            self._camera = (self._open_camera or _picamera2())(self._number)
         except (RuntimeError, IndexError) as error:
             raise _refused(self._number, error) from error
         try:
@@ -149,10 +149,6 @@ def to_rgb(memory: NDArray[np.uint8], layout: Layout, out: NDArray[np.uint8]) ->
         )
 
 
-def _open(number: int) -> Any:
-    return _picamera2()(number)
-
-
 def _picamera2() -> Any:
     try:
         from picamera2 import Picamera2
@@ -178,8 +174,7 @@ def _refused(number: int, error: Exception) -> CameraError:
         return CameraError(CameraState.BUSY, f"camera {number} is in use: {reason}; close the other program")
     if "found" in reason or isinstance(error, IndexError):
         return CameraError(
-            CameraState.MISSING,
-            f"camera {number}: not found; check its cable, then run rpicam-hello --list-cameras",
+            CameraState.MISSING, f"camera {number}: not found; check its cable, then run rpicam-hello --list-cameras"
         )
     return CameraError(CameraState.FAILED, f"camera {number}: cannot open it: {reason}; retrying")
 

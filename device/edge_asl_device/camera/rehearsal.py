@@ -16,7 +16,7 @@ from typing import NoReturn, Self
 import numpy as np
 
 from edge_asl_device.camera import Allocate, CameraError, CameraState, Frame, new_picture
-from edge_asl_device.camera.film import Film
+from edge_asl_device.camera.recordings import Film
 
 FILM, STATE = "film.mp4", "state"
 STATES = ("live", "missing", "busy", "lost", "frozen", "silent", "black", "wedged")

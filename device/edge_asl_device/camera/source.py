@@ -72,10 +72,10 @@ def open_source(source: Source, *, paced: bool = True, loop: bool = False) -> Ca
 
         return Rehearsal(Path(source.what))
     if source.kind == "folder":
-        from edge_asl_device.camera.folder import Folder
+        from edge_asl_device.camera.recordings import Folder
 
         return Folder(Path(source.what), paced=paced, loop=loop)
-    from edge_asl_device.camera.film import Film
+    from edge_asl_device.camera.recordings import Film
 
     return Film(Path(source.what), paced=paced, loop=loop)
 
@@ -87,7 +87,7 @@ def check_source(source: Source) -> None:
         PictureError: it cannot be read.
     """
     if source.kind == "rehearsal":
-        from edge_asl_device.camera.film import Film
+        from edge_asl_device.camera.recordings import Film
         from edge_asl_device.camera.rehearsal import FILM
 
         with Film(Path(source.what) / FILM):

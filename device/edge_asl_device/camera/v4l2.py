@@ -157,10 +157,7 @@ class V4l2:
     def _fault(self, grabbed: bool, waited_s: float) -> CameraError:
         if waited_s > TIMEOUT_S / 2 and Path(self._path).exists():
             found = "only damaged pictures" if grabbed else "no picture"
-            return CameraError(
-                CameraState.FROZEN,
-                f"{self._path}: {found} within {TIMEOUT_S} s; opening it again",
-            )
+            return CameraError(CameraState.FROZEN, f"{self._path}: {found} within {TIMEOUT_S} s; opening it again")
         return CameraError(CameraState.LOST, f"{self._path}: the camera was disconnected; plug it in again")
 
 
@@ -233,14 +230,10 @@ def refusal(path: str, error: OSError) -> CameraError:
             return CameraError(CameraState.MISSING, f"{path}: not a camera; name a /dev/videoN")
         case errno.EBUSY:
             return CameraError(
-                CameraState.BUSY,
-                f"{path}: another program is using the camera; fuser {path} shows which",
+                CameraState.BUSY, f"{path}: another program is using the camera; fuser {path} shows which"
             )
         case errno.EACCES | errno.EPERM:
-            return CameraError(
-                CameraState.FAILED,
-                f"{path}: {error.strerror}; add this user to the group video",
-            )
+            return CameraError(CameraState.FAILED, f"{path}: {error.strerror}; add this user to the group video")
     return CameraError(CameraState.FAILED, f"{path}: cannot open the camera: {error.strerror}; retrying")
 
 

@@ -11,6 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from edge_asl_device.camera import CameraError, auto
 from edge_asl_device.camera.picamera import INSTALL
 from edge_asl_device.camera.source import Source, parse_source
 from edge_asl_device.contract.manifest import EDGETPU_MODEL, read_bundle
@@ -28,7 +29,7 @@ from edge_asl_device.text.languages import LANGUAGES
 def doctor(options: argparse.Namespace) -> int:
     """``edge-asl-device doctor``."""
     report = examine(options.bundle)
-    sys.stdout.write(f"{json.dumps(report) if options.json else format_report(report)}\n")
+    print(json.dumps(report) if options.json else format_report(report))
     return 0 if report["ok"] else 1
 
 
@@ -43,10 +44,10 @@ def examine(bundle: Path | None) -> dict[str, object]:
         "glibc": platform.libc_ver()[1] or "not glibc",
         "packages": {name: _version(name) for name in ("edge-asl-device", "numpy", "opencv-python-headless")},
         "runtimes": runtimes,
+        "camera": _camera(),
+        "voice": _voice(),
+        "language": _languages(),
     }
-    report["camera"] = _camera()
-    report["voice"] = _voice()
-    report["language"] = _languages()
     problem = None
     if bundle is not None:
         try:
@@ -106,13 +107,10 @@ def _runtime_words(facts: dict[str, object]) -> str:
 
 
 def _camera() -> dict[str, object]:
-    from edge_asl_device.camera import CameraError
-    from edge_asl_device.camera.auto import find
-
     if _deployed() and not (source := _site_source()).live:
         return {"found": f"none is asked for: --source {source.what}"}
     try:
-        return {"found": find()}
+        return {"found": auto.find()}
     except CameraError as error:
         return {"found": None, "reason": _mendable(str(error))}
 

@@ -15,7 +15,7 @@ from edge_asl_device.inference.recogniser import Recogniser
 
 def classify(options: argparse.Namespace) -> int:
     """``edge-asl-device classify``."""
-    paths = [found for path in options.pictures for found in list_pictures(path)]
+    paths = [picture for path in options.pictures for picture in list_pictures(path)]
     failed = 0
     with Recogniser.open(options.bundle, options.runtime, options.threads) as recogniser:
         for path in paths:
@@ -30,11 +30,11 @@ def classify(options: argparse.Namespace) -> int:
             best = recogniser.classify(picture, options.top)
             milliseconds = (time.perf_counter() - started) * 1000
             if options.json:
-                predictions = [prediction._asdict() for prediction in best]
-                _print_json({"file": str(path), "predictions": predictions, "milliseconds": round(milliseconds, 3)})
+                found = [prediction._asdict() for prediction in best]
+                print(json.dumps({"file": str(path), "predictions": found, "milliseconds": round(milliseconds, 3)}))
             else:
                 named = "  ".join(f"{label} {probability:.3f}" for label, probability in best) or "no hand found"
-                _print(f"{path}  {named}  {milliseconds:.1f} ms")
+                print(f"{path}  {named}  {milliseconds:.1f} ms")
     return 1 if failed else 0
 
 
@@ -43,21 +43,13 @@ def bench(options: argparse.Namespace) -> int:
     with Recogniser.open(options.bundle, options.runtime, options.threads) as recogniser:
         result = measure(recogniser, options.runs)
     if options.json:
-        _print_json(result)
+        print(json.dumps(result))
         return 0
-    _print(f"{result['runtime']}, frame {result['frame']}, input {result['input']}, {result['runs']} runs, ms")
-    _print(f"{'':<14}{'median':>9}{'p95':>9}")
+    print(f"{result['runtime']}, frame {result['frame']}, input {result['input']}, {result['runs']} runs, ms")
+    print(f"{'':<14}{'median':>9}{'p95':>9}")
     for name, key in (("raw invoke", "raw_invoke_ms"), ("whole path", "whole_path_ms")):
         numbers = result[key]
         assert isinstance(numbers, dict)  # noqa: S101 - for the type checker
-        _print(f"{name:<14}{numbers['median']:>9.3f}{numbers['p95']:>9.3f}")
-    _print(f"{'ratio':<14}{result['ratio']:>9.3f}")
+        print(f"{name:<14}{numbers['median']:>9.3f}{numbers['p95']:>9.3f}")
+    print(f"{'ratio':<14}{result['ratio']:>9.3f}")
     return 0
-
-
-def _print_json(value: object) -> None:
-    _print(json.dumps(value))
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")

@@ -33,7 +33,7 @@ LIMIT_S = 900.0
 def show_status(options: argparse.Namespace) -> int:
     """``edge-asl-device status``."""
     found = status(_installation(options))
-    _print(json.dumps(found) if options.json else format_status(found))
+    print(json.dumps(found) if options.json else format_status(found), flush=True)
     return 0 if found["ok"] else 1
 
 
@@ -49,7 +49,7 @@ def trust(options: argparse.Namespace) -> int:
             )
         add_signer(installation.signers, options.key)
     for signer in read_signers(installation.signers):
-        _print(signer.line)
+        print(signer.line, flush=True)
     return 0
 
 
@@ -96,7 +96,7 @@ def _work(options: argparse.Namespace, installation: Installation, do: Callable[
 
 def _announcer(options: argparse.Namespace) -> Announce:
     def announce(step: str, text: str) -> None:
-        _print(json.dumps({"step": step, "text": text}) if options.json else f"{step:<12}{text}")
+        print(json.dumps({"step": step, "text": text}) if options.json else f"{step:<12}{text}", flush=True)
 
     return announce
 
@@ -149,14 +149,8 @@ def _shown(worker: subprocess.Popen[bytes], path: Path) -> int:
 
 def _print_new(log: TextIO) -> None:
     if text := log.read():
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        print(text, end="", flush=True)
 
 
 def _installation(options: argparse.Namespace) -> Installation:
     return Installation.here(options.root, options.mode)
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

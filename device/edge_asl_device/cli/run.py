@@ -75,16 +75,16 @@ def capture(options: argparse.Namespace) -> int:
     status = service.run()
     stored, wanted = service.stored, len(collection.labels) * collection.count
     if options.as_json:
-        _print(json.dumps({"folder": str(options.folder), "stored": stored, "wanted": wanted}))
+        print(json.dumps({"folder": str(options.folder), "stored": stored, "wanted": wanted}), flush=True)
     else:
-        _print(f"{stored} of {wanted} pictures in {options.folder}; edge-asl data check {options.folder}")
+        print(f"{stored} of {wanted} pictures in {options.folder}; edge-asl data check {options.folder}", flush=True)
     return status if stored == wanted else 1
 
 
 def _announce(address: str) -> None:
     """For whoever sits before a terminal; a service manager reads the log, in which no token belongs."""
     if sys.stdout.isatty():
-        _print(f"\n    {address}    open this in a browser; Ctrl-C ends\n")
+        print(f"\n    {address}    open this in a browser; Ctrl-C ends\n", flush=True)
 
 
 def _settings(options: argparse.Namespace, **more: Any) -> Settings:
@@ -123,8 +123,3 @@ def _demo_of(folder: Path) -> tuple[Path, str]:
     if not films or not bundle.is_dir():
         raise EdgeAslError(f"{folder}: no film or no models/demo in it; run edge-asl demo --out {folder}")
     return bundle, str(films[-1])
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

@@ -43,7 +43,4 @@ def _milliseconds(work: Callable[[], object]) -> float:
 
 
 def _summary(samples: NDArray[np.float64]) -> dict[str, float]:
-    return {
-        "median": round(float(np.median(samples)), 4),
-        "p95": round(float(np.percentile(samples, 95)), 4),
-    }
+    return {"median": round(float(np.median(samples)), 4), "p95": round(float(np.percentile(samples, 95)), 4)}

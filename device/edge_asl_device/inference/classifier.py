@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +11,6 @@ from edge_asl_device.contract.decode import probabilities
 from edge_asl_device.contract.manifest import Input
 from edge_asl_device.contract.preprocess import preprocess
 from edge_asl_device.inference.engine import Engine
-
-
-class Answer(NamedTuple):
-    """What a classifier says of one square, and how long each stage took."""
-
-    probabilities: NDArray[np.float32]
-    """float32 (classes,), 0 to 255/256, in the order of the bundle's labels."""
-    preprocess_s: float
-    invoke_s: float
-    decode_s: float
 
 
 class Classifier:
@@ -36,12 +25,20 @@ class Classifier:
         self.engine = engine
         self.spec = spec
 
-    def answer(self, hand: NDArray[np.uint8]) -> Answer:
-        """RGB uint8 (s, s, 3), the hand's square cut out of a frame, to the probability of every class."""
+    def answer(self, hand: NDArray[np.uint8]) -> tuple[NDArray[np.float32], dict[str, float]]:
+        """The probability of every class, and how long each stage took.
+
+        Args:
+            hand: RGB uint8 (s, s, 3), the hand's square cut out of a frame.
+
+        Returns:
+            float32 (classes,), 0 to 255/256, in the order of the bundle's labels; stage → seconds.
+        """
         started = time.perf_counter()
         tensor = preprocess(hand, self.spec)
         prepared = time.perf_counter()
         output = self.engine.invoke(tensor)
         invoked = time.perf_counter()
         found = probabilities(output)
-        return Answer(found, prepared - started, invoked - prepared, time.perf_counter() - invoked)
+        decode_s = time.perf_counter() - invoked
+        return found, {"preprocess": prepared - started, "invoke": invoked - prepared, "decode": decode_s}

@@ -40,10 +40,7 @@ def _answer(runtime: str, bundle: Path | None, accelerator: str) -> dict[str, ob
 
     try:
         runtime, _ = load_runtime(runtime)
-        answer: dict[str, object] = {
-            "ok": True,
-            "version": importlib.metadata.version(RUNTIMES[runtime].distribution),
-        }
+        answer: dict[str, object] = {"ok": True, "version": importlib.metadata.version(RUNTIMES[runtime].distribution)}
         if bundle is not None:
             with Recogniser.open(bundle, runtime, accelerator=accelerator) as recogniser:
                 spec = recogniser.bundle.manifest.input

@@ -74,14 +74,8 @@ class Recogniser:
         if square is None:
             return Recognition(None, None, np.zeros(len(self.labels), np.float32), {"locate": located_s})
         hand = square.cut(frame)
-        answer = self.classifier.answer(hand)
-        stages = {
-            "locate": located_s,
-            "preprocess": answer.preprocess_s,
-            "invoke": answer.invoke_s,
-            "decode": answer.decode_s,
-        }
-        return Recognition(square, hand, answer.probabilities, stages)
+        found, stages = self.classifier.answer(hand)
+        return Recognition(square, hand, found, {"locate": located_s} | stages)
 
     def classify(self, frame: NDArray[np.uint8], count: int = 1) -> list[Prediction]:
         """RGB uint8 (H, W, 3) to its ``count`` most probable labels, best first; none where no hand is found."""

@@ -38,11 +38,11 @@ def _states(settings: Settings, reader: Reader, *, fast: bool) -> Iterator[tuple
     """(seconds, what a screen would show) for every frame that was read."""
     if fast:
         with open_source(settings.source, paced=False, loop=settings.loop_film) as camera:
-            yield from reader.read_all(camera)
+            for frame in camera.frames():
+                yield frame.time_s, reader.read(frame)[0]
         return
     check_source(settings.source)
     with CameraSupervisor(settings.source, loop=settings.loop_film) as supervisor:
         while supervisor.status.state is not CameraState.ENDED:
-            frame = supervisor.next(WAIT_S)
-            if frame is not None:
-                yield frame.time_s, reader.read(frame).state
+            if newest := supervisor.next(WAIT_S):
+                yield newest.time_s, reader.read(newest)[0]

@@ -55,11 +55,7 @@ class Health:
             "runtime": engine.runtime,
             "accelerator": engine.accelerator,
             "frames_10s": self._publisher.frames_within(10),
-            "camera": {
-                "state": str(status.state),
-                "reason": status.reason,
-                "for_s": round(now_s - status.since_s, 1),
-            },
+            "camera": {"state": str(status.state), "reason": status.reason, "for_s": round(now_s - status.since_s, 1)},
             "voice": self._outputs.state,
         }
 

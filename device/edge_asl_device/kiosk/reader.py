@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable
 
-from edge_asl_device.camera import Camera, Frame
-from edge_asl_device.contract.manifest import Bundle
+import msgspec
+
+from edge_asl_device.camera import Frame
+from edge_asl_device.contract.manifest import Decoder
 from edge_asl_device.contract.preprocess import Square
+from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.inference.loading import Loaded
-from edge_asl_device.text.decoder import decoder_with
 from edge_asl_device.text.hand_motion import HandMotion
 from edge_asl_device.text.transcriber import State, Transcriber
 
 Observe = Callable[[str, float], None]
 """(stage, seconds): fills the histograms."""
-
-
-class Reading(NamedTuple):
-    """What came of one frame."""
-
-    state: State
-    square: Square | None
-    """Where the hand was looked for; None where none was found."""
 
 
 class Reader:
@@ -45,23 +38,19 @@ class Reader:
         observe: Observe = lambda _stage, _seconds: None,
     ) -> None:
         self.recogniser, self.instead = loaded
+        self.bundle = self.recogniser.bundle
         self.decoder = decoder_with(self.bundle.manifest.decoder, overrides or {})
         self.transcriber = Transcriber(self.recogniser.labels, self.decoder)
         self._motion = HandMotion()
         self._observe = observe
-
-    @property
-    def bundle(self) -> Bundle:
-        """The bundle that reads."""
-        return self.recogniser.bundle
 
     def go_on_from(self, before: Reader) -> None:
         """Take over from another reader, its text and what the hand is doing."""
         self.transcriber = Transcriber(self.recogniser.labels, self.decoder, before.transcriber)
         self._motion = before._motion
 
-    def read(self, frame: Frame) -> Reading:
-        """Name the sign in a frame and let it become text when it was held."""
+    def read(self, frame: Frame) -> tuple[State, Square | None]:
+        """Name the sign in a frame and let it become text when it was held; None where no hand was found."""
         found = self.recogniser.recognise(frame.picture)
         recognised = time.perf_counter()
         travel = self._motion.travel if found.hand is None else self._motion.measure(found.hand)
@@ -69,9 +58,27 @@ class Reader:
         for stage, seconds in found.stages.items():
             self._observe(stage, seconds)
         self._observe("transcribe", time.perf_counter() - recognised)
-        return Reading(state, found.square)
+        return state, found.square
 
-    def read_all(self, camera: Camera) -> Iterator[tuple[float, State]]:
-        """(frame time in seconds, what a screen shows) of every frame until the camera ends: none is left out."""
-        for frame in camera.frames():
-            yield frame.time_s, self.read(frame).state
+
+def decoder_with(decoder: Decoder, overrides: dict[str, float]) -> Decoder:
+    """The manifest's decoder with some numbers replaced.
+
+    Raises:
+        EdgeAslError: no such number, or out of range.
+    """
+    values = msgspec.to_builtins(decoder)
+    for name, value in overrides.items():
+        if name not in values:
+            raise EdgeAslError(f"--decoder {name}: expected one of {', '.join(values)}, found {name}")
+        highest = 1.0 if name.endswith("probability") else 60.0
+        if not 0 <= value <= highest:
+            raise EdgeAslError(f"--decoder {name}: expected 0 to {highest:g}, found {value:g}")
+        values[name] = value
+    changed = msgspec.convert(values, Decoder)
+    if changed.release_probability > changed.accept_probability:
+        raise EdgeAslError(
+            f"--decoder: expected release_probability up to accept_probability ({changed.accept_probability:g}), "
+            f"found {changed.release_probability:g}"
+        )
+    return changed

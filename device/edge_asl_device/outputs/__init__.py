@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from edge_asl_device.text.languages import LANGUAGES, Language
 
@@ -52,8 +52,8 @@ Control = Callable[[Mapping[str, Any], str], None]
 """What a button does, given its arguments and all text; from any thread. Raises ``ValueError`` for a bad argument."""
 
 
-class Output(Protocol):
-    """Takes what was read; a context manager. Derive from it.
+class Output:
+    """Takes what was read, each as far as it overrides it; a context manager. Derive from it.
 
     Letters, words and texts come in the loop's thread, between two frames: return at once and leave what takes time
     to a thread.
@@ -61,15 +61,12 @@ class Output(Protocol):
 
     def letter(self, letter: Letter) -> None:
         """A sign became text."""
-        ...
 
     def word(self, word: str) -> None:
         """A word was finished by a pause or a ``space``, or chosen among the suggestions."""
-        ...
 
     def text(self, text: str) -> None:
         """All text, whenever it has changed; empty for the next visitor."""
-        ...
 
     @property
     def state(self) -> VoiceState | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.outputs import Context, Letter, Output
@@ -25,12 +24,9 @@ class Lines(Output):
     def letter(self, letter: Letter) -> None:
         """``   1.20 s  A        0.98  HA``."""
         if self._json:
-            _print(json.dumps(letter._asdict() | {"time_s": round(letter.time_s, 3)}))
+            print(json.dumps(letter._asdict() | {"time_s": round(letter.time_s, 3)}), flush=True)
         else:
-            _print(f"{letter.time_s:7.2f} s  {letter.label:<8} {letter.probability:.2f}  {letter.text}")
-
-    def word(self, word: str) -> None:
-        """Its letters have been printed."""
+            print(f"{letter.time_s:7.2f} s  {letter.label:<8} {letter.probability:.2f}  {letter.text}", flush=True)
 
     def text(self, text: str) -> None:
         """Kept for the end."""
@@ -38,9 +34,4 @@ class Lines(Output):
 
     def __exit__(self, *exception: object) -> None:
         if exception[0] is None:
-            _print(json.dumps({"text": self._text}) if self._json else f"text: {self._text}")
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+            print(json.dumps({"text": self._text}) if self._json else f"text: {self._text}", flush=True)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Self
 
-from edge_asl_device.outputs import Context, Control, Letter, Output
+from edge_asl_device.outputs import Context, Control, Output
 from edge_asl_device.web.messages import VoiceState
 
 PROGRAM = "espeak-ng"
@@ -59,15 +59,9 @@ class Espeak(Output):
         """``speak`` says all text; ``mute``, with ``muted`` true or false, silences the voice or ends its silence."""
         return {"speak": lambda _arguments, text: self.say(text), "mute": self._press_mute}
 
-    def letter(self, letter: Letter) -> None:
-        """Letters are not spoken."""
-
     def word(self, word: str) -> None:
         """Say it."""
         self.say(word)
-
-    def text(self, text: str) -> None:
-        """All text is spoken only when a visitor asks for it."""
 
     def say(self, text: str) -> None:
         """Say it once everything given before has been said; from any thread, returns at once."""

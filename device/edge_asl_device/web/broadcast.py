@@ -27,7 +27,7 @@ class Newest(Generic[T]):
     """The newest value of a stream. ``put`` from any thread, ``after`` in the event loop; nothing queues."""
 
     def __init__(self, first: T) -> None:
-        self._current = Numbered(0, first)
+        self.current = Numbered(0, first)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._ringing = False
@@ -38,7 +38,7 @@ class Newest(Generic[T]):
 
     def put(self, value: T) -> None:
         """Replace the value and wake every reader that waits."""
-        self._current = Numbered(self._current.number + 1, value)
+        self.current = Numbered(self.current.number + 1, value)
         if self._loop is not None and not self._ringing:
             self._ringing = True
             try:
@@ -51,15 +51,10 @@ class Newest(Generic[T]):
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    @property
-    def current(self) -> Numbered[T]:
-        """The value now."""
-        return self._current
-
     async def after(self, number: int, timeout_s: float) -> Numbered[T] | None:
         """The newest value once its number is above ``number``; None when time is up."""
         deadline = time.monotonic() + timeout_s
-        while self._current.number <= number:
+        while self.current.number <= number:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 return None
@@ -67,7 +62,7 @@ class Newest(Generic[T]):
                 await asyncio.wait_for(self._changed.wait(), left_s)
             except TimeoutError:
                 return None
-        return self._current
+        return self.current
 
 
 class Hub:

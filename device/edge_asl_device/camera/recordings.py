@@ -1,21 +1,26 @@
-"""A video file as camera."""
+"""What is recorded as camera: a video file, or a folder of pictures that are shown one after the other."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 import cv2
+import numpy as np
 from cv2.typing import MatLike
 
 from edge_asl_device.camera import Allocate, Frame, new_picture
-from edge_asl_device.camera.pace import Pace
-from edge_asl_device.contract.pictures import SUFFIXES
+from edge_asl_device.contract.pictures import SUFFIXES, list_pictures, read_picture
 from edge_asl_device.errors import PictureError
 
 PAUSE_S = 3.0
 """Between two showings the last picture is held, so that the audience can read what was spelled."""
+FPS = 10
+"""Of a folder."""
+SHOWN_S = 1.0
+"""Of each of its pictures; longer than any letter is held."""
 
 
 class Film:
@@ -86,3 +91,64 @@ def _frame(bgr: MatLike, allocate: Allocate, pace: Pace) -> Frame:
     picture = allocate(*bgr.shape[:2])
     cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=picture)
     return Frame(pace.next(), picture)
+
+
+class Folder:
+    """The pictures below a folder, ``SHOWN_S`` each at ``FPS``; a context manager.
+
+    Args:
+        path: a folder of pictures.
+        paced: in real time; else as fast as they can be decoded.
+        loop: starts again after the last.
+
+    Raises:
+        PictureError: no folder, no picture in it, or one that cannot be read.
+    """
+
+    def __init__(self, path: Path, *, paced: bool = False, loop: bool = False) -> None:
+        self._paths = list_pictures(path)
+        self._paced, self._loop = paced, loop
+
+    def frames(self, allocate: Allocate = new_picture) -> Iterator[Frame]:
+        """Every picture ``FPS`` × ``SHOWN_S`` times."""
+        pace = Pace(1 / FPS, self._paced)
+        while True:
+            for path in self._paths:
+                picture = read_picture(path)
+                for _ in range(round(FPS * SHOWN_S)):
+                    shown = allocate(*picture.shape[:2])
+                    np.copyto(shown, picture)
+                    yield Frame(pace.next(), shown)
+            if not self._loop:
+                return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None: ...
+
+
+class Pace:
+    """Even steps of time: waited for on the monotonic clock, or only counted.
+
+    Args:
+        period_s: from one picture to the next.
+        paced: wait; else time is counted from 0 and nobody waits.
+    """
+
+    def __init__(self, period_s: float, paced: bool) -> None:
+        self._period_s, self._paced = period_s, paced
+        self._due_s = time.monotonic() if paced else 0.0
+
+    def next(self) -> float:
+        """The time of the next picture in seconds, once it has come."""
+        now_s = self._due_s
+        if self._paced:
+            now_s = time.monotonic()
+            if now_s < self._due_s:
+                time.sleep(self._due_s - now_s)
+                now_s = time.monotonic()
+            # A reader that could not keep up continues from now: nothing is caught up in a burst.
+            self._due_s = max(self._due_s, now_s - self._period_s)
+        self._due_s += self._period_s
+        return now_s
