@@ -33,10 +33,16 @@ MODELS = DATA / "bad-models"
 Edit = tuple[str, str, str]
 """A file of edge_asl_device, what stands there, and what shall."""
 RAISES: tuple[Edit, ...] = (
-    ("kiosk/loop.py", "        mode.frame(frame, camera)\n", '        raise RuntimeError("broken on purpose")\n'),
+    (
+        "kiosk/service.py",
+        "        self._mode.frame(frame, self._camera)\n",
+        '        raise RuntimeError("broken on purpose")\n',
+    ),
 )
-BLOCKS: tuple[Edit, ...] = (("kiosk/loop.py", "        mode.frame(frame, camera)\n", "        time.sleep(3600)\n"),)
-HARMLESS: tuple[Edit, ...] = (("kiosk/loop.py", "WAIT_S = 0.1\n", "WAIT_S = 0.11\n"),)
+BLOCKS: tuple[Edit, ...] = (
+    ("kiosk/service.py", "        self._mode.frame(frame, self._camera)\n", "        time.sleep(3600)\n"),
+)
+HARMLESS: tuple[Edit, ...] = (("kiosk/mode.py", "WAIT_S = 0.1\n", "WAIT_S = 0.11\n"),)
 
 
 def bundle(

@@ -156,12 +156,16 @@ class CameraSupervisor:
             return None
         if now_s - capture.started_s > STEADY_S:
             self._failures = 0
-        self._set(state, "all pictures are black" if state is CameraState.BLACK else capture.opened())
+        if capture.opened is None:
+            capture.listen()
+        self._set(state, "all pictures are black" if state is CameraState.BLACK else capture.opened)
         return frame if state is CameraState.LIVE else None
 
     def _judge_silence(self, capture: _Capture, now_s: float) -> None:
         # In this order: a process that has ended sent its last message before.
-        gone, verdict = capture.gone(), capture.verdict()
+        gone = capture.gone()
+        capture.listen()
+        verdict = capture.verdict
         if verdict and verdict.state is CameraState.ENDED:
             self._drop(capture)
             self._set(verdict.state, verdict.reason)
@@ -235,8 +239,10 @@ class _Capture:
         finally:
             os.close(messages)
         self._heard = b""
-        self._opened: str | None = None
-        self._verdict: StateChange | None = None
+        self.opened: str | None = None
+        """What it opened, once it has said so."""
+        self.verdict: StateChange | None = None
+        """Why it ends or has ended, once it has said so."""
         self.pid = self._process.pid
         self.started_s = time.monotonic()
         self.heard_s: float | None = None
@@ -245,26 +251,16 @@ class _Capture:
         """Until there may be something new."""
         self.buffer.wait(timeout_s, self._messages)
 
-    def verdict(self) -> StateChange | None:
-        """Why it ends or has ended, once it has said so."""
-        self._listen()
-        return self._verdict
-
-    def opened(self) -> str | None:
-        """What it opened."""
-        if self._opened is None:
-            self._listen()
-        return self._opened
-
-    def _listen(self) -> None:
+    def listen(self) -> None:
+        """Take in what it has said by now."""
         with contextlib.suppress(BlockingIOError):
             self._heard += os.read(self._messages, 65536)
         *lines, self._heard = self._heard.split(b"\n")
         for said in (msgspec.json.decode(line, type=StateChange) for line in lines):
             if said.state is CameraState.LIVE:
-                self._opened = said.reason
+                self.opened = said.reason
             else:
-                self._verdict = said
+                self.verdict = said
 
     def gone(self) -> bool:
         """Whether the process has ended."""

@@ -117,7 +117,9 @@ class V4l2:
                 continue
             bgr = self._retrieve() if grabbed else None
             if bgr is not None:
-                return Frame(time_s, _to_rgb(bgr, allocate(*bgr.shape[:2])))
+                picture = allocate(*bgr.shape[:2])
+                cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=picture)
+                return Frame(time_s, picture)
             # Grabbed but not decoded: a damaged JPEG; after opening and on bad cables there are some.
             if not grabbed or arrived - asked > TIMEOUT_S:
                 break
@@ -272,13 +274,6 @@ def as_bgr(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.ui
         f"expected pictures of {height}×{width}×3 bytes, found {'×'.join(map(str, picture.shape))}; "
         "this format is not supported; use another camera",
     )
-
-
-def _to_rgb(bgr: NDArray[np.uint8], out: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    import cv2
-
-    cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=out)
-    return out
 
 
 def _number(path: Path) -> int:

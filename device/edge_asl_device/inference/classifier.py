@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge_asl_device.contract.decode import probabilities
 from edge_asl_device.contract.manifest import Input
 from edge_asl_device.contract.preprocess import preprocess
-from edge_asl_device.inference.engine import Engine
+from edge_asl_device.inference.engine import TfliteEngine
 
 
 class Classifier:
@@ -21,7 +21,7 @@ class Classifier:
         spec: the size and resize rule of its input.
     """
 
-    def __init__(self, engine: Engine, spec: Input) -> None:
+    def __init__(self, engine: TfliteEngine, spec: Input) -> None:
         self.engine = engine
         self.spec = spec
 

@@ -6,7 +6,7 @@ Both offer the same ``Interpreter``; two entries in a dictionary select.
 from __future__ import annotations
 
 import importlib
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +28,6 @@ RUNTIMES: dict[str, Runtime] = {
     "litert": Runtime("ai_edge_litert.interpreter", "ai-edge-litert", "pip install 'edge-asl-device[litert]'"),
     "tflite": Runtime("tflite_runtime.interpreter", "tflite-runtime", "pip install 'edge-asl-device[tflite]'"),
 }
-
-
-class Engine(Protocol):
-    """Runs one model: an input tensor in, an output tensor out."""
-
-    def invoke(self, tensor: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Input int8 to output int8, shaped as the model's specification says: (1, H, W, 3) to (1, classes), say."""
-        ...
 
 
 PROCESSOR, EDGETPU = "processor", "edgetpu"
@@ -79,7 +71,7 @@ class TfliteEngine:
         self._input, self._output = _checked_tensors(self.interpreter, spec)
 
     def invoke(self, tensor: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Input int8 to output int8, a copy of the runtime's own memory."""
+        """Input int8 (1, H, W, 3) to output int8 (1, classes), a copy of the runtime's own memory."""
         self.interpreter.set_tensor(self._input, tensor)
         self.interpreter.invoke()
         output: NDArray[np.int8] = self.interpreter.get_tensor(self._output)

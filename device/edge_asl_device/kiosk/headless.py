@@ -8,10 +8,11 @@ from edge_asl_device.camera import CameraState
 from edge_asl_device.camera.source import check_source, open_source
 from edge_asl_device.camera.supervisor import CameraSupervisor
 from edge_asl_device.inference.loading import load
-from edge_asl_device.kiosk.loop import WAIT_S
+from edge_asl_device.kiosk.mode import WAIT_S
 from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.kiosk.settings import Settings
-from edge_asl_device.outputs import open_outputs
+from edge_asl_device.outputs import Context, open_outputs
+from edge_asl_device.text.languages import LANGUAGES
 from edge_asl_device.text.transcriber import State
 
 
@@ -26,7 +27,8 @@ def read_headless(settings: Settings, *, fast: bool) -> None:
         EdgeAslError: bundle or source cannot be read.
     """
     reader = Reader(load(settings.bundle, settings.runtime, settings.threads), settings.decoder)
-    with open_outputs(settings.outputs, settings.output_context()) as outputs:
+    context = Context(LANGUAGES[settings.language], settings.muted, settings.as_json)
+    with open_outputs(settings.outputs, context) as outputs:
         before = ""
         for time_s, state in _states(settings, reader, fast=fast):
             outputs.read(time_s, before, state)

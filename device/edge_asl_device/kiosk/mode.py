@@ -15,6 +15,8 @@ from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.web.messages import Notice, PageState
 
 NOTICE_S = 10.0
+WAIT_S = 0.1
+"""How long the loop waits for a frame before it looks after everything else."""
 
 Publish = Callable[[PageState, Frame | None], None]
 """Shows a state, and the frame it was made from."""

@@ -15,9 +15,6 @@ from edge_asl_device.inference.loading import Loaded
 from edge_asl_device.text.hand_motion import HandMotion
 from edge_asl_device.text.transcriber import State, Transcriber
 
-Observe = Callable[[str, float], None]
-"""(stage, seconds): fills the histograms."""
-
 
 class Reader:
     """A recogniser and the transcriber of its stream, each stage timed.
@@ -25,7 +22,7 @@ class Reader:
     Args:
         loaded: ready and warm.
         overrides: of the manifest's decoder.
-        observe: told how long each stage took.
+        observe: told each stage of a frame and how many seconds it took.
 
     Raises:
         EdgeAslError: an override is not one of the decoder's numbers, or out of range.
@@ -35,7 +32,7 @@ class Reader:
         self,
         loaded: Loaded,
         overrides: dict[str, float] | None = None,
-        observe: Observe = lambda _stage, _seconds: None,
+        observe: Callable[[str, float], None] = lambda _stage, _seconds: None,
     ) -> None:
         self.recogniser, self.instead = loaded
         self.bundle = self.recogniser.bundle

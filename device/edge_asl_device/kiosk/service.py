@@ -22,6 +22,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 from edge_asl_device.camera import CameraState
@@ -30,14 +31,13 @@ from edge_asl_device.inference.loading import load
 from edge_asl_device.kiosk.collecting import Collector
 from edge_asl_device.kiosk.ending import Ending
 from edge_asl_device.kiosk.health import Health
-from edge_asl_device.kiosk.loop import run_loop
-from edge_asl_device.kiosk.mode import Mode
+from edge_asl_device.kiosk.mode import WAIT_S, Mode
 from edge_asl_device.kiosk.publishing import Publisher
 from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.kiosk.reloading import Reloader
 from edge_asl_device.kiosk.settings import Settings
 from edge_asl_device.kiosk.transcribing import Transcribing
-from edge_asl_device.outputs import Outputs, open_outputs
+from edge_asl_device.outputs import Context, Outputs, open_outputs
 from edge_asl_device.telemetry.metrics import Metrics
 from edge_asl_device.telemetry.systemd import Watchdog, notify
 from edge_asl_device.text.languages import LANGUAGES
@@ -76,7 +76,8 @@ class Service:
             # The camera takes longest to open: it does so while everything else is made ready.
             self._camera = stack.enter_context(CameraSupervisor(settings.source, loop=settings.loop_film))
             reader = self._open_reader()
-            context = settings.output_context(lambda result: self._metrics.speech.labels(result).inc())
+            language, observe = LANGUAGES[settings.language], self._metrics.observe_speech
+            context = Context(language, settings.muted, settings.as_json, observe)
             self._assemble(reader, stack.enter_context(open_outputs(settings.outputs, context)))
             loop = threading.Thread(target=self._loop, name="loop", daemon=True)
             loop.start()
@@ -114,9 +115,10 @@ class Service:
 
     def _loop(self) -> None:
         """The loop's thread: camera, mode, publisher and outputs."""
-        max_fps = self._settings.max_fps
         try:
-            run_loop(self._camera, self._mode, self._ending.begun, between=self._between_frames, max_fps=max_fps)
+            while not self._ending.begun.is_set():
+                self._between_frames()
+                self._take_frame()
         except Exception:
             # A bug must not leave a page that looks alive: end, and let systemd start anew.
             log.exception("the loop failed")
@@ -124,7 +126,18 @@ class Service:
         finally:
             self._ending.begin()
 
+    def _take_frame(self) -> None:
+        started = time.monotonic()
+        frame = self._camera.next(WAIT_S)
+        if frame is None:
+            self._mode.no_frame(self._camera)
+            return
+        self._mode.frame(frame, self._camera)
+        if self._settings.max_fps:
+            self._ending.begun.wait(max(0.0, started + 1 / self._settings.max_fps - time.monotonic()))
+
     def _between_frames(self) -> None:
+        """Buttons, a new bundle, the watchdog."""
         self._health.beat()
         self._mode.run_tasks()
         if self._mode.finished:
@@ -136,7 +149,6 @@ class Service:
     async def _serve(self, listening: socket.socket) -> None:
         """The main thread: pages and signals; the hub alone connects it to the loop's."""
         settings, loop = self._settings, asyncio.get_running_loop()
-        self._publisher.hub.serve(loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ending.begin)
         open_reader = functools.partial(self._open_reader, trial=True)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from edge_asl_device.camera.source import Source
 from edge_asl_device.kiosk.collecting import Collection
-from edge_asl_device.outputs import Context
-from edge_asl_device.text.languages import LANGUAGES
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -38,7 +36,3 @@ class Settings(Struct, frozen=True, kw_only=True):
     """0: never."""
     collection: Collection | None = None
     """Store pictures instead of reading signs."""
-
-    def output_context(self, observe: Callable[[str], None] = lambda _result: None) -> Context:
-        """What every output is told; ``observe`` counts what is spoken."""
-        return Context(LANGUAGES[self.language], muted=self.muted, as_json=self.as_json, observe=observe)

@@ -41,6 +41,10 @@ class Metrics:
         """One stage of one frame took so long."""
         self.stage.labels(stage).observe(seconds)
 
+    def observe_speech(self, result: str) -> None:
+        """A text given to the voice was ``spoken``, ``failed`` or ``dropped``."""
+        self.speech.labels(result).inc()
+
     def name_bundle(self, bundle: Bundle) -> None:
         """This bundle reads from now on."""
         manifest = bundle.manifest

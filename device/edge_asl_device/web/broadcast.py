@@ -32,10 +32,6 @@ class Newest(Generic[T]):
         self._changed = asyncio.Event()
         self._ringing = False
 
-    def serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Tell in which event loop the readers run."""
-        self._loop = loop
-
     def put(self, value: T) -> None:
         """Replace the value and wake every reader that waits."""
         self.current = Numbered(self.current.number + 1, value)
@@ -53,6 +49,7 @@ class Newest(Generic[T]):
 
     async def after(self, number: int, timeout_s: float) -> Numbered[T] | None:
         """The newest value once its number is above ``number``; None when time is up."""
+        self._loop = asyncio.get_running_loop()  # from here on, ``put`` wakes who waits
         deadline = time.monotonic() + timeout_s
         while self.current.number <= number:
             left_s = deadline - time.monotonic()
@@ -77,11 +74,6 @@ class Hub:
         self._viewers = 0
         self.pages = 0
         self._picture_due_s = 0.0
-
-    def serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Tell in which event loop the pages are served."""
-        for newest in (self.hello, self.state, self.picture):
-            newest.serve(loop)
 
     def say_hello(self, hello: Hello) -> None:
         """Something in the hello has changed."""
