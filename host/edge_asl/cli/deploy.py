@@ -22,9 +22,11 @@ from edge_asl.cli.options import (
     parsed_target,
     print_json,
 )
+from edge_asl.cli.waves import parse_max_fail, parse_serial
 
 if TYPE_CHECKING:
     from edge_asl.deploy.deployment import DeployRequest
+    from edge_asl.deploy.fleet.rollout import Rollout
 
 OPTIONS_HELP = "Set the options of edge-asl-device run, such as '--language de --source v4l2'."
 HEALTH_HELP = "Seconds the new release has to become healthy. Default: 60."
@@ -79,8 +81,11 @@ def deploy(
         kind = runtime if runtime is not RuntimeName.auto else None
         wheels = wheelhouse and str(wheelhouse.absolute())
         chosen |= _given(mode=mode, runtime=kind, break_lock=break_lock, wheelhouse=wheels)
-        serial, max_fail = serial or "1,25%,100%", max_fail or "0%"
-        _deploy_to_many(bundle, inventory, serial, max_fail, limit, chosen, key, dry_run=dry_run, json=json)
+        chosen |= {"serial": parse_serial(serial or "1,25%,100%"), "max_fail": parse_max_fail(max_fail or "0%")}
+        from edge_asl.deploy.fleet.rollout import Rollout
+
+        rollout = Rollout(bundle=bundle, inventory=inventory, limit=limit, variables=chosen, key=key, dry_run=dry_run)
+        _deploy_to_many(rollout, json=json)
         return
     _refuse("works only with --inventory", {"--serial": serial, "--max-fail": max_fail, "--limit": limit})
     if target is None:
@@ -132,32 +137,11 @@ def _deploy_to_one(request: DeployRequest, *, json: bool) -> None:
     )
 
 
-def _deploy_to_many(
-    bundle: Path,
-    inventory: Path,
-    serial: str,
-    max_fail: str,
-    limit: str | None,
-    chosen: dict[str, Any],
-    key: Path | None,
-    *,
-    dry_run: bool,
-    json: bool,
-) -> None:
-    from edge_asl.cli.waves import parse_max_fail, parse_serial
-    from edge_asl.deploy.fleet.rollout import Rollout, format_report, roll_out
+def _deploy_to_many(rollout: Rollout, *, json: bool) -> None:
+    from edge_asl.deploy.fleet.results import format_report
+    from edge_asl.deploy.fleet.rollout import roll_out
     from edge_asl.progress import console
 
-    rollout = Rollout(
-        bundle=bundle,
-        inventory=inventory,
-        serial=parse_serial(serial),
-        max_fail=parse_max_fail(max_fail),
-        limit=limit,
-        variables={f"edge_asl_{name}": value for name, value in chosen.items()},
-        key=key,
-        dry_run=dry_run,
-    )
     report = roll_out(rollout, console())
     if json:
         print_json(report)

@@ -4,7 +4,7 @@ The workstation sends this file over the connection, and the device runs it from
 
     python3 -c 'exec(stdin.read(N))' N COMMAND ARGUMENTS
 
-or runs a package that has it as its main program (edge_asl/deploy/fleet/package.py):
+or runs a package that has it as its main program (edge_asl/deploy/fleet/updates.py):
 
     python3 PACKAGE.pyz unpack ARGUMENTS
 
@@ -587,12 +587,18 @@ def screen(paths: SimpleNamespace, owner: str) -> None:
     try:
         pwd.getpwnam(SCREEN_USER)
     except KeyError:
-        made = subprocess.run(
-            ["useradd", "--create-home", SCREEN_USER], stderr=subprocess.PIPE, timeout=LIMIT_S, check=False
-        )
-        if made.returncode:
-            raise AgentError(f"user {SCREEN_USER}: {made.stderr.decode(errors='replace').strip()}") from None
+        program(paths, owner, ["useradd", "--create-home", SCREEN_USER])
     write(paths.screen, "")
+
+
+def program(paths: SimpleNamespace, owner: str, argv: list[str]) -> None:
+    """Run a program that must succeed: the system's, or the new release's."""
+    renew_lock(paths, owner)
+    done = subprocess.run(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=LIMIT_S, check=False
+    )
+    if done.returncode:
+        raise AgentError(done.stderr.decode(errors="replace").strip())
 
 
 def recheck(paths: SimpleNamespace) -> None:
@@ -601,7 +607,7 @@ def recheck(paths: SimpleNamespace) -> None:
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    command.__name__: command for command in (facts, begin, receive, unpack, end, configure, screen, recheck)
+    command.__name__: command for command in (facts, begin, receive, unpack, end, configure, screen, program, recheck)
 }
 
 if __name__ == "__main__":

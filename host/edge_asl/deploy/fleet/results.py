@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
 
-from edge_asl.deploy.ssh import reason
+from edge_asl.deploy.ssh import CONNECT_S, reason
 from edge_asl_device.errors import one_line
 
-LIST, BUILD, CHOOSE, PLAN = "List the devices", "Build update packages", "Choose the update", "Show the plan"
-ACTIVATE, ASK = "Activate", "Ask how it ended"
-"""Tasks of the playbook."""
-CONNECT_S = 10
-"""Ansible's own limit for a connection."""
 LONGEST = 300
 """Of a message in the table; Ansible's output above it has everything."""
 
@@ -43,83 +38,92 @@ class DeviceResult(Struct, kw_only=True):
     result: Outcome = Outcome.NOT_REACHED
     release: str = ""
     seconds: float = 0.0
+    """That its tasks took; 0 if there were none."""
     message: str = ""
 
-    def becomes(self, result: Outcome, message: str = "") -> None:
-        """Set the outcome."""
-        self.result, self.message = result, message
 
+class RolloutReport(Struct, kw_only=True):
+    """What became of all devices."""
 
-class Results:
-    """Follows a roll-out, event by event."""
-
-    def __init__(self) -> None:
-        self.devices: dict[str, DeviceResult] = {}
-        """All that the roll-out is for, in the inventory's order."""
-        self._summaries: dict[str, str] = {}
-        self._wave_s = time.monotonic()
+    bundle: str
+    version: str
+    ok: bool = False
+    interrupted: bool = False
+    seconds: float = 0.0
+    devices: list[DeviceResult] = []
+    """In the inventory's order."""
 
     def take(self, event: Mapping[str, Any]) -> None:
         """One more event of ansible-runner's."""
-        kind, about = event["event"], event.get("event_data") or {}
-        task, answer, device = about.get("task"), about.get("res") or {}, self.devices.get(about.get("host", ""))
-        if kind == "playbook_on_play_start":
-            self._wave_s = time.monotonic()
-        elif task == LIST and kind == "runner_on_ok":
-            self.devices = {name: DeviceResult(device=name) for name in answer["ansible_play_hosts_all"]}
-        elif device and kind.startswith("runner_"):
-            device.seconds = max(0.1, round(time.monotonic() - self._wave_s, 1))  # 0: nothing was asked of it
-            if kind == "runner_on_ok":
-                self._succeeded(device, task, answer)
-            elif kind == "runner_on_unreachable":
-                said = str(answer.get("msg", ""))
-                device.becomes(Outcome.UNREACHABLE, reason(device.device, said, CONNECT_S) or _short(said))
-            elif kind in ("runner_on_failed", "runner_item_on_failed"):
-                self._failed(device, task, answer)
+        about = event.get("event_data") or {}
+        what, task, answer = event["event"].removeprefix("runner_on_"), about.get("task"), about.get("res") or {}
+        if task == "List the devices" and what == "ok" and not self.devices:
+            self.devices = [DeviceResult(device=name) for name in answer["ansible_play_hosts_all"]]
+        for device in self.devices:
+            if device.device == about.get("host"):
+                device.seconds += about.get("duration") or 0.0
+                _follow(device, what, task, answer)
+            elif task == "Build update packages" and what == "failed" and device.seconds:  # for the whole wave
+                _follow(device, what, task, answer)
 
-    def _succeeded(self, device: DeviceResult, task: str | None, answer: Mapping[str, Any]) -> None:
-        if task == CHOOSE:
-            update = answer["ansible_facts"]["edge_asl_update"]
-            device.release, self._summaries[device.device] = update["release"], update["summary"]
-            if not update["refused"] and not update["plan"]:
-                device.becomes(Outcome.UNCHANGED)
-        elif task == PLAN and answer.get("changed"):
-            device.becomes(Outcome.WOULD_CHANGE, self._summaries[device.device])
-        elif task in (ACTIVATE, ASK):
-            device.becomes(Outcome.ACTIVATED)
-
-    def _failed(self, device: DeviceResult, task: str | None, answer: Mapping[str, Any]) -> None:
-        if task in (ACTIVATE, ASK):
-            device.becomes(*_activation(answer, Outcome.REFUSED if task == ACTIVATE else Outcome.FAILED))
-            return
-        # Packages are built once for the whole wave; what follows a failed activation adds nothing.
-        for one in self.devices.values() if task == BUILD else [device]:
-            if one.seconds and one.result is Outcome.NOT_REACHED:
-                one.becomes(Outcome.REFUSED, _message(answer))
-
-    def final(self, *, interrupted: bool) -> list[DeviceResult]:
-        """A row for each device.
-
-        Args:
-            interrupted: whether a person stopped the roll-out.
-        """
-        why = "interrupted; if it was already switching, it carries on by itself: see edge-asl status"
-        for device in self.devices.values():
+    def end(self, status: str, seconds: float) -> None:
+        """Ansible has ended: it was ``successful``, has ``failed``, or was ``canceled`` by a person."""
+        self.ok, self.interrupted, self.seconds = status == "successful", status == "canceled", round(seconds, 1)
+        why = "the roll-out stopped before this device switched"
+        if self.interrupted:
+            why = "interrupted; if it was already switching, it carries on by itself: see edge-asl status"
+        for device in self.devices:
             if device.result is Outcome.NOT_REACHED and device.seconds:
-                device.message = why if interrupted else "the roll-out stopped before this device switched"
-        return list(self.devices.values())
+                device.message = why
+            device.seconds = round(device.seconds, 1)
 
 
-def _activation(answer: Mapping[str, Any], otherwise: Outcome) -> tuple[Outcome, str]:
+def format_report(report: RolloutReport) -> Iterator[str]:
+    """A table for people."""
+    wide = max([len("device"), *(len(row.device) for row in report.devices)])
+    yield f"{'device':<{wide}}  {'result':<12}  {'release':<12}  {'seconds':>7}  message"
+    for row in report.devices:
+        line = f"{row.device:<{wide}}  {row.result:<12}  {row.release[:12]:<12}  {row.seconds:>7.1f}  {row.message}"
+        yield line.rstrip()
+    counts = Counter(row.result for row in report.devices)
+    told = ", ".join(f"{count} {result}" for result, count in counts.items())
+    yield f"{report.bundle} {report.version}: {told}; {report.seconds:.0f} s"
+
+
+def _follow(device: DeviceResult, what: str, task: str | None, answer: Mapping[str, Any]) -> None:
+    """One more task of the device's is ``ok``, has ``failed``, or found it ``unreachable``."""
+    match what, task:
+        case "ok", "Choose the update":
+            update = answer["ansible_facts"]["edge_asl_update"]
+            device.release, device.message = update["release"], update["summary"]
+            if not update["refused"] and not update["plan"]:
+                device.result = Outcome.UNCHANGED
+        case "ok", "Show the plan" if answer.get("changed"):
+            device.result = Outcome.WOULD_CHANGE
+        case "ok", "Activate" | "Ask how it ended":
+            device.result, device.message = Outcome.ACTIVATED, ""
+        case "failed", "Activate" | "Ask how it ended":
+            otherwise = Outcome.REFUSED if task == "Activate" else Outcome.FAILED
+            device.result, device.message = _reported(answer) or (otherwise, _message(answer))
+        case "failed", _ if device.result is Outcome.NOT_REACHED:  # what follows a failed activation adds nothing
+            device.result, device.message = Outcome.REFUSED, _message(answer)
+        case "unreachable", _:
+            said = str(answer.get("msg", ""))
+            device.result = Outcome.UNREACHABLE
+            device.message = reason(device.device, said, CONNECT_S) or _short(said)
+
+
+def _reported(answer: Mapping[str, Any]) -> tuple[Outcome, str] | None:
     """From the last line of ``edge-asl-device activate``, or from ``status --json`` if the connection was lost."""
     line = str((answer.get("stdout_lines") or [""])[-1])
     with contextlib.suppress(ValueError, KeyError, TypeError):
         line = "{outcome} {message}".format(**json.loads(line)["activation"])
     outcome, _, why = line.partition(" ")
-    known = {"refused": Outcome.REFUSED, "rolled-back": Outcome.ROLLED_BACK, "failed": Outcome.FAILED}
     if outcome == "activated":  # an earlier one
         return Outcome.REFUSED, "the connection broke before the switch; deploy again"
-    return (known[outcome], _short(why)) if outcome in known else (otherwise, _message(answer))
+    if outcome in ("rolled-back", "refused", "failed"):
+        return Outcome(outcome.replace("-", " ")), _short(why)
+    return None
 
 
 def _message(answer: Mapping[str, Any]) -> str:
