@@ -377,6 +377,17 @@ def test_the_first_options_make_the_folder_that_others_may_read(tmp_path: Path):
 # what it is made of
 
 
+def test_a_program_that_fails_ends_the_deployment_with_its_own_words(tmp_path: Path):
+    def run(script: str) -> Answer:
+        return ask("program", paths=paths(tmp_path), owner=OWNER, argv=["sh", "-c", script])
+
+    begin(tmp_path)
+
+    assert run("echo not JSON").values == []
+    assert run("echo no such key >&2; exit 3").error == "no such key"
+    assert run(f"test -e {tmp_path}/lock").status == 0
+
+
 def test_it_needs_only_python_3_9_and_its_library():
     tree = ast.parse(SOURCE, feature_version=(3, 9))
     names = {
