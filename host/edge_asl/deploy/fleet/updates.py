@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import sys
 import time
@@ -30,7 +29,7 @@ from edge_asl.deploy.steps.step import AgentCommand, DetachedCommand, ProgramCom
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
 from edge_asl_device.errors import EdgeAslError
-from edge_asl_device.files import write_atomically
+from edge_asl_device.files import replacing_file
 from edge_asl_device.releases.installation import Installation
 
 LEVEL = 3
@@ -149,12 +148,13 @@ def _package(payload: Payload, send: Send | None, missing: dict[str, int], folde
         return path
     if send and send.environment:
         progress.say(f"packing {len(objects)} files")
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL, strict_timestamps=False) as file:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        replacing_file(path) as beside,
+        zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL, strict_timestamps=False) as file,
+    ):
         file.write(AGENT, "__main__.py")
         file.writestr("header.json", header)
         for sha in objects:
             file.write(payload.sources[sha], f"objects/{sha}")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, content.getvalue())
     return path
