@@ -153,8 +153,8 @@ def test_a_kiosk_that_asks_for_a_token_is_deployed_to(guarded: Kiosk):
 
 
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "status": ("root", "current", "previous", "service", "last switch", "signers"),
-    "doctor": ("device", "space", "clock", "Edge TPU", "processor"),
+    "status": ("root", "current", "previous", "service", "last switch", "trusts"),
+    "doctor": ("device", "disk", "clock", "Edge TPU", "processor"),
     "logs": ("ready", "token=…"),
 }
 
