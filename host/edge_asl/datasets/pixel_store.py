@@ -54,6 +54,8 @@ def write_pixel_store(dataset: Dataset, spec: Input, target: Path, advance: Adva
         DataError: not enough disk space.
         PictureError: a picture cannot be read.
     """
+    for left in target.parent.glob(f".*.tmp.{target.name}"):
+        left.unlink()  # by a build that was killed
     total = len(dataset.pictures)
     needed = total * spec.height * spec.width * 3
     require_space(target.parent, needed, f"{total} decoded pictures", "free some space or choose another --out")

@@ -118,6 +118,15 @@ def test_a_picture_that_cannot_be_read_is_named_and_nothing_takes_the_old_ones_p
     assert (tmp_path / "pictures.u8").read_bytes() == before
 
 
+def test_what_a_killed_build_left_is_removed(drawn: Path, tmp_path: Path):
+    left = tmp_path / ".1.tmp.pictures.u8"
+    left.write_bytes(b"half")
+
+    stored(read_dataset(drawn), spec(), tmp_path).__exit__(None, None, None)
+
+    assert not left.exists()
+
+
 def test_a_disk_too_small_is_refused_before_work_starts(drawn: Path, small_disk: Callable[[int], Path]):
     folder = small_disk(40)
     told: list[int] = []

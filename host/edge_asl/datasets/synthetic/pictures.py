@@ -127,7 +127,8 @@ def write_pictures(
     """Write ``folder/<label>/<signer>_<n>.jpg`` and ``folder/signers.csv``; every person shows every sign.
 
     A picture depends only on the seed, its sign, its signer and its number, not on how many others there are.
-    ``count`` pictures of each sign are shared among at most as many people. The folder appears only when complete.
+    ``count`` pictures of each sign, ``size`` pixels wide and high, are shared among at most as many people. The folder
+    appears only when complete.
 
     Raises:
         DataError: an unknown sign, no sign, ``count`` or ``people`` below 1, or the folder is not empty.
