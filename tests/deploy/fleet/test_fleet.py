@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -236,6 +237,15 @@ def test_a_connection_lost_in_the_switch_and_the_first_signer(kiosks: Fleet, tmp
 
 
 @pytest.mark.usefixtures("first")
+def ansible_processes(inventory: Path) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = path.read_bytes().decode(errors="replace").split("\0")
+            found += [path.parent.name] * (str(inventory) in words and "ansible-playbook" in " ".join(words))
+    return found
+
+
 def test_ctrl_c_ends_ansible_and_the_device_goes_on_by_itself(kiosks: Fleet, tmp_path: Path):
     newer = bad_bundles.bundle(tmp_path / "newest", "1.3", changed=True)
     root = kiosks.kiosks.root("kiosk-2")
@@ -250,6 +260,7 @@ def test_ctrl_c_ends_ansible_and_the_device_goes_on_by_itself(kiosks: Fleet, tmp
     done = Done(process.returncode, out, err)
 
     assert done.status == 1
+    assert not ansible_processes(kiosks.kiosks.inventory), "workers that nobody ends"
     assert json.loads(out)["interrupted"]
     assert done.results == {"kiosk-2": "not reached"}
     assert "carries on by itself" in done.rows["kiosk-2"]["message"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,8 @@ from edge_asl_device.contract.manifest import read_bundle
 PLAYBOOK = Path(__file__).parent / "ansible" / "deploy.yml"
 STALL_S = 3600
 """Without an event: twice the device's own limit for an activation."""
+END_S = 20
+"""For Ansible to end once it is interrupted."""
 
 
 class Rollout(Struct, frozen=True, kw_only=True):
@@ -82,6 +85,22 @@ def _run(rollout: Rollout, environment: dict[str, str], take: Callable[[dict[str
     """``successful``, ``failed``, ``timeout`` or ``canceled``."""
     import ansible_runner
 
+    interrupted = ansible_runner.utils.signal_handler()
+    pid, asked_s = 0, 0.0
+
+    def follow(event: dict[str, Any]) -> bool:
+        nonlocal pid
+        pid = pid or event["pid"]
+        return take(event)
+
+    def kill() -> bool:
+        """Interrupted, Ansible ends its workers; killed, it would leave them behind."""
+        nonlocal asked_s
+        if pid and not asked_s and interrupted():
+            asked_s = time.monotonic()
+            os.kill(pid, signal.SIGINT)
+        return interrupted() and time.monotonic() - asked_s > END_S
+
     variables = {"bundle": str(rollout.bundle.absolute()), "command": [sys.executable, "-m", "edge_asl"]}
     variables |= rollout.variables | ({"key": str(rollout.key.absolute())} if rollout.key else {})
     with tempfile.TemporaryDirectory(prefix="edge-asl-fleet-") as folder:
@@ -95,10 +114,11 @@ def _run(rollout: Rollout, environment: dict[str, str], take: Callable[[dict[str
             extravars={f"edge_asl_{name}": value for name, value in variables.items()},
             envvars=environment,
             settings={"idle_timeout": STALL_S, "pexpect_timeout": 1},
-            event_handler=take,
+            event_handler=follow,
+            cancel_callback=kill,
             quiet=True,
         )
-    return str(run.status)
+    return "canceled" if interrupted() else str(run.status)
 
 
 def _environment() -> dict[str, str]:
