@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
 from edge_asl.deploy.ssh import CONNECT_S, reason
-from edge_asl_device.errors import one_line
 
-LONGEST = 300
-"""Of a message in the table; Ansible's output above it has everything."""
+_short = partial(textwrap.shorten, width=300, placeholder="…")
+"""A message for the table; Ansible's output above it has everything."""
 
 
 class Outcome(StrEnum):
@@ -130,10 +131,5 @@ def _message(answer: Mapping[str, Any]) -> str:
     """The agent's own error, a command's last line, or Ansible's message."""
     out, err = ([line for line in answer.get(key) or [] if line.strip()] for key in ("stdout_lines", "stderr_lines"))
     with contextlib.suppress(IndexError, ValueError, KeyError, TypeError):
-        return _short(json.loads(out[-1])["error"])
-    return _short([answer.get("msg", ""), *out, *err][-1])
-
-
-def _short(text: object) -> str:
-    line = one_line(str(text))
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+        return _short(str(json.loads(out[-1])["error"]))
+    return _short(str([answer.get("msg", ""), *out, *err][-1]))

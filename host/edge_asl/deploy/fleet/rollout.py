@@ -13,7 +13,6 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -60,46 +59,43 @@ def roll_out(rollout: Rollout, progress: Progress) -> RolloutReport:
     manifest = read_bundle(rollout.bundle).manifest
     sign_for_devices(rollout.bundle, rollout.key, progress.say, again=True)
     report = RolloutReport(bundle=manifest.name, version=manifest.version)
+    status, unsaid = _run(rollout, environment, report, progress)
+    if status == "timeout":
+        raise DeviceError(f"ansible-playbook: nothing happened for {STALL_S} s; see edge-asl status of each device")
+    if not report.devices and status != "canceled":
+        why = "; ".join(line.removeprefix("[ERROR]: ").rstrip(".") for line in unsaid if line.startswith("[ERROR]: "))
+        raise DeviceError(
+            f"{rollout.inventory}: {why or 'Ansible finds no devices in it'}; ansible-inventory --graph shows what it reads"
+        )
+    report.end(status, time.monotonic() - started)
+    return report
+
+
+def _run(
+    rollout: Rollout, environment: dict[str, str], report: RolloutReport, progress: Progress
+) -> tuple[str, list[str]]:
+    """``successful``, ``failed``, ``timeout`` or ``canceled``, and what Ansible said before it found any device."""
+    import ansible_runner
+
+    interrupted = ansible_runner.utils.signal_handler()
     said: list[str] = []
+    pids: list[int] = []
+    asked_s: list[float] = []
 
     def take(event: dict[str, Any]) -> bool:
+        pids.append(event["pid"])
         report.take(event)
         said.extend(event.get("stdout", "").splitlines())
         while report.devices and said:  # until there are any, it may be about the inventory
             progress.say(said.pop(0))
         return False  # keep no file of it
 
-    status = _run(rollout, environment, take)
-    if status == "timeout":
-        raise DeviceError(f"ansible-playbook: nothing happened for {STALL_S} s; see edge-asl status of each device")
-    if not report.devices and status != "canceled":
-        errors = [line.removeprefix("[ERROR]: ").rstrip(".") for line in said if line.startswith("[ERROR]: ")]
-        why = "; ".join(errors) or "Ansible finds no devices in it"
-        advice = f"ansible-inventory -i {rollout.inventory} --graph shows what Ansible reads"
-        raise DeviceError(f"{rollout.inventory}: {why}; {advice}")
-    report.end(status, time.monotonic() - started)
-    return report
-
-
-def _run(rollout: Rollout, environment: dict[str, str], take: Callable[[dict[str, Any]], bool]) -> str:
-    """``successful``, ``failed``, ``timeout`` or ``canceled``."""
-    import ansible_runner
-
-    interrupted = ansible_runner.utils.signal_handler()
-    pid, asked_s = 0, 0.0
-
-    def follow(event: dict[str, Any]) -> bool:
-        nonlocal pid
-        pid = pid or event["pid"]
-        return take(event)
-
     def kill() -> bool:
         """Interrupted, Ansible ends its workers; killed, it would leave them behind."""
-        nonlocal asked_s
-        if pid and not asked_s and interrupted():
-            asked_s = time.monotonic()
-            os.kill(pid, signal.SIGINT)
-        return interrupted() and time.monotonic() - asked_s > END_S
+        if interrupted() and pids and not asked_s:
+            asked_s.append(time.monotonic())
+            os.kill(pids[0], signal.SIGINT)
+        return interrupted() and (not pids or time.monotonic() - asked_s[0] > END_S)
 
     variables = {"bundle": str(rollout.bundle.absolute()), "command": [sys.executable, "-m", "edge_asl"]}
     variables |= rollout.variables | ({"key": str(rollout.key.absolute())} if rollout.key else {})
@@ -114,11 +110,11 @@ def _run(rollout: Rollout, environment: dict[str, str], take: Callable[[dict[str
             extravars={f"edge_asl_{name}": value for name, value in variables.items()},
             envvars=environment,
             settings={"idle_timeout": STALL_S, "pexpect_timeout": 1},
-            event_handler=follow,
+            event_handler=take,
             cancel_callback=kill,
             quiet=True,
         )
-    return "canceled" if interrupted() else str(run.status)
+    return "canceled" if interrupted() else str(run.status), said
 
 
 def _environment() -> dict[str, str]:
