@@ -53,27 +53,23 @@ def roll_out(rollout: Rollout, progress: Progress) -> RolloutReport:
         EdgeAslError: the bundle is damaged, signing failed, or Ansible finds no devices.
     """
     started = time.monotonic()
-    environment = _environment()
-    if find_spec("ansible_runner") is None or shutil.which("ansible-playbook", path=environment["PATH"]) is None:
+    if find_spec("ansible_runner") is None or shutil.which("ansible-playbook", path=_environment()["PATH"]) is None:
         raise ToolMissing("Ansible is not installed; pip install 'edge-asl[fleet]'")
     manifest = read_bundle(rollout.bundle).manifest
     sign_for_devices(rollout.bundle, rollout.key, progress.say, again=True)
     report = RolloutReport(bundle=manifest.name, version=manifest.version)
-    status, unsaid = _run(rollout, environment, report, progress)
+    status, unsaid = _run(rollout, report, progress)
     if status == "timeout":
         raise DeviceError(f"ansible-playbook: nothing happened for {STALL_S} s; see edge-asl status of each device")
     if not report.devices and status != "canceled":
-        why = "; ".join(line.removeprefix("[ERROR]: ").rstrip(".") for line in unsaid if line.startswith("[ERROR]: "))
-        raise DeviceError(
-            f"{rollout.inventory}: {why or 'Ansible finds no devices in it'}; ansible-inventory --graph shows what it reads"
-        )
+        errors = [line.removeprefix("[ERROR]: ").rstrip(".") for line in unsaid if line.startswith("[ERROR]: ")]
+        why = "; ".join(errors) or "Ansible finds no devices in it"
+        raise DeviceError(f"{rollout.inventory}: {why}; ansible-inventory --graph shows what Ansible reads")
     report.end(status, time.monotonic() - started)
     return report
 
 
-def _run(
-    rollout: Rollout, environment: dict[str, str], report: RolloutReport, progress: Progress
-) -> tuple[str, list[str]]:
+def _run(rollout: Rollout, report: RolloutReport, progress: Progress) -> tuple[str, list[str]]:
     """``successful``, ``failed``, ``timeout`` or ``canceled``, and what Ansible said before it found any device."""
     import ansible_runner
 
@@ -108,7 +104,7 @@ def _run(
             limit=rollout.limit,
             cmdline="--check" if rollout.dry_run else None,
             extravars={f"edge_asl_{name}": value for name, value in variables.items()},
-            envvars=environment,
+            envvars=_environment(),
             settings={"idle_timeout": STALL_S, "pexpect_timeout": 1},
             event_handler=take,
             cancel_callback=kill,
