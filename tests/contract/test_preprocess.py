@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_asl_device.contract.manifest import Crop, Input, Resize
-from edge_asl_device.contract.preprocess import Box, centre_square, preprocess, square_around, to_tensor
+from edge_asl_device.contract.preprocess import Box, preprocess, square_around, to_tensor
+from edge_asl_device.inference.locator import CentreSquare
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -21,7 +22,7 @@ def spec(size: int, resize: Resize = Resize.LINEAR) -> Input:
 
 def tensor_of(frame: NDArray[np.uint8], spec: Input) -> NDArray[np.int8]:
     """The centre square of a frame as the model takes it."""
-    return preprocess(centre_square(*frame.shape[:2]).cut(frame), spec)
+    return preprocess(CentreSquare().locate(frame).cut(frame), spec)
 
 
 def oracle_linear(picture: np.ndarray, size: int) -> np.ndarray:
@@ -81,12 +82,6 @@ def test_golden_vectors() -> None:
         frame = rng.integers(0, 256, case["shape"], np.uint8)
         found = tensor_of(frame, spec(case["size"], Resize(case["resize"])))[0]
         assert np.abs(found.reshape(-1)[:: case["stride"]].astype(int) - np.array(case["values"])).max() <= 1
-
-
-def test_centre_square() -> None:
-    assert centre_square(480, 640) == (80, 0, 480)
-    assert centre_square(640, 480) == (0, 80, 480)
-    assert centre_square(7, 7) == (0, 0, 7)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ import pytest
 
 import edge_asl
 import edge_asl_device
+from edge_asl_device.cli.main import COMMANDS
+from edge_asl_device.outputs import OUTPUTS
 
 HOST = Path(edge_asl.__file__).parent
 DEVICE = Path(edge_asl_device.__file__).parent
@@ -85,6 +87,10 @@ def import_graph(*packages: Path) -> dict[str, set[str]]:
             else:
                 continue
             graph[name] |= (named & modules.keys()) - {name}
+    for module, _ in OUTPUTS.values():  # imported by name
+        graph["edge_asl_device.outputs"].add(f"edge_asl_device.outputs.{module.partition(':')[0]}")
+    for module in COMMANDS.values():
+        graph["edge_asl_device.cli.main"].add(f"edge_asl_device.cli.{module.partition(':')[0]}")
     return graph
 
 

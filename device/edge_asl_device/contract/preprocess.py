@@ -37,12 +37,6 @@ class Box(NamedTuple):
     height: float
 
 
-def centre_square(height: int, width: int) -> Square:
-    """The largest square in the middle of a frame: the crop rule ``centre-square``."""
-    side = min(height, width)
-    return Square((width - side) // 2, (height - side) // 2, side)
-
-
 def square_around(box: Box, height: int, width: int, margin: float) -> Square:
     """The square of ``margin`` × the longer side of a hand's box, moved and if need be shrunk to lie in the frame.
 

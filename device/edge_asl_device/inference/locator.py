@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl_device.contract.manifest import Crop, Input
-from edge_asl_device.contract.preprocess import Square, centre_square
+from edge_asl_device.contract.preprocess import Square
 
 
 class Locator(Protocol):
@@ -25,7 +25,9 @@ class CentreSquare:
 
     def locate(self, frame: NDArray[np.uint8]) -> Square:
         """The centre square of RGB uint8 ``frame`` (H, W, 3)."""
-        return centre_square(frame.shape[0], frame.shape[1])
+        height, width = frame.shape[:2]
+        side = min(height, width)
+        return Square((width - side) // 2, (height - side) // 2, side)
 
 
 LOCATORS: dict[Crop, Callable[[], Locator]] = {Crop.CENTRE_SQUARE: CentreSquare}

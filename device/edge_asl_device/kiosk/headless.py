@@ -11,7 +11,8 @@ from edge_asl_device.inference.loading import load
 from edge_asl_device.kiosk.mode import WAIT_S
 from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.kiosk.settings import Settings
-from edge_asl_device.outputs import Context, open_outputs
+from edge_asl_device.outputs import open_outputs
+from edge_asl_device.outputs.output import Context
 from edge_asl_device.text.languages import LANGUAGES
 from edge_asl_device.text.transcriber import State
 

@@ -25,8 +25,9 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         type=_output,
         action="append",
         metavar="NAME[:SETTING]",
-        help="where letters, words and text go besides the page: voice or voice:ESPEAK-VOICE, lines (standard output); "
-        "repeat it for several (default: voice, with --headless lines)",
+        help="where letters, words and text go besides the page; repeat it for several: "
+        + "; ".join(f"{name} {does}" for name, (_, does) in OUTPUTS.items())
+        + " (default: voice, with --headless lines)",
     )
     run.add_argument(
         "--mute", dest="muted", action="store_true", help="stay silent until sound is switched on on the page"

@@ -37,7 +37,8 @@ from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.kiosk.reloading import Reloader
 from edge_asl_device.kiosk.settings import Settings
 from edge_asl_device.kiosk.transcribing import Transcribing
-from edge_asl_device.outputs import Context, Outputs, open_outputs
+from edge_asl_device.outputs import Outputs, open_outputs
+from edge_asl_device.outputs.output import Context
 from edge_asl_device.telemetry.metrics import Metrics
 from edge_asl_device.telemetry.systemd import Watchdog, notify
 from edge_asl_device.text.languages import LANGUAGES

@@ -7,82 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from edge_asl_device.text.languages import LANGUAGES, Language
+from edge_asl_device.outputs.output import Context, Letter, Output
 
 if TYPE_CHECKING:
     from edge_asl_device.text.transcriber import State
     from edge_asl_device.web.messages import VoiceState
 
 OUTPUTS = {
-    "voice": "speech:Espeak",
-    "lines": "lines:Lines",
+    "voice": ("speech:Espeak", "speaks words and, when asked, the text; voice:NAME is one of espeak-ng's voices"),
+    "lines": ("lines:Lines", "prints letters and text to standard output"),
 }
-"""Module and class by name, imported when asked for; the class is called with a setting and a ``Context``."""
-
-
-class Context(NamedTuple):
-    """What every output may need to know of its run."""
-
-    language: Language = LANGUAGES["en"]
-    muted: bool = False
-    """Begin silent."""
-    as_json: bool = False
-    """Print for programs instead of people."""
-    observe: Callable[[str], None] = lambda _result: None
-    """Told ``spoken``, ``failed`` or ``dropped`` for each text to be spoken."""
-
-
-class Letter(NamedTuple):
-    """A sign that became text."""
-
-    label: str
-    """As the bundle names it, ``space`` and ``del`` included."""
-    probability: float
-    """Smoothed, 0 to 1."""
-    time_s: float
-    """Seconds since the first frame."""
-    text: str
-    """All text, this letter included."""
-
-
-Control = Callable[[Mapping[str, Any], str], None]
-"""What a button does, given its arguments and all text; from any thread. Raises ``ValueError`` for a bad argument."""
-
-
-class Output:
-    """Takes what was read, each as far as it overrides it; a context manager. Derive from it.
-
-    Letters, words and texts come in the loop's thread, between two frames: return at once and leave what takes time
-    to a thread.
-    """
-
-    def letter(self, letter: Letter) -> None:
-        """A sign became text."""
-
-    def word(self, word: str) -> None:
-        """A word was finished by a pause or a ``space``, or chosen among the suggestions."""
-
-    def text(self, text: str) -> None:
-        """All text, whenever it has changed; empty for the next visitor."""
-
-    @property
-    def state(self) -> VoiceState | None:
-        """What the page shows of it; None: nothing."""
-        return None
-
-    @property
-    def controls(self) -> Mapping[str, Control]:
-        """The page's buttons that belong to it, by name."""
-        return {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        return None
+"""By name: module and class, imported when asked for and called with a setting and a ``Context``; what it does."""
 
 
 class Outputs:
@@ -151,7 +89,7 @@ def open_outputs(wanted: Iterable[str], context: Context) -> Iterator[Outputs]:
     with contextlib.ExitStack() as stack:
         opened = []
         for name, _, setting in (text.partition(":") for text in wanted):
-            module, _, kind = OUTPUTS[name].partition(":")
+            module, _, kind = OUTPUTS[name][0].partition(":")
             output: Output = getattr(importlib.import_module(f"{__name__}.{module}"), kind)(setting, context)
             opened.append(stack.enter_context(output))
         yield Outputs(opened)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from edge_asl_device.errors import EdgeAslError
-from edge_asl_device.outputs import Context, Letter, Output
+from edge_asl_device.outputs.output import Context, Letter, Output
 
 
 class Lines(Output):

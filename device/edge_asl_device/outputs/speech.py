@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Self
 
-from edge_asl_device.outputs import Context, Control, Output
+from edge_asl_device.outputs.output import Context, Control, Output
 from edge_asl_device.web.messages import VoiceState
 
 PROGRAM = "espeak-ng"

@@ -27,6 +27,7 @@ def test_every_crop_rule_has_its_locator(golden_bundle: Path):
 def test_the_centre_square_of_wide_and_tall_frames():
     assert CentreSquare().locate(np.zeros((240, 320, 3), np.uint8)) == Square(40, 0, 240)
     assert CentreSquare().locate(np.zeros((320, 240, 3), np.uint8)) == Square(0, 40, 240)
+    assert CentreSquare().locate(np.zeros((7, 7, 3), np.uint8)) == Square(0, 0, 7)
 
 
 def test_a_known_square_goes_before_the_locators(golden_bundle: Path):

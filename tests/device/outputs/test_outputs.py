@@ -10,11 +10,12 @@ import pytest
 
 import edge_asl_device.outputs
 from edge_asl_device.errors import EdgeAslError
-from edge_asl_device.outputs import OUTPUTS, Context, open_outputs
+from edge_asl_device.outputs import OUTPUTS, open_outputs
+from edge_asl_device.outputs.output import Context
 from edge_asl_device.text.transcriber import State
 
 BRAILLE = """
-from edge_asl_device.outputs import Context, Letter, Output
+from edge_asl_device.outputs.output import Context, Letter, Output
 
 class Braille(Output):
     def __init__(self, setting: str, context: Context) -> None:
@@ -41,7 +42,7 @@ def state(text: str, accepted: str | None = None) -> State:
 def test_a_new_output_is_one_file_and_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "braille.py").write_text(BRAILLE)
     monkeypatch.setattr(edge_asl_device.outputs, "__path__", [*edge_asl_device.outputs.__path__, str(tmp_path)])
-    monkeypatch.setitem(OUTPUTS, "braille", "braille:Braille")
+    monkeypatch.setitem(OUTPUTS, "braille", ("braille:Braille", "shows letters on a Braille line"))
     try:
         with open_outputs([f"braille:{tmp_path}/line"], Context()) as outputs:
             outputs.read(10.0, "", state(""))

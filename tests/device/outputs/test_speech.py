@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_asl_device.outputs import Context, Letter
+from edge_asl_device.outputs.output import Context, Letter
 from edge_asl_device.outputs.speech import Espeak
 from edge_asl_device.text.languages import LANGUAGES
 from program import wait_for

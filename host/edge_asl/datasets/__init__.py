@@ -1,0 +1,1 @@
+"""Labelled pictures: reading, checking, splitting, storing and drawing them."""
