@@ -1,6 +1,6 @@
 """Writes the tables of docs/figures.md from bench/figures.json; with ``--check`` it only compares.
 
-The page's prose is written by hand. Between ``<!-- figures: bench/path.py … -->`` and ``<!-- end -->`` stand the
+The page's prose is written by hand. Between ``<!-- figures: bench/path.py … -->`` and ``<!-- end -->`` are the
 figures of these scripts, between ``<!-- table: NAME -->`` and ``<!-- end -->`` a table of its own.
 """
 
@@ -21,10 +21,10 @@ REGION = re.compile(r"(<!-- (figures|table): (.*?) -->\n).*?(<!-- end -->)", re.
 
 
 def render(page: str, measured: dict[str, Any]) -> str:
-    """The page with its tables made anew.
+    """The page with its tables brought up to date.
 
     Raises:
-        ValueError: a figure has no table to stand in, or a table has no figures.
+        ValueError: no table shows a figure, or a table has no figures.
     """
     shown: set[str] = set()
 

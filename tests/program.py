@@ -178,7 +178,7 @@ def wait_for(happened: Callable[[], object], limit_s: float = 10.0, why: str = "
 def rehearsal(folder: Path, film: Path, state: str = "live") -> Iterator[Callable[[str], None]]:
     """A camera that misbehaves as told: gives a function that tells it."""
     folder.mkdir(exist_ok=True)
-    (folder / "film.mp4").symlink_to(film)
+    (folder / "video.mp4").symlink_to(film)
 
     def tell(word: str) -> None:
         beside = folder / "state.new"

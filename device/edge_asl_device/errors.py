@@ -4,7 +4,7 @@ EdgeAslError
 ├── BundleError     a bundle is missing, damaged, or made for another contract
 ├── FileError       a file or folder is missing, damaged, too long or no regular one
 ├── RuntimeMissing  no TensorFlow Lite runtime can be imported, or it refuses the model
-├── PictureError    a picture or film cannot be read
+├── PictureError    a picture or video cannot be read
 ├── ReleaseError    a release on a device is damaged, does not start, or cannot be switched to
 ├── TrustError      a bundle is not signed by a trusted signer, or older than the device allows
 └── (edge_asl.errors adds the workstation's)
@@ -55,7 +55,7 @@ class RuntimeMissing(EdgeAslError):  # noqa: N818 - named after what happened, l
 
 
 class PictureError(EdgeAslError):
-    """A picture or film cannot be read."""
+    """A picture or video cannot be read."""
 
 
 class ReleaseError(EdgeAslError):

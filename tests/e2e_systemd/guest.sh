@@ -7,7 +7,7 @@ mkdir -p "$home/releases/first" /etc/edge-asl /srv/camera
 cp -r /share/data/bundle-v1 "$home/releases/first/bundle"
 ln -s ../../environment "$home/releases/first/environment"
 ln -s releases/first "$home/current"
-cp /share/data/BALLY.mp4 /srv/camera/film.mp4
+cp /share/data/BALLY.mp4 /srv/camera/video.mp4
 echo live > /srv/camera/state
 useradd --create-home --shell /bin/sh kiosk
 for unit in edge-asl.service edge-asl-kiosk.service; do

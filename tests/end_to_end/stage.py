@@ -56,7 +56,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir()
-        shutil.copy(DATA / "BALLY.mp4", folder / "film.mp4")
+        shutil.copy(DATA / "BALLY.mp4", folder / "video.mp4")
         self.set("live")
 
     def set(self, state: str) -> None:

@@ -30,7 +30,7 @@ class CameraState(StrEnum):
     FAILED = "failed"
     """Another fault; the reason says which."""
     ENDED = "ended"
-    """A film has come to its end."""
+    """A video has come to its end."""
 
 
 class CameraError(EdgeAslError):
@@ -50,7 +50,7 @@ class Frame(NamedTuple):
     """One picture and when it was taken."""
 
     time_s: float
-    """Seconds on a monotonic clock (``time.monotonic()``); of a film that is not paced, the film's own time."""
+    """Seconds on a monotonic clock (``time.monotonic()``); of a video that is not paced, the video's own time."""
     picture: NDArray[np.uint8]
     """RGB, uint8, (height, width, 3)."""
 

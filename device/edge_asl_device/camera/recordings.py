@@ -23,18 +23,18 @@ SHOWN_S = 1.0
 """Of each of its pictures; longer than any letter is held."""
 
 
-class Film:
+class Video:
     """A video file, frame by frame; a context manager.
 
     Args:
         path: anything that OpenCV can decode.
-        paced: in the film's own time, stamped with the monotonic clock; else as fast as it can be decoded, stamped
-            with the film's time.
+        paced: in the video's own time, stamped with the monotonic clock; else as fast as it can be decoded, stamped
+            with the video's time.
         loop: starts again at the end.
         pause_s: how long the last picture is held before that.
 
     Raises:
-        PictureError: missing, or not a film that OpenCV can read.
+        PictureError: missing, or not a video that OpenCV can read.
     """
 
     def __init__(self, path: Path, *, paced: bool = False, loop: bool = False, pause_s: float = PAUSE_S) -> None:
@@ -45,7 +45,7 @@ class Film:
         self._path, self._paced, self._loop, self._pause_s = path, paced, loop, pause_s
         self._capture = cv2.VideoCapture(str(path))
         self._fps = self._capture.get(cv2.CAP_PROP_FPS)
-        # isOpened() stays True after every failure; only a rate and a frame prove a film.
+        # isOpened() stays True after every failure; only a rate and a frame prove a video.
         if not self._capture.isOpened() or not self._fps > 0:
             self._capture.release()
             raise PictureError(f"{path}: not a video file that OpenCV can read")
@@ -54,7 +54,7 @@ class Film:
         """Every frame in order.
 
         Raises:
-            PictureError: the film holds not a single frame.
+            PictureError: the video holds not a single frame.
         """
         pace = Pace(1 / self._fps, self._paced)
         while True:
@@ -70,7 +70,7 @@ class Film:
                 yield _frame(last, allocate, pace)
 
     def _showing(self) -> Iterator[MatLike]:
-        """The film once, B, G, R as OpenCV decodes it."""
+        """The video once, B, G, R as OpenCV decodes it."""
         while True:
             delivered, bgr = self._capture.read()
             if not delivered:

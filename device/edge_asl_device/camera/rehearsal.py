@@ -1,6 +1,6 @@
 """A camera that misbehaves when told to, so that a site can see what its kiosk does before it has to.
 
-mkdir rehearsal && cp film.mp4 rehearsal/ && echo live > rehearsal/state
+mkdir rehearsal && cp video.mp4 rehearsal/ && echo live > rehearsal/state
 edge-asl-device run models/letters --source rehearsal:rehearsal
 echo frozen > rehearsal/state          # what does the page say now?
 """
@@ -16,16 +16,16 @@ from typing import NoReturn, Self
 import numpy as np
 
 from edge_asl_device.camera import Allocate, CameraError, CameraState, Frame, new_picture
-from edge_asl_device.camera.recordings import Film
+from edge_asl_device.camera.recordings import Video
 
-FILM, STATE = "film.mp4", "state"
+VIDEO, STATE = "video.mp4", "state"
 STATES = ("live", "missing", "busy", "lost", "frozen", "silent", "black", "wedged")
 _RAISED = {"missing": CameraState.MISSING, "busy": CameraState.BUSY, "lost": CameraState.LOST}
 _SILENCE_S = 2.0
 
 
 class Rehearsal:
-    """Shows ``film.mp4`` of a folder over and over, as the word in its file ``state`` says; a context manager.
+    """Shows ``video.mp4`` of a folder over and over, as the word in its file ``state`` says; a context manager.
 
     ``live``; ``missing``, ``busy`` and ``lost`` raise what a real camera raises; ``frozen`` repeats one picture;
     ``silent`` delivers none until the driver's time limit; ``black`` has the lens covered; ``wedged`` hangs in a
@@ -33,19 +33,19 @@ class Rehearsal:
 
     Raises:
         CameraError: the state says so.
-        PictureError: the folder holds no film.
+        PictureError: the folder holds no video.
     """
 
     def __init__(self, folder: Path) -> None:
         self._state = folder / STATE
         if self._told() in ("missing", "busy"):
             self._fail(self._told())
-        self._film = Film(folder / FILM, paced=True, loop=True, pause_s=0.0)
+        self._video = Video(folder / VIDEO, paced=True, loop=True, pause_s=0.0)
 
     def frames(self, allocate: Allocate = new_picture) -> Iterator[Frame]:
-        """The film's frames, or what the state makes of them, at once."""
+        """The video's frames, or what the state makes of them, at once."""
         still: Frame | None = None
-        for frame in self._film.frames(allocate):
+        for frame in self._video.frames(allocate):
             told = self._told()
             if told in _RAISED:
                 self._fail(told)
@@ -84,7 +84,7 @@ class Rehearsal:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._film.__exit__(*exception)
+        self._video.__exit__(*exception)
 
 
 def _wedge() -> None:

@@ -14,18 +14,18 @@ class Source(NamedTuple):
     """A parsed ``--source``."""
 
     kind: str
-    """``auto``, ``picamera2``, ``v4l2``, ``rehearsal``, ``film`` or ``folder``."""
+    """``auto``, ``picamera2``, ``v4l2``, ``rehearsal``, ``video`` or ``folder``."""
     what: str
     """Number, device or path; empty for the first there is."""
 
     @property
     def live(self) -> bool:
         """A device, of which silence or a picture that never changes means trouble."""
-        return self.kind not in ("film", "folder")
+        return self.kind not in ("video", "folder")
 
 
 def parse_source(text: str) -> Source:
-    """Parse ``--source``; nothing is opened, but a film or a folder must be there.
+    """Parse ``--source``; nothing is opened, but a video or a folder must be there.
 
     Raises:
         CameraError: no such kind, number, file or folder.
@@ -43,7 +43,7 @@ def parse_source(text: str) -> Source:
     if path.is_dir() and kind != "rehearsal":
         return Source("folder", text)
     if path.is_file():
-        return Source("film", text)
+        return Source("video", text)
     raise CameraError(CameraState.MISSING, f"{text}: no such source; use {KINDS}")
 
 
@@ -52,8 +52,8 @@ def open_source(source: Source, *, paced: bool = True, loop: bool = False) -> Ca
 
     Args:
         source: what ``parse_source`` gave.
-        paced: a film or folder in its own time; else as fast as it can be read.
-        loop: a film or folder starts again at its end.
+        paced: a video or folder in its own time; else as fast as it can be read.
+        loop: a video or folder starts again at its end.
     """
     if source.kind == "auto":
         from edge_asl_device.camera.auto import find
@@ -75,22 +75,22 @@ def open_source(source: Source, *, paced: bool = True, loop: bool = False) -> Ca
         from edge_asl_device.camera.recordings import Folder
 
         return Folder(Path(source.what), paced=paced, loop=loop)
-    from edge_asl_device.camera.recordings import Film
+    from edge_asl_device.camera.recordings import Video
 
-    return Film(Path(source.what), paced=paced, loop=loop)
+    return Video(Path(source.what), paced=paced, loop=loop)
 
 
 def check_source(source: Source) -> None:
-    """Open and close a film or a folder: what cannot be read is reported before anything is started.
+    """Open and close a video or a folder: what cannot be read is reported before anything is started.
 
     Raises:
         PictureError: it cannot be read.
     """
     if source.kind == "rehearsal":
-        from edge_asl_device.camera.recordings import Film
-        from edge_asl_device.camera.rehearsal import FILM
+        from edge_asl_device.camera.recordings import Video
+        from edge_asl_device.camera.rehearsal import VIDEO
 
-        with Film(Path(source.what) / FILM):
+        with Video(Path(source.what) / VIDEO):
             pass
     if not source.live:
         with open_source(source):

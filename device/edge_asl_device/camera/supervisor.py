@@ -61,7 +61,7 @@ class CameraSupervisor:
 
     Args:
         source: what to open.
-        loop: a film or folder starts again at its end.
+        loop: a video or folder starts again at its end.
     """
 
     def __init__(self, source: Source, *, loop: bool = False) -> None:

@@ -47,7 +47,7 @@ def bench(options: argparse.Namespace) -> int:
         return 0
     print(f"{result['runtime']}, frame {result['frame']}, input {result['input']}, {result['runs']} runs, ms")
     print(f"{'':<14}{'median':>9}{'p95':>9}")
-    for name, key in (("raw invoke", "raw_invoke_ms"), ("whole path", "whole_path_ms")):
+    for name, key in (("bare inference", "raw_invoke_ms"), ("whole path", "whole_path_ms")):
         numbers = result[key]
         assert isinstance(numbers, dict)  # noqa: S101 - for the type checker
         print(f"{name:<14}{numbers['median']:>9.3f}{numbers['p95']:>9.3f}")

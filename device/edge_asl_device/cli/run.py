@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         if options.bundle is not None:
             raise EdgeAslError(f"--demo brings its own bundle; leave out --demo or {options.bundle}")
         options.bundle, options.source = _demo_of(options.demo)
-        options.loop_film, options.clear_after_s = not options.headless, min(options.clear_after_s, 3.0)
+        options.loop, options.clear_after_s = not options.headless, min(options.clear_after_s, 3.0)
     if options.bundle is None:
         raise EdgeAslError("no bundle given; name the folder that edge-asl build wrote")
     options.decoder = dict(options.decoder)
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
             raise EdgeAslError("--max-fps limits what the page shows; leave out --max-fps or --headless")
         return _run_headless(options)
     if options.fast:
-        raise EdgeAslError("--fast works only with --headless; a page shows a film in real time")
+        raise EdgeAslError("--fast works only with --headless; a page plays a video in real time")
     return _service(options).run()
 
 
@@ -88,7 +88,7 @@ def _announce(address: str) -> None:
 
 
 def _settings(options: argparse.Namespace, **more: Any) -> Settings:
-    """The options that are settings, and ``more`` that stands in none."""
+    """The options that are settings, and ``more``, which no option sets."""
     start_logging(as_json=options.as_json)
     given = {name: value for name, value in vars(options).items() if name in Settings.__struct_fields__}
     return Settings(**given | {"source": parse_source(options.source)} | more)

@@ -227,7 +227,7 @@ class Bundle(NamedTuple):
 
 
 def parse_manifest(data: bytes, name: str) -> Manifest:
-    """Parse and check ``manifest.json``'s bytes; ``name`` (its path) stands in the errors.
+    """Parse and check ``manifest.json``'s bytes; ``name`` (its path) appears in error messages.
 
     Raises:
         BundleError: not JSON, an unknown format version, an unknown, missing or ill-typed key, or numbers that are

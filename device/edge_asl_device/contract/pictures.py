@@ -27,7 +27,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
 
 def decode_picture(data: bytes, name: str) -> NDArray[np.uint8]:
-    """Decode a picture file's bytes as ``read_picture`` does; ``name`` stands in the error.
+    """Decode a picture file's bytes as ``read_picture`` does; ``name`` appears in error messages.
 
     Raises:
         PictureError: empty or not a picture.

@@ -25,7 +25,7 @@ def open_regular(path: Path, folder: int | None = None) -> BufferedReader:
 
     Args:
         path: of the file.
-        folder: descriptor of the folder that it lies in, if that is open; ``path`` stands in the error all the same.
+        folder: descriptor of the folder that it lies in, if that is open; error messages name ``path`` regardless.
 
     Raises:
         FileError: it is no such file.
@@ -80,7 +80,7 @@ def file_errors_as(kind: type[EdgeAslError], advice: str) -> Iterator[None]:
 
 
 def decode_json(data: bytes, name: str, most: int) -> object:
-    """Decode JSON of at most ``most`` bytes; ``name`` (its path) stands in the errors.
+    """Decode JSON of at most ``most`` bytes; ``name`` (its path) appears in error messages.
 
     Raises:
         BundleError: not JSON or nested too deeply, a repeated key, NaN or infinity, text with control characters, lone

@@ -13,25 +13,25 @@ from edge_asl_device.inference.recogniser import Recogniser
 
 
 def measure(recogniser: Recogniser, runs: int = 300) -> dict[str, object]:
-    """Milliseconds of raw invoke and of frame → locate → preprocess → invoke → decode, taken in turns.
+    """Milliseconds of the bare inference and of frame → locate → preprocess → invoke → decode, taken in turns.
 
     Taken in turns, both see the same caches, clock and neighbours; ``ratio`` is that of the medians.
     """
     frame = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     tensor = preprocess(frame[:16, :16], recogniser.bundle.manifest.input)
     recogniser.engine.invoke(tensor)
-    raw, whole = np.empty(runs), np.empty(runs)
+    bare, whole = np.empty(runs), np.empty(runs)
     for i in range(-runs // 10, runs):  # the first tenth warms caches and is overwritten
-        raw[i] = _milliseconds(recogniser.engine.interpreter.invoke)
+        bare[i] = _milliseconds(recogniser.engine.interpreter.invoke)
         whole[i] = _milliseconds(lambda: recogniser.classify(frame))
     return {
         "runtime": recogniser.engine.runtime,
         "frame": "640x480",
         "input": f"{recogniser.bundle.manifest.input.width}x{recogniser.bundle.manifest.input.height}",
         "runs": runs,
-        "raw_invoke_ms": _summary(raw),
+        "raw_invoke_ms": _summary(bare),
         "whole_path_ms": _summary(whole),
-        "ratio": round(float(np.median(whole) / np.median(raw)), 3),
+        "ratio": round(float(np.median(whole) / np.median(bare)), 3),
     }
 
 

@@ -38,7 +38,7 @@ class TfliteEngine:
     """One quantized model in a TensorFlow Lite runtime; a context manager.
 
     Args:
-        spec: what goes into the model and comes out of it; its path stands in the errors.
+        spec: what goes into the model and comes out of it; its path appears in error messages.
         content: the model's verified bytes. From memory, not from the path: a file that is mapped and then truncated
             kills the process with SIGBUS.
         runtime: ``litert``, ``tflite``, or ``auto`` for the first of these that is installed.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def native_output_silenced() -> Iterator[None]:
-    """Swallow what is written to file descriptors 1 and 2; errors arrive as exceptions all the same."""
+    """Swallow what is written to file descriptors 1 and 2; errors still arrive as exceptions."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = [os.dup(1), os.dup(2)]

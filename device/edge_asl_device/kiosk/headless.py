@@ -18,11 +18,11 @@ from edge_asl_device.text.transcriber import State
 
 
 def read_headless(settings: Settings, *, fast: bool) -> None:
-    """Read a film or folder to its end, a camera without end, and tell the outputs.
+    """Read a video or folder to its end, a camera without end, and tell the outputs.
 
     Args:
         settings: what the command line asked for; what belongs to the page is ignored.
-        fast: every frame of a film as fast as it can be decoded, in its own time; else the newest frame, as at a kiosk.
+        fast: every frame of a video as fast as it can be decoded, in its own time; else the newest, as at a kiosk.
 
     Raises:
         EdgeAslError: bundle or source cannot be read.
@@ -40,12 +40,12 @@ def read_headless(settings: Settings, *, fast: bool) -> None:
 def _states(settings: Settings, reader: Reader, *, fast: bool) -> Iterator[tuple[float, State]]:
     """(seconds, what a screen would show) for every frame that was read."""
     if fast:
-        with open_source(settings.source, paced=False, loop=settings.loop_film) as camera:
+        with open_source(settings.source, paced=False, loop=settings.loop) as camera:
             for frame in camera.frames():
                 yield frame.time_s, reader.read(frame)[0]
         return
     check_source(settings.source)
-    with CameraSupervisor(settings.source, loop=settings.loop_film) as supervisor:
+    with CameraSupervisor(settings.source, loop=settings.loop) as supervisor:
         while supervisor.status.state is not CameraState.ENDED:
             if newest := supervisor.next(WAIT_S):
                 yield newest.time_s, reader.read(newest)[0]

@@ -18,9 +18,9 @@ class Health:
     """Reads what the loop's thread writes; only ``beat`` writes here, and only the loop calls it.
 
     Args:
-        camera: whose state is told.
+        camera: whose state is reported.
         publisher: whose bundle reads, and which frames it published.
-        outputs: whose state is told.
+        outputs: whose state is reported.
         metrics: what has been counted so far.
         ending: set once the program is about to end.
     """

@@ -30,7 +30,7 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         + " (default: voice, with --headless lines)",
     )
     run.add_argument(
-        "--mute", dest="muted", action="store_true", help="stay silent until sound is switched on on the page"
+        "--mute", dest="muted", action="store_true", help="start muted; the page's voice button turns it on"
     )
     run.add_argument(
         "--clear-after",
@@ -63,9 +63,7 @@ def add_camera_options(command: argparse.ArgumentParser) -> None:
         help="auto, picamera2[:N], v4l2[:/dev/videoN], a video file, a folder of pictures, or rehearsal:FOLDER "
         "(default: auto)",
     )
-    command.add_argument(
-        "--loop", dest="loop_film", action="store_true", help="play a video file or a folder again and again"
-    )
+    command.add_argument("--loop", action="store_true", help="play a video file or a folder again and again")
     command.add_argument("--max-fps", type=_rate, metavar="N", help="read at most N frames per second (1 or more)")
 
 

@@ -41,7 +41,7 @@ class Reader:
         self._motion = HandMotion()
         self._observe = observe
 
-    def go_on_from(self, before: Reader) -> None:
+    def take_over_from(self, before: Reader) -> None:
         """Take over from another reader, its text and what the hand is doing."""
         self.transcriber = Transcriber(self.recogniser.labels, self.decoder, before.transcriber)
         self._motion = before._motion

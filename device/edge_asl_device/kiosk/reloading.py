@@ -46,7 +46,7 @@ class Reloader:
                 reader = self._open_reader()
                 self._mode.submit(lambda: self._take(reader))
             except Exception as error:
-                # Also what nobody foresaw: whatever is wrong with the new one, the old one reads on.
+                # Also what nobody foresaw: whatever is wrong with the new one, the old one keeps reading.
                 if not isinstance(error, EdgeAslError):
                     log.exception("reload failed")
                 self._refuse(str(error))

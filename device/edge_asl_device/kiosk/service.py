@@ -75,7 +75,7 @@ class Service:
         with contextlib.ExitStack() as stack:
             listening = stack.enter_context(listen(settings.host, settings.port))
             # The camera takes longest to open: it does so while everything else is made ready.
-            self._camera = stack.enter_context(CameraSupervisor(settings.source, loop=settings.loop_film))
+            self._camera = stack.enter_context(CameraSupervisor(settings.source, loop=settings.loop))
             reader = self._open_reader()
             language, observe = LANGUAGES[settings.language], self._metrics.observe_speech
             context = Context(language, settings.muted, settings.as_json, observe)
@@ -121,7 +121,7 @@ class Service:
                 self._between_frames()
                 self._take_frame()
         except Exception:
-            # A bug must not leave a page that looks alive: end, and let systemd start anew.
+            # A bug must not leave a page that looks alive: end, and let systemd start it again.
             log.exception("the loop failed")
             self._ending.exit_status = 1
         finally:

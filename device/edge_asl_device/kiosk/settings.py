@@ -16,7 +16,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     bundle: Path
     source: Source
-    loop_film: bool = False
+    loop: bool = False
     runtime: str = "auto"
     threads: int = 1
     max_fps: float | None = None

@@ -69,7 +69,7 @@ class Transcribing(Mode):
 
     def replace_reader(self, reader: Reader) -> None:
         """See ``Mode``; the text stays."""
-        reader.go_on_from(self._reader)
+        reader.take_over_from(self._reader)
         self._reader = reader
 
     def frame(self, frame: Frame, camera: CameraSupervisor) -> None:

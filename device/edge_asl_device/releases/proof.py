@@ -18,7 +18,7 @@ STEPS = ("begin", "verify", "signature", "version", "self-test", "sync")
 
 
 class ActivationOptions(Struct, frozen=True, kw_only=True):
-    """What whoever activates may choose."""
+    """Options of an activation."""
 
     allow_downgrade: bool = False
     restart: bool = False

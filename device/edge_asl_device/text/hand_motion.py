@@ -25,7 +25,7 @@ FOUND = 3
 LIFT = 5
 # Correlation, −1 to 1: below it the patch shows something else.
 ALIKE = 0.85
-# A patch that nears the edge of what can be searched is taken anew where the hand is now.
+# A patch that nears the edge of what can be searched is taken again where the hand is now.
 REACH = 6
 # Grey levels: less contrast than that is noise and matches anywhere.
 FLAT = 4.0

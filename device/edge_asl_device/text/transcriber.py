@@ -52,7 +52,7 @@ class Transcriber:
     Args:
         labels: in the order of the probabilities; ``space``, ``del`` and ``nothing`` have their meaning.
         decoder: thresholds and times, from the bundle's manifest.
-        before: whose text to go on with, when another model takes over.
+        before: whose text to continue, when another model takes over.
     """
 
     def __init__(self, labels: tuple[str, ...], decoder: Decoder, before: Transcriber | None = None) -> None:
@@ -92,7 +92,7 @@ class Transcriber:
         """Take in one prediction.
 
         Args:
-            time_s: monotonic seconds. After more than ``GAP_S`` without a frame, holding starts anew.
+            time_s: monotonic seconds. After more than ``GAP_S`` without a frame, holding starts again.
             probabilities: float32 (classes,), 0 to 1.
             sideways: how far the hand has travelled sideways since any fixed moment, in shares of the square's side
                 (``HandMotion``); 0 where nobody measures it.

@@ -93,11 +93,11 @@ def deploy(
     from edge_asl.deploy.deployment import DeployRequest
     from edge_asl.deploy.requirements import Choices
 
-    place = parsed_target(target, mode, root, ssh_config)
+    device = parsed_target(target, mode, root, ssh_config)
     request = DeployRequest(
         bundle=bundle,
-        target=place,
-        choices=Choices(mode=place.mode, **chosen),
+        target=device,
+        choices=Choices(mode=device.mode, **chosen),
         runtime=runtime.value,
         wheelhouse=wheelhouse,
         key=key,

@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
 def pack(
     bundle: Annotated[Path | None, typer.Argument(help="Bundle folder.", show_default=False)] = None,
     facts: Annotated[Path | None, option(FACTS_HELP, allow_dash=True)] = None,
-    out: Annotated[Path | None, option("Folder for the packages. Default: a cache.")] = None,
+    out: Annotated[Path | None, option("Folder for the update packages. Default: a cache.")] = None,
     key: KeyOption = None,
     wheelhouse: WheelhouseOption = None,
     playbook: Annotated[bool, typer.Option("--playbook", help="Print the path of the Ansible playbook.")] = False,
@@ -111,7 +111,7 @@ def bench(
     ssh_config: SshConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Measure inference alone and the whole path, here or on a device."""
+    """Measure the bare inference and the whole path, here or on a device."""
     from edge_asl.deploy.operate import bench_here, bench_there
     from edge_asl.progress import console
 

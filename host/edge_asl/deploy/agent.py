@@ -4,7 +4,7 @@ The workstation sends this file over the connection, and the device runs it from
 
     python3 -c 'exec(stdin.read(N))' N COMMAND ARGUMENTS
 
-or runs a package that has it as its main program (edge_asl/deploy/fleet/updates.py):
+or runs an update package that has it as its main program (edge_asl/deploy/fleet/updates.py):
 
     python3 PACKAGE.pyz unpack ARGUMENTS
 
@@ -372,13 +372,13 @@ def hash_of(path: str) -> str:
 def unpack(
     paths: SimpleNamespace, mode: str, owner: str, commands: list[tuple[str, dict[str, Any]]], break_lock: bool = False
 ) -> None:
-    """All commands of a deployment up to the switch at once, for tools that deliver a package."""
+    """All commands of a deployment up to the switch at once, for tools that deliver an update package."""
     prepare_root(paths, mode, owner, break_lock)
     try:
         for command, arguments in commands:
             execute(command, arguments)
     except (EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise AgentError(f"{sys.argv[0]}: the package arrived damaged: {error}; deploy again") from error
+        raise AgentError(f"{sys.argv[0]}: the update package arrived damaged: {error}; deploy again") from error
     finally:
         end(paths, owner)
 
@@ -403,13 +403,13 @@ def receive(paths: SimpleNamespace, owner: str) -> None:
 def open_transfer(paths: SimpleNamespace) -> tuple[dict[str, Any], Callable[[str], IO[bytes]]]:
     """The header, and where to read the bytes of each of its "objects" [[sha256, size, offset], ...].
 
-    From a package, or from standard input: a line of JSON, then the objects' bytes one after the other.
+    From an update package, or from standard input: a line of JSON, then the objects' bytes one after the other.
     """
     if not zipfile.is_zipfile(sys.argv[0]):
         return json.loads(sys.stdin.buffer.readline()), lambda _sha: sys.stdin.buffer
     package = zipfile.ZipFile(sys.argv[0])
     header = json.loads(package.read("header.json"))
-    if not header["repair"]:  # devices share a package: some have more of it than others
+    if not header["repair"]:  # devices share an update package: some have more of it than others
         header["objects"] = [one for one in header["objects"] if size_of(object_path(paths, one[0])) != one[1]]
     return header, lambda sha: package.open("objects/" + sha)
 

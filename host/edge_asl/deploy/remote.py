@@ -18,7 +18,7 @@ STALL_S = 60.0
 """Without a byte in either direction; a Pi that unpacks or starts Python takes seconds."""
 LAST_LINES = 5
 REFUSAL = "edge-asl-device: "
-"""Before what the device's program says when it refuses to go on."""
+"""Before what the device's program says when it refuses to continue."""
 
 AGENT = Path(__file__).with_name("agent.py")
 _BOOT = "import sys;exec(compile(sys.stdin.buffer.read(int(sys.argv[1])),'agent.py','exec'))"

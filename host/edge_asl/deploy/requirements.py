@@ -86,7 +86,7 @@ def _check_options(options: str) -> None:
 
 
 def check_trust(facts: Facts, wanted: Wanted, choices: Choices, *, serves: bool) -> None:
-    """What the device would refuse in the end; it has the last word all the same.
+    """What the device would refuse in the end; the last word is still its own.
 
     Raises:
         DeviceError: the version is too old, or there is no signature that the device could verify.

@@ -350,7 +350,7 @@ def test_bench_in_words(golden_bundle: Path, capsys: pytest.CaptureFixture[str])
 
     first, *rows = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{INSTALLED[0]}, frame 640x480, input 64x64, 1 runs")
-    assert [row[:14].strip() for row in rows[1:4]] == ["raw invoke", "whole path", "ratio"]
+    assert [row[:14].strip() for row in rows[1:4]] == ["bare inference", "whole path", "ratio"]
 
 
 @pytest.mark.parametrize(

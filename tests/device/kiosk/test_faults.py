@@ -138,7 +138,7 @@ def own_bundle(golden_bundle: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("how", ["truncated", "swapped", "gone"])
 def test_a_model_that_is_damaged_while_it_reads(own_bundle: Path, how: str):
-    """The old one reads on; SIGHUP refuses the damaged one and takes it when it is whole again."""
+    """The old one keeps reading; SIGHUP refuses the damaged one and takes it when it is whole again."""
     with Program("run", own_bundle, "--source", FILM, "--loop", "--mute") as program:
         page = program.wait_until_ready().listen()
         model = own_bundle / "model.tflite"

@@ -205,7 +205,7 @@ def test_served_to_others_it_asks_for_the_token(golden_bundle: Path, tmp_path: P
         (["--decoder", "hold_s=-1"], "--decoder hold_s: expected 0 to 60, found -1"),
         (["--decoder", "hold_s=nan"], "--decoder hold_s: expected 0 to 60, found nan"),
         (["--decoder", "release_probability=0.9"], "--decoder: expected release_probability up to accept_probability"),
-        (["--source", "rehearsal:TMP"], "TMP/film.mp4: no such video file"),
+        (["--source", "rehearsal:TMP"], "TMP/video.mp4: no such video file"),
         (["--fast"], "--fast works only with --headless"),
         (["--source", "TMP/none.mp4"], "TMP/none.mp4: no such source; use auto, picamera2"),
         (["--source", "TMP/short"], "TMP/short: not a video file that OpenCV can read"),

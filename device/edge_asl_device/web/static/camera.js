@@ -82,7 +82,7 @@ const stringFor = (name) => {
   return hasString(`camera.${name}`) ? `camera.${name}` : "camera.failed";
 };
 
-/** The square travels with every state; laying out anew is only needed when it has moved. */
+/** The square travels with every state; laying out again is only needed when it has moved. */
 const cameraSquare = (square) => {
   if (JSON.stringify(square) === JSON.stringify(part)) return;
   part = square;

@@ -1,4 +1,4 @@
-"""What each of many devices needs: a package that any tool can deliver, and the commands to run with it."""
+"""What each of many devices needs: an update package that any tool can deliver, and the commands to run with it."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ def updates_for(
     wheelhouse: Path | None = None,
     folder: Path | None = None,
 ) -> dict[str, Update]:
-    """What each device needs; the packages are in ``folder``, or in the user's cache.
+    """What each device needs; the update packages are in ``folder``, or in the user's cache.
 
     Raises:
         EdgeAslError: the bundle is damaged, or signing it failed. What is wrong with one device is in its update.
-        OSError: a package cannot be written.
+        OSError: an update package cannot be written.
     """
     signer = sign_for_devices(bundle, key, progress.say, again=False)
     packages = cache_folder() / "packages"

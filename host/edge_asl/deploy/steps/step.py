@@ -1,5 +1,6 @@
-"""What all steps have in common. Their commands are plain values: one device over SSH and many through Ansible run the
-same ones.
+"""Defines ``Step``, the base of all steps, and the kinds of command that a step runs on a device.
+
+Commands are plain values: one device over SSH and many devices through Ansible run the same ones.
 """
 
 from __future__ import annotations
