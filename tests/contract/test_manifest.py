@@ -55,8 +55,8 @@ def walk(content: Any, keys: tuple[str, ...]) -> Any:
 
 
 BROKEN = {
-    "missing field": (drop("input", "resize"), "input: expected field resize, found none"),
-    "unknown field": (put(1, "output", "colour"), "output: expected only known fields, found colour"),
+    "missing field": (drop("input", "resize"), "input: field resize is missing"),
+    "unknown field": (put(1, "output", "colour"), "output: unknown field colour"),
     "unknown format": (put(9, "format_version"), "expected bundle format 1, found 9; update edge-asl-device"),
     "no format": (drop("format_version"), "expected bundle format 1, found None"),
     "wrong type": (put("big", "input", "width"), "input.width: expected `int`, got `str`"),
@@ -137,5 +137,5 @@ def test_not_json() -> None:
 
 
 def test_a_manifest_of_megabytes_is_not_parsed() -> None:
-    with pytest.raises(BundleError, match="expected at most"):
+    with pytest.raises(BundleError, match="larger than"):
         parse_manifest(b" " * 2_000_000, "x")

@@ -341,7 +341,7 @@ def test_a_second_line_of_options_is_no_further_setting(tmp_path: Path):
     settings = tmp_path / "etc" / "kiosk.env"
     done = configure(tmp_path, settings, "--mute\nEDGE_ASL_TOKEN=theirs")
 
-    assert "expected one line" in done.error
+    assert "options must be one line" in done.error
     assert not settings.parent.exists()
 
 

@@ -277,7 +277,7 @@ def test_older_forms_of_guarded_keys(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize("name", [MANIFEST, "model.tflite"])
 def test_a_file_of_another_kind(bundle: Path, name: str) -> None:
-    with pytest.raises(SigningError, match=f"{name}: expected an SSH key, private .* found something else; name ano"):
+    with pytest.raises(SigningError, match=f"{name}: not an SSH key .private, or a .pub file.; name another"):
         public_key_of(bundle / name)
 
 

@@ -7,11 +7,13 @@ output.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -28,6 +30,9 @@ PAUSE_S = 0.05
 ANNOUNCE_S = 30.0
 LIMIT_S = 900.0
 """For a whole activation (hashes, self-test, two health checks) on the slowest Pi."""
+ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space, then try again") | dict.fromkeys(
+    (errno.EACCES, errno.EPERM), "run it as root"
+)
 
 
 def show_status(options: argparse.Namespace) -> int:
@@ -41,13 +46,13 @@ def trust(options: argparse.Namespace) -> int:
     """``edge-asl-device trust``: whose signatures are accepted."""
     installation = _installation(options)
     if options.key is not None:
-        installation.root.mkdir(parents=True, exist_ok=True)
         if options.first and (known := read_signers(installation.signers)):
             names = " and ".join(signer.principal for signer in known)
             raise TrustError(
                 f"{installation.signers}: the device already trusts {names}; to trust another key: edge-asl keys trust"
             )
-        add_signer(installation.signers, options.key)
+        with _disk_errors_as_one_line(installation):
+            add_signer(installation.signers, options.key)
     for signer in read_signers(installation.signers):
         print(signer.line, flush=True)
     return 0
@@ -84,14 +89,21 @@ def _work(options: argparse.Namespace, installation: Installation, do: Callable[
         health_limit_s=options.health_limit,
         keep=options.keep,
     )
-    try:
+    # What happened is in the record, as far as that could be written; the next activation recovers from there.
+    with _disk_errors_as_one_line(installation):
+        if not installation.root.is_dir():
+            raise ReleaseError(f"{installation.root}: nothing is installed here")
         record = do(Activation(installation, service_manager_of(installation), chosen, _announcer(options)))
-    except OSError as error:
-        # What happened is in the record, as far as that could be written; the next activation recovers from there.
-        raise ReleaseError(
-            f"{error.filename or installation.root}: {error.strerror}; free some space, then activate again"
-        ) from error
     return 0 if record is None or record.outcome is Outcome.ACTIVATED else 1
+
+
+@contextlib.contextmanager
+def _disk_errors_as_one_line(installation: Installation) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        advice = ADVICE.get(error.errno or 0, "check the disk, then try again")
+        raise ReleaseError(f"{error.filename or installation.root}: {error.strerror}; {advice}") from error
 
 
 def _announcer(options: argparse.Namespace) -> Announce:
@@ -110,7 +122,7 @@ def _follow(options: argparse.Namespace, installation: Installation, command: li
     for name in ("json", "allow_downgrade", "restart"):
         arguments += [f"--{name.replace('_', '-')}"] * getattr(options, name)
     path = installation.root / "activation.log"
-    with path.open("wb") as log:
+    with _disk_errors_as_one_line(installation), path.open("wb") as log:
         worker = subprocess.Popen(
             [sys.executable, "-m", "edge_asl_device", *arguments],
             stdin=subprocess.DEVNULL,

@@ -35,10 +35,11 @@ def run(options: argparse.Namespace) -> int:
     if options.bundle is None:
         raise EdgeAslError("no bundle given; name the folder that edge-asl build wrote")
     options.decoder = dict(options.decoder)
-    options.outputs = options.outputs or ["lines" if options.headless else "voice"]
+    # Named twice, in a unit's options and beside them say, an output must not speak or print everything twice.
+    options.outputs = list(dict.fromkeys(options.outputs or ["lines" if options.headless else "voice"]))
     if options.headless:
         if options.max_fps is not None:
-            raise EdgeAslError("--max-fps limits what the page shows; leave out --max-fps or --headless")
+            raise EdgeAslError("--max-fps has no effect with --headless; leave one out")
         return _run_headless(options)
     if options.fast:
         raise EdgeAslError("--fast works only with --headless; a page plays a video in real time")

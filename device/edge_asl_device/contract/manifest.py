@@ -314,11 +314,11 @@ def _check_labels(bundle: Bundle) -> None:
 
 
 def _readable(error: msgspec.ValidationError) -> str:
-    """``Object missing required field `x` - at `$.input` `` as ``input: expected field x, found none``."""
+    """``Object missing required field `x` - at `$.input` `` as ``input: field x is missing``."""
     text, _, place = str(error).partition(" - at `$")
     where = re.sub(r"^\.", "", place.rstrip("`")) or "manifest"
     if missing := re.fullmatch(r"Object missing required field `(.+)`", text):
-        return f"{where}: expected field {missing[1]}, found none"
+        return f"{where}: field {missing[1]} is missing"
     if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", text):
-        return f"{where}: expected only known fields, found {unknown[1]}"
+        return f"{where}: unknown field {unknown[1]}"
     return f"{where}: {text[0].lower()}{text[1:]}"

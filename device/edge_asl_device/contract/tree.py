@@ -67,7 +67,7 @@ class Tree(NamedTuple):
                     raise FileError(f"{folder / name}: expected a link to {self.links[name]}, found {target}")
             elif name in self.unlisted:
                 if entry.is_symlink():
-                    raise FileError(f"{folder / name}: expected no link, found one")
+                    raise FileError(f"{folder / name}: is a link")
             elif not (self.compiled and _is_compiled(name, entry)):
                 raise FileError(f"{folder / name}: not a listed file", "remove it")
         if missing:

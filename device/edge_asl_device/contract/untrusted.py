@@ -65,7 +65,7 @@ def read_bounded(path: Path, most: int) -> bytes:
     with open_regular(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
-        raise FileError(f"{path}: expected at most {most} bytes, found more")
+        raise FileError(f"{path}: larger than {most} bytes")
     return data
 
 
@@ -87,7 +87,7 @@ def decode_json(data: bytes, name: str, most: int) -> object:
             surrogates or bytes that are not UTF-8.
     """
     if len(data) > most:
-        raise BundleError(f"{name}: expected at most {most} bytes, found {len(data)}")
+        raise BundleError(f"{name}: larger than {most} bytes")
     try:
         # msgspec refuses NaN, infinity and lone surrogates; only the standard library shows repeated keys.
         found: object = msgspec.json.decode(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -97,40 +98,37 @@ def add_runtime_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _ranged(convert: Callable[[str], float], low: float, high: float, name: str) -> Callable[[str], Any]:
-    """A type for argparse, which names it in its message: "invalid number from 1 value: '0'"."""
+def _ranged(convert: Callable[[str], float], low: float, high: float, what: str) -> Callable[[str], Any]:
+    """A type for argparse: ``what`` says in its error what is accepted."""
 
     def parse(text: str) -> float:
-        number = convert(text)
+        number = math.nan
+        with contextlib.suppress(ValueError):
+            number = convert(text)
         if not low <= number <= high:  # nor "nan"
-            raise ValueError
+            raise argparse.ArgumentTypeError(f"expected {what}, found {text!r}")
         return number
 
-    parse.__name__ = name
     return parse
 
 
-positive_number = _ranged(int, 1, math.inf, "number from 1")
-number = _ranged(float, 0, 1e6, "number from 0")
+positive_number = _ranged(int, 1, math.inf, "a whole number of 1 or more")
+number = _ranged(float, 0, 1e6, "a number from 0 to 1000000")
 # Slower than that, buttons and systemd's watchdog would wait for the next frame.
-_rate = _ranged(float, 1, 1e6, "number from 1")
-_port = _ranged(int, 0, 65535, "port number")
+_rate = _ranged(float, 1, 1e6, "a number from 1 to 1000000")
+_port = _ranged(int, 0, 65535, "a port from 0 to 65535")
 
 
 def _setting(text: str) -> tuple[str, float]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError
-    return name, float(value)
-
-
-_setting.__name__ = "NAME=VALUE"
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE such as hold_s=0.5, found {text!r}") from None
 
 
 def _output(text: str) -> str:
-    if text.partition(":")[0] not in OUTPUTS:
-        raise ValueError
+    name = text.partition(":")[0]
+    if name not in OUTPUTS:
+        raise argparse.ArgumentTypeError(f"expected {' or '.join(OUTPUTS)}, found {name!r}")
     return text
-
-
-_output.__name__ = "NAME[:SETTING]"

@@ -67,7 +67,7 @@ def decoder_with(decoder: Decoder, overrides: dict[str, float]) -> Decoder:
     values = msgspec.to_builtins(decoder)
     for name, value in overrides.items():
         if name not in values:
-            raise EdgeAslError(f"--decoder {name}: expected one of {', '.join(values)}, found {name}")
+            raise EdgeAslError(f"--decoder {name}: no such setting; choose one of {', '.join(values)}")
         highest = 1.0 if name.endswith("probability") else 60.0
         if not 0 <= value <= highest:
             raise EdgeAslError(f"--decoder {name}: expected 0 to {highest:g}, found {value:g}")

@@ -123,7 +123,7 @@ def verify_environment(folder: Path) -> EnvironmentManifest:
     path = folder / ENVIRONMENT
     with file_errors_as(ReleaseError, AGAIN):
         if folder.is_symlink():
-            raise FileError(f"{folder}: expected a folder, found a link")
+            raise FileError(f"{folder}: is a link")
         manifest = parse_environment(read_verified(path, folder.name, MAX_BYTES), str(path))
         manifest.tree().verify(folder)
     return manifest

@@ -142,12 +142,9 @@ def add_signer(signers: Path, line: str) -> Signer:
         TrustError: not a public key, or the existing file cannot be understood.
         OSError: no space, no permission.
     """
-    signer = _from_public_key(line.strip()) or _parse(line.strip(), "key")
-    found = _ssh_keygen(["-l", "-f", "-"], f"{signer.key}\n".encode())
-    if found.returncode != 0:
-        raise TrustError(
-            f"key: expected a public key, found {brief(line)!r} ({_reason(found)}); use the line of a .pub file"
-        )
+    signer = _from_public_key(line.strip()) or _from_signers_line(line.strip())
+    if signer is None or _ssh_keygen(["-l", "-f", "-"], f"{signer.key}\n".encode()).returncode != 0:
+        raise TrustError(f"{brief(line)!r}: not a public key; use the line of a .pub file")
     for known in read_signers(signers):
         if known.key == signer.key:
             return known
@@ -208,9 +205,7 @@ def _read_minimums(minimums: Path) -> dict[str, str]:
     try:
         return msgspec.convert(decode_json(_read(minimums, MAX_TRUST_BYTES), str(minimums), MAX_TRUST_BYTES), _Minimums)
     except (BundleError, msgspec.ValidationError) as error:
-        raise TrustError(
-            f"{minimums}: expected names and versions, found something else ({error}); fix the file by hand"
-        ) from error
+        raise TrustError(f"{minimums}: not a list of names and versions ({error}); fix the file by hand") from error
 
 
 def _from_public_key(line: str) -> Signer | None:
@@ -223,14 +218,19 @@ def _from_public_key(line: str) -> Signer | None:
     return Signer(principal if re.fullmatch(_PRINCIPAL, principal) else unnamed, found["key"])
 
 
-def _parse(line: str, where: str) -> Signer:
+def _from_signers_line(line: str) -> Signer | None:
     found = _SIGNER.fullmatch(line)
-    if found is None:
+    return Signer(found["principal"], found["key"]) if found else None
+
+
+def _parse(line: str, where: str) -> Signer:
+    signer = _from_signers_line(line)
+    if signer is None:
         raise TrustError(
             f'{where}: expected NAME namespaces="{NAMESPACE}" KEY without patterns, dates or other options, '
             f"found {brief(line)!r}; fix or remove the line"
         )
-    return Signer(found["principal"], found["key"])
+    return signer
 
 
 def _text(signers: Path) -> str:
@@ -239,7 +239,7 @@ def _text(signers: Path) -> str:
     try:
         return _read(signers, MAX_TRUST_BYTES).decode()
     except UnicodeDecodeError as error:
-        raise TrustError(f"{signers}: expected UTF-8, found something else ({error}); fix the file by hand") from error
+        raise TrustError(f"{signers}: not UTF-8 ({error}); fix the file by hand") from error
 
 
 def _exists(path: Path) -> bool:

@@ -106,7 +106,7 @@ async def _body(request: Request) -> dict[str, Any]:
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise ValueError(f"expected at most {MAX_BODY_BYTES} bytes, found more")
+            raise ValueError(f"larger than {MAX_BODY_BYTES} bytes")
     try:
         return msgspec.json.decode(body or b"{}", type=dict[str, Any])
     except msgspec.DecodeError as error:

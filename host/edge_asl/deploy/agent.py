@@ -572,7 +572,7 @@ def configure(paths: SimpleNamespace, owner: str, options: str) -> None:
     """Write the settings with new EDGE_ASL_OPTIONS beside the old; the switch takes them (releases/settings.py)."""
     renew_lock(paths, owner)
     if not options.isprintable():
-        raise AgentError(f"options: expected one line, found {options!r}; a second line would be another setting")
+        raise AgentError(f"options must be one line, found {options!r}; a second line would be another setting")
     lines = [line for line in read(paths.settings).splitlines() if line.partition("=")[0].strip() != "EDGE_ASL_OPTIONS"]
     mode = stat.S_IMODE(os.stat(paths.settings).st_mode) if os.path.exists(paths.settings) else 0o644
     os.makedirs(os.path.dirname(paths.settings), exist_ok=True)

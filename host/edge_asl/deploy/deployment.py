@@ -16,7 +16,7 @@ from edge_asl.deploy.keys import sign_for_devices
 from edge_asl.deploy.payload import Payload, Wanted, build_payload
 from edge_asl.deploy.plan import Plan, make_plan
 from edge_asl.deploy.remote import Session
-from edge_asl.deploy.requirements import Choices
+from edge_asl.deploy.requirements import Choices, check_device
 from edge_asl.deploy.steps.agent_steps import Send
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
@@ -68,6 +68,7 @@ def deploy(request: DeployRequest, progress: Progress) -> DeployReport:
     target = request.target
     with target.session() as session:
         facts = read_facts(session, target)
+        check_device(facts, request.choices)  # before minutes of downloading
         signer = sign_for_devices(request.bundle, request.key, progress.say, again=True, only_say=request.dry_run)
         choices = replace(request.choices, signer=signer)
         payload = build_payload(request.bundle, facts.platform_of(), request.runtime, request.wheelhouse, progress)

@@ -100,4 +100,4 @@ def read_facts(session: Session, target: Target) -> Facts:
     try:
         return msgspec.convert(found, Facts)
     except msgspec.ValidationError as error:
-        raise DeviceError(f"{target.name}: expected facts as this version reads them, found: {error}") from error
+        raise DeviceError(f"{target.name}: the device's facts cannot be read by this version: {error}") from error

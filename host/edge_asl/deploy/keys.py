@@ -138,8 +138,7 @@ def public_key_of(path: Path) -> str:
 def _derived_public_key(path: Path) -> str:
     if not PRIVATE_KEY.search(path.read_bytes()[:MAX_KEY_BYTES]):
         raise SigningError(
-            f"{path}: expected an SSH key, private or ending in .pub, found something else; name another, or make one "
-            "with edge-asl keys init"
+            f"{path}: not an SSH key (private, or a .pub file); name another, or make one with edge-asl keys init"
         )
     run = _ssh_keygen(["-y", "-P", "", "-f", str(path.absolute())])
     if run.returncode != 0:

@@ -62,20 +62,20 @@ def _device_problems(facts: Facts, choices: Choices) -> Iterator[str]:
             "the options ask for picamera2, which is not installed; on the device: "
             "sudo apt install python3-picamera2 --no-install-recommends"
         )
+    if choices.screen and choices.mode is not Mode.SYSTEM:
+        yield "--screen works only with --mode system; leave it out, or deploy as root"
     missing = [name for name in SCREEN_PACKAGES if not facts.debian.get(name)]
     if choices.screen and missing:
         yield (
             f"--screen needs {', '.join(missing)}; on the device: "
             f"sudo apt install --no-install-recommends {' '.join(missing)}"
         )
-    if choices.screen and choices.mode is not Mode.SYSTEM:
-        yield f"--screen: expected --mode system, found {choices.mode}; deploy without --screen, or as root"
 
 
 def _check_options(options: str) -> None:
     """The device checks again; here nothing was sent yet."""
     if not options.isprintable():
-        raise DeviceError(f"--options: expected one line, found {options!r}; remove line breaks and control characters")
+        raise DeviceError(f"--options must be one line; remove line breaks and control characters from {options!r}")
     try:
         parse_options(tuple(shlex.split(options)))
     except ValueError as error:

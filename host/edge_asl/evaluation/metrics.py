@@ -175,7 +175,7 @@ def to_manifest_metrics(evaluation: Evaluation) -> Metrics:
         ValueError: the float model, which the manifest compares with, was not evaluated.
     """
     if evaluation.accuracy_float is None or evaluation.agreement is None:
-        raise ValueError("expected an evaluation with float probabilities, found one without")
+        raise ValueError("this evaluation has no float probabilities")
     return Metrics(
         split=evaluation.split,
         pictures=evaluation.pictures,

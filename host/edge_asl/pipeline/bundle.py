@@ -58,18 +58,18 @@ def check_bundle_path(target: Path) -> None:
             f"{target}: expected a name of letters, digits, dots, dashes and underscores, found {target.name!r}; "
             "choose another --out"
         )
-    check_replaceable(target, MANIFEST, "a bundle", "--out")
+    check_replaceable(target, MANIFEST, "--out")
 
 
-def check_replaceable(target: Path, marker: str, what: str, option: str) -> None:
-    """Refuse to replace anything but a folder that is empty or, as ``what`` does, contains a file ``marker``.
+def check_replaceable(target: Path, marker: str, option: str) -> None:
+    """Refuse to replace anything but a folder that is empty or contains a file ``marker``.
 
     Raises:
         DataError: ``target`` is a file, or a folder of other files.
     """
     if target.is_file() or (target.is_dir() and any(target.iterdir()) and not (target / marker).is_file()):
         found = "a file" if target.is_file() else "a folder of other files"
-        raise DataError(f"{target}: expected {what} or no folder, found {found}; choose another {option}")
+        raise DataError(f"{target}: {found} is in the way; choose another {option}")
 
 
 def work_folder(bundle: Path) -> Path:

@@ -38,7 +38,7 @@ def keep_calibration_pictures(target: Path, dataset: Dataset, pictures: Sequence
 
 def check_calibration_folder(target: Path) -> None:
     """Raises ``DataError`` if ``target`` is a file, or a folder of other files."""
-    check_replaceable(target, LIST, "calibration pictures", "--calibration")
+    check_replaceable(target, LIST, "--calibration")
 
 
 def _free(path: Path) -> Path:

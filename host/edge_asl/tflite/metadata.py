@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import flatbuffers  # type: ignore[import-untyped]
@@ -18,7 +17,6 @@ from edge_asl.errors import QuantizationError
 from edge_asl.tflite.graph import IDENTIFIER as MODEL_IDENTIFIER
 from edge_asl.tflite.graph import Graph, load_model, read_graphs
 from edge_asl_device.contract.manifest import LABELS
-from edge_asl_device.errors import BundleError
 
 ENTRY = b"TFLITE_METADATA"
 IDENTIFIER = b"M001"
@@ -53,21 +51,6 @@ def embed_labels(model: bytes, labels: Sequence[str], name: str, description: st
     _check(graph, labels, name)
     _set_entry(unpacked, model_metadata(graph, name, description))
     return _append_zip(_serialise(unpacked), LABELS, "".join(f"{label}\n" for label in labels))
-
-
-def read_labels(path: Path) -> tuple[str, ...]:
-    """The labels in a ``.tflite`` file, in the output's order.
-
-    Raises:
-        BundleError: the file cannot be read or holds no labels.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return tuple(archive.read(LABELS).decode().splitlines())
-    except (OSError, zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
-        raise BundleError(
-            f"{path}: not a .tflite file with {LABELS} inside ({error}); use one that edge-asl build wrote"
-        ) from error
 
 
 def model_metadata(graph: Graph, name: str, description: str) -> bytes:

@@ -161,6 +161,9 @@ NO_BUNDLE = (
             "TMP/empty: no pictures in this folder (.bmp, .jpeg, .jpg, .png, .webp)",
         ),
         ("run --headless", "no bundle given; name the folder that edge-asl build wrote"),
+        ("run BUNDLE --headless --max-fps 5", "--max-fps has no effect with --headless; leave one out"),
+        ("recover --root TMP/none --mode plain", "TMP/none: nothing is installed here"),
+        ("recover --root TMP/a.png --mode plain", "TMP/a.png: nothing is installed here"),
         (
             "run BUNDLE --headless --source TMP/a.mp4",
             "TMP/a.mp4: not a video file that OpenCV can read",
@@ -354,37 +357,43 @@ def test_bench_in_words(golden_bundle: Path, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("command", "said"),
     [
-        ["bench", "BUNDLE", "--runs", "0"],
-        ["bench", "BUNDLE", "--runs", "-5"],
-        ["bench", "BUNDLE", "--threads", "0"],
-        ["classify", "BUNDLE", "PICTURE", "--top", "0"],
-        ["classify", "BUNDLE", "PICTURE", "--top", "-1"],
-        ["classify", "BUNDLE", "PICTURE", "--threads", "-1"],
-        ["classify", "BUNDLE", "PICTURE", "--runtime", "onnx"],
-        ["classify", "BUNDLE"],
-        ["run", "BUNDLE", "--headless", "--source", "FILM", "--threads", "0"],
-        [],
+        ("bench BUNDLE --runs 0", "argument --runs: expected a whole number of 1 or more, found '0'"),
+        ("bench BUNDLE --runs -5", "argument --runs: expected a whole number of 1 or more, found '-5'"),
+        ("bench BUNDLE --threads 1.5", "argument --threads: expected a whole number of 1 or more, found '1.5'"),
+        ("classify BUNDLE PICTURE --top many", "argument --top: expected a whole number of 1 or more, found 'many'"),
+        ("classify BUNDLE PICTURE --runtime onnx", "argument --runtime: invalid choice: 'onnx'"),
+        ("classify BUNDLE", "the following arguments are required: pictures"),
+        ("run BUNDLE --max-fps 0", "argument --max-fps: expected a number from 1 to 1000000, found '0'"),
+        ("run BUNDLE --clear-after nan", "argument --clear-after: expected a number from 0 to 1000000, found 'nan'"),
+        ("run BUNDLE --port 99999", "argument --port: expected a port from 0 to 65535, found '99999'"),
+        ("run BUNDLE --output foo:x", "argument --output: expected voice or lines, found 'foo'"),
+        ("run BUNDLE --decoder hold_s", "argument --decoder: expected NAME=VALUE such as hold_s=0.5, found 'hold_s'"),
+        ("", "the following arguments are required: COMMAND"),
     ],
 )
 def test_options_that_cannot_be_are_refused_with_status_2(
-    golden_bundle: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    golden_bundle: Path, command: str, said: str, capsys: pytest.CaptureFixture[str]
 ):
-    places = {"BUNDLE": str(golden_bundle), "PICTURE": str(PICTURES / "A.jpg"), "FILM": str(FILM)}
+    for word, place in {"BUNDLE": golden_bundle, "PICTURE": PICTURES / "A.jpg"}.items():
+        command = command.replace(word, str(place))
 
     with pytest.raises(SystemExit) as caught:
-        main([places.get(argument, argument) for argument in arguments])
+        main(command.split())
 
     assert caught.value.code == 2
-    assert capsys.readouterr().out == ""
+    told = capsys.readouterr()
+    assert f"error: {said}" in told.err
+    assert told.out == ""
 
 
 # run
 
 
 def test_run_reads_the_film(golden_bundle: Path):
-    done = run("run", golden_bundle, "--source", FILM, "--headless", "--fast")
+    twice = ("--output", "lines", "--output", "lines")  # named twice, each line is printed once
+    done = run("run", golden_bundle, "--source", FILM, "--headless", "--fast", *twice)
 
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

@@ -39,18 +39,20 @@ def normalise(text: str) -> str:
     plain = "".join(c for c in unicodedata.normalize("NFKD", text.upper()) if not unicodedata.combining(c))
     clean = " ".join(plain.split())
     strange = sorted({c for c in clean if not (c == " " or (c.isascii() and c.isalnum()))})
-    if strange or not clean:
-        found = " ".join(map(repr, strange)) if strange else "an empty text"
+    if not clean:
+        raise DataError("text: nothing to spell; name some letters or digits")
+    if strange:
+        found = " ".join(map(repr, strange))
         raise DataError(f"text: expected letters A-Z, digits and spaces, found {found}; spell them out")
     return clean
 
 
 def _steps(text: str, letters_per_minute: float) -> list[Step]:
     clean = normalise(text)
-    # 200 a minute is faster than anybody reads fingerspelling; below 6 a letter lasts over ten seconds.
-    if not 6 <= letters_per_minute <= 240:
+    # 200 a minute is faster than anybody reads fingerspelling; at 10 a letter lasts six seconds.
+    if not 10 <= letters_per_minute <= 200:
         raise DataError(
-            f"letters_per_minute: expected 6 to 240, found {letters_per_minute:g}; people spell at 60 to 150"
+            f"letters_per_minute: expected 10 to 200, found {letters_per_minute:g}; people spell at 60 to 150"
         )
     return spelled(clean, 60.0 / letters_per_minute)
 
@@ -79,7 +81,7 @@ def film_frames(
     """Someone spells ``text`` in the centre square; the hand is out of view before, between words, and after.
 
     Between two equal letters the hand relaxes for a moment; J and Z move. ``seed`` decides person, room, light and
-    tremor; ``size`` is width and height in pixels; ``letters_per_minute`` may be 6 to 240.
+    tremor; ``size`` is width and height in pixels; ``letters_per_minute`` may be 10 to 200.
 
     Returns:
         Frames, RGB, uint8, (height, width, 3), one after the other.

@@ -169,5 +169,5 @@ def _write_signers(path: Path, shots: Sequence[_Shot]) -> None:
 
 def _check_empty(folder: Path) -> None:
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        what = "a file" if folder.is_file() else "a folder with files in it"
-        raise DataError(f"{folder}: expected no folder or an empty one, found {what}; remove it or name another")
+        problem = "a file is in the way" if folder.is_file() else "the folder is not empty"
+        raise DataError(f"{folder}: {problem}; remove it or name another")

@@ -70,7 +70,7 @@ def read_devices(path: Path) -> dict[str, Device]:
     try:
         return msgspec.convert(msgspec.json.decode(data), dict[str, Device], strict=False)
     except msgspec.DecodeError as error:
-        raise DeviceError(f"--facts {path}: expected the facts of devices as JSON, found: {error}") from error
+        raise DeviceError(f"--facts {path}: not the facts of devices as JSON: {error}") from error
 
 
 def updates_for(
