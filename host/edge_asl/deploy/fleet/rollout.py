@@ -64,7 +64,8 @@ def roll_out(rollout: Rollout, progress: Progress) -> RolloutReport:
     if not report.devices and status != "canceled":
         errors = [line.removeprefix("[ERROR]: ").rstrip(".") for line in unsaid if line.startswith("[ERROR]: ")]
         why = "; ".join(errors) or "Ansible finds no devices in it"
-        raise DeviceError(f"{rollout.inventory}: {why}; ansible-inventory --graph shows what Ansible reads")
+        advice = f"ansible-inventory -i {rollout.inventory} --graph shows what Ansible reads"
+        raise DeviceError(f"{rollout.inventory}: {why}; {advice}")
     report.end(status, time.monotonic() - started)
     return report
 
@@ -79,7 +80,8 @@ def _run(rollout: Rollout, report: RolloutReport, progress: Progress) -> tuple[s
     asked_s: list[float] = []
 
     def take(event: dict[str, Any]) -> bool:
-        pids.append(event["pid"])
+        if "pid" in event:
+            pids.append(event["pid"])
         report.take(event)
         said.extend(event.get("stdout", "").splitlines())
         while report.devices and said:  # until there are any, it may be about the inventory
