@@ -1,12 +1,13 @@
 """The errors a user can do something about.
 
 EdgeAslError
-├── BundleError     a bundle is missing, damaged, or made for another contract
-├── FileError       a file or folder is missing, damaged, too long or no regular one
+├── QuotingError    quotes text that may be hostile
+│   ├── BundleError     a bundle is missing, damaged, or made for another contract
+│   ├── FileError       a file or folder is missing, damaged, too long or no regular one
+│   └── TrustError      a bundle is not signed by a trusted signer, or older than the device allows
 ├── RuntimeMissing  no TensorFlow Lite runtime can be imported, or it refuses the model
 ├── PictureError    a picture or video cannot be read
 ├── ReleaseError    a release on a device is damaged, does not start, or cannot be switched to
-├── TrustError      a bundle is not signed by a trusted signer, or older than the device allows
 └── (edge_asl.errors adds the workstation's)
 
 Programs catch ``EdgeAslError`` once, print it as one line on stderr and exit with status 1. Anything else is a
@@ -28,7 +29,7 @@ def one_line(text: str) -> str:
 
 
 class EdgeAslError(Exception):
-    """Base class; its text is one line: what was expected, what was found, what to do next."""
+    """Base class; its text is one line: what is wrong, and what to do next."""
 
 
 class QuotingError(EdgeAslError):

@@ -50,11 +50,8 @@ class Staged(NamedTuple):
     bundle: Bundle
     environment: EnvironmentManifest
     folder: Path
-
-    @property
-    def environment_folder(self) -> Path:
-        """The environment's own folder, not the link to it."""
-        return self.folder.parent.parent / "environments" / self.release.environment
+    environment_folder: Path
+    """The environment's own, not the link to it."""
 
     @property
     def python(self) -> Path:
@@ -109,7 +106,8 @@ def verify(installation: Installation, digest: str) -> Staged:
         raise ReleaseError(
             f"{bundle.folder}: expected the bundle {release.bundle[:12]}…, found {bundle.digest[:12]}…; {AGAIN}"
         )
-    return Staged(digest, release, bundle, verify_environment(installation.environments / release.environment), folder)
+    environment = installation.environments / release.environment
+    return Staged(digest, release, bundle, verify_environment(environment), folder, environment)
 
 
 def verify_environment(folder: Path) -> EnvironmentManifest:

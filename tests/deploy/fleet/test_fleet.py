@@ -22,10 +22,8 @@ from sshd import MISSING
 
 from edge_asl.cli.waves import parse_max_fail, parse_serial
 from edge_asl.deploy.fleet.results import DeviceResult, Outcome, RolloutReport
-from edge_asl.deploy.fleet.rollout import PLAYBOOK
 from edge_asl.errors import DeviceError
 from edge_asl_device.contract.manifest import SIGNATURE, read_bundle
-from edge_asl_device.releases.installation import ROOTS, SETTINGS
 from program import wait_for
 
 pytestmark = pytest.mark.deployment
@@ -368,10 +366,3 @@ def test_a_lost_device_is_reported_in_the_same_words_as_by_a_single_deployment()
     assert rows[0].message.endswith("find out which, then run ssh-keygen -f '/k n' -R 'a'")
     assert "connect once with ssh b, and compare" in rows[1].message
     assert rows[2].message == "no shell there"
-
-
-def test_the_playbook_and_the_program_name_the_same_folders():
-    text = " ".join((PLAYBOOK.parent / "roles" / "edge_asl" / "defaults" / "main.yml").read_text().split())
-    for table in (ROOTS, SETTINGS):
-        for mode, folder in table.items():
-            assert f"'{mode}': '{folder}'" in text

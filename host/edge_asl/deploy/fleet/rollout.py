@@ -80,7 +80,7 @@ def _run(rollout: Rollout, report: RolloutReport, progress: Progress) -> tuple[s
     asked_s: list[float] = []
 
     def take(event: dict[str, Any]) -> bool:
-        if "pid" in event:
+        if "pid" in event and not pids:  # the first is ansible-playbook's own
             pids.append(event["pid"])
         report.take(event)
         said.extend(event.get("stdout", "").splitlines())
