@@ -264,10 +264,13 @@ MANIFESTS: dict[str, tuple[bytes, str]] = {
     "unknown key with lines": (put(1, "x\nedge-asl: all is well"), "control characters"),
     "unknown key of 900000 letters": (put(1, "x" * 900_000), "unknown field xxx"),
     "unknown key below": (put(1, "input", "crop_rule"), "input: unknown field crop_rule"),
-    "unknown format of 900000 letters": (put("x" * 900_000, "format_version"), "expected bundle format 1, found 'xxx"),
+    "unknown format of 900000 letters": (
+        put("x" * 900_000, "format_version"),
+        "expected bundle format 1 or 2, found 'xxx",
+    ),
     "format true": (put(True, "format_version"), "got `bool`"),
-    "null": (b"null", "expected bundle format 1, found None"),
-    "a word": (b'"format_version"', "expected bundle format 1, found None"),
+    "null": (b"null", "expected bundle format 1 or 2, found None"),
+    "a word": (b'"format_version"', "expected bundle format 1 or 2, found None"),
     "no labels": (put([], "labels"), "length >= 2"),
     "a million labels": (put(["A"] * 100_000, "labels"), "length <= 1000"),
 }

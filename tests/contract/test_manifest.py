@@ -57,8 +57,8 @@ def walk(content: Any, keys: tuple[str, ...]) -> Any:
 BROKEN = {
     "missing field": (drop("input", "resize"), "input: field resize is missing"),
     "unknown field": (put(1, "output", "colour"), "output: unknown field colour"),
-    "unknown format": (put(9, "format_version"), "expected bundle format 1, found 9; update edge-asl-device"),
-    "no format": (drop("format_version"), "expected bundle format 1, found None"),
+    "unknown format": (put(9, "format_version"), "expected bundle format 1 or 2, found 9; update edge-asl-device"),
+    "no format": (drop("format_version"), "expected bundle format 1 or 2, found None"),
     "wrong type": (put("big", "input", "width"), "input.width: expected `int`, got `str`"),
     "another contract": (put(0.5, "input", "scale"), "input.scale: expected 0.0078125, found 0.5"),
     "too few labels": (put(["A", "B"], "labels"), "output.classes: expected 2, found"),

@@ -16,7 +16,6 @@ import msgspec
 import pytest
 
 from edge_asl_device.contract.manifest import (
-    FORMAT_VERSION,
     LABELS,
     MANIFEST,
     MODEL,
@@ -24,11 +23,11 @@ from edge_asl_device.contract.manifest import (
     Decoder,
     File,
     Input,
-    Manifest,
     Metrics,
     Output,
     Provenance,
     Resize,
+    SquareManifest,
 )
 
 TINY_LABELS = ("A", "B", "C", "space", "ü")
@@ -69,8 +68,7 @@ def write_tiny_bundle(folder: Path, model: Path) -> Path:
     contents = {MODEL: model.read_bytes(), LABELS: "".join(f"{label}\n" for label in TINY_LABELS).encode()}
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-    manifest = Manifest(
-        format_version=FORMAT_VERSION,
+    manifest = SquareManifest(
         name="tiny",
         version="1.0",
         created="2026-11-20T00:00:00Z",

@@ -12,9 +12,9 @@ import hashlib
 import os
 import re
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -23,12 +23,16 @@ from edge_asl_device.contract.tree import Entry, Tree, read_verified
 from edge_asl_device.contract.untrusted import brief, decode_json, file_errors_as, read_bounded
 from edge_asl_device.errors import BundleError
 
-FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"
 MODEL = "model.tflite"
 EDGETPU_MODEL = "model_edgetpu.tflite"
 LABELS = "labels.txt"
+PALMS_MODEL = "palms.tflite"
+LANDMARKS_MODEL = "landmarks.tflite"
+SCALING = "scaling.npy"
+"""Format 2: float32 (2, features), what is taken from each feature of a hand and what it is then divided by."""
+PALMS, LANDMARKS, SIGN = "palms", "landmarks", "sign"
 
 INPUT_SCALE = 1 / 128
 INPUT_ZERO_POINT = 0
@@ -63,25 +67,35 @@ class Resize(enum.Enum):
 
 
 class Crop(enum.Enum):
-    """Which part of a frame the model sees when nobody found the hand."""
+    """Which part of a frame is read."""
 
     CENTRE_SQUARE = "centre-square"
+    """The largest square in its middle, where nobody says where the hand is."""
+    HAND = "hand"
+    """The hand, which the bundle's own hand stage finds."""
 
 
-class Tensor(NamedTuple):
+class Features(enum.Enum):
+    """What the sign network is told of a hand."""
+
+    SHAPE_AND_INNER = "shape-and-inner"
+    """See ``contract.hand_features``."""
+
+
+class Tensor(Struct, frozen=True, forbid_unknown_fields=True):
     """One int8 tensor of a model: value = scale × (number − zero point)."""
 
-    shape: tuple[int, ...]
-    scale: float
-    zero_point: int
+    shape: Annotated[tuple[Annotated[int, Meta(ge=1, le=1_000_000)], ...], Meta(min_length=1, max_length=8)]
+    scale: Annotated[float, Meta(gt=0.0)]
+    zero_point: Annotated[int, Meta(ge=-128, le=127)]
 
 
 class ModelSpec(NamedTuple):
-    """One model of a bundle: its file and what goes in and comes out."""
+    """One model of a bundle: its file, and what goes in and comes out, in the model's own order."""
 
     path: Path
-    input: Tensor
-    output: Tensor
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
 
 
 class Input(Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,6 +127,19 @@ class Output(Struct, frozen=True, forbid_unknown_fields=True):
     def tensor(self) -> Tensor:
         """What the model gives."""
         return Tensor((1, self.classes), self.scale, self.zero_point)
+
+
+class Model(Struct, frozen=True, forbid_unknown_fields=True):
+    """One model of a bundle of format 2."""
+
+    file: FileName
+    inputs: Annotated[dict[str, Tensor], Meta(min_length=1, max_length=8)]
+    """Name → tensor, in the model's own order."""
+    outputs: Annotated[dict[str, Tensor], Meta(min_length=1, max_length=8)]
+    operators: dict[str, int]
+    """Its TensorFlow Lite operators and the highest version of each."""
+    minimum_runtime: str
+    """The smallest TensorFlow Lite runtime that has all of them."""
 
 
 class File(Struct, frozen=True, forbid_unknown_fields=True):
@@ -168,8 +195,8 @@ class Provenance(Struct, frozen=True, forbid_unknown_fields=True):
     git_commit: str | None
 
 
-class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
-    """``manifest.json``, format version 1."""
+class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``manifest.json``: what bundles of every format say."""
 
     format_version: int
     name: Annotated[str, Meta(pattern=NAME)]
@@ -180,17 +207,36 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     files: Annotated[dict[FileName, File], Meta(max_length=MAX_FILES)]
     """Every file of the bundle but the manifest and its signature."""
     labels: Annotated[list[str], Meta(min_length=2, max_length=1000)]
-    """Class names in the output tensor's order."""
+    """Class names in the order of the sign model's output tensor."""
+    decoder: Decoder
+    metrics: Metrics | None
+    """None only in the draft that is being evaluated."""
+    provenance: Provenance
+
+
+class SquareManifest(Manifest, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Format 1: one model, which sees a square of the frame."""
+
+    format_version: int = 1
     input: Input
     output: Output
     operators: dict[str, int]
     """TensorFlow Lite operators of ``model.tflite`` and the highest version of each."""
     minimum_runtime: str
     """The smallest TensorFlow Lite runtime that has all of them."""
-    decoder: Decoder
-    metrics: Metrics | None
-    """None only in the draft that is being evaluated."""
-    provenance: Provenance
+
+
+class HandManifest(Manifest, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Format 2: a hand stage of two models, and a third that names the sign from what they find."""
+
+    format_version: int = 2
+    crop: Crop
+    features: Features
+    models: dict[str, Model]
+    """``palms``, ``landmarks`` and ``sign``."""
+
+
+_Format = TypeVar("_Format", bound=Manifest)
 
 
 class Bundle(NamedTuple):
@@ -201,13 +247,26 @@ class Bundle(NamedTuple):
     digest: str
     """SHA-256 of ``manifest.json``, which lists the hash of everything else: it names the release."""
 
-    def spec(self, name: str = MODEL) -> ModelSpec:
-        """The sign classifier in the bundle's file ``name``."""
-        return ModelSpec(self.folder / name, self.manifest.input.tensor, self.manifest.output.tensor)
+    @property
+    def models(self) -> dict[str, Model]:
+        """Name → model; a bundle of format 1 has one, ``sign``."""
+        if isinstance(self.manifest, HandManifest):
+            return self.manifest.models
+        assert isinstance(self.manifest, SquareManifest)  # noqa: S101 - there is no third
+        found = self.manifest
+        tensors = {"picture": found.input.tensor}, {"probabilities": found.output.tensor}
+        return {SIGN: Model(MODEL, *tensors, found.operators, found.minimum_runtime)}
+
+    def spec(self, name: str = SIGN, file: str | None = None) -> ModelSpec:
+        """The model ``name``; ``file``: compiled for an accelerator, instead of the one that the manifest names."""
+        model = self.models[name]
+        return ModelSpec(
+            self.folder / (file or model.file), tuple(model.inputs.values()), tuple(model.outputs.values())
+        )
 
     @property
     def model(self) -> Path:
-        """The quantized model's path."""
+        """The path of the model that names signs."""
         return self.folder / MODEL
 
     def content(self, name: str) -> bytes:
@@ -245,16 +304,56 @@ def parse_manifest(data: bytes, name: str) -> Manifest:
     return parse(found, name)
 
 
-def _parse_format_1(found: object, name: str) -> Manifest:
+def _parsed(kind: type[_Format], found: object, name: str) -> _Format:
     try:
-        manifest = msgspec.convert(found, Manifest)
+        return msgspec.convert(found, kind)
     except msgspec.ValidationError as error:
         raise BundleError(f"{name}: {_readable(error)}; build the bundle again") from error
-    _check_contract(manifest, name)
+
+
+def _parse_format_1(found: object, name: str) -> SquareManifest:
+    manifest = _parsed(SquareManifest, found, name)
+    expected = {
+        "input.crop": (Crop.CENTRE_SQUARE.value, manifest.input.crop.value),
+        "input.scale": (INPUT_SCALE, manifest.input.scale),
+        "input.zero_point": (INPUT_ZERO_POINT, manifest.input.zero_point),
+        "output.scale": (OUTPUT_SCALE, manifest.output.scale),
+        "output.zero_point": (OUTPUT_ZERO_POINT, manifest.output.zero_point),
+        "output.classes": (len(manifest.labels), manifest.output.classes),
+    }
+    _check_contract(manifest, name, expected, (MODEL,))
     return manifest
 
 
-_FORMATS: Mapping[int, Callable[[object, str], Manifest]] = {1: _parse_format_1}
+def _parse_format_2(found: object, name: str) -> HandManifest:
+    manifest = _parsed(HandManifest, found, name)
+    wanted = HAND_MODELS | {SIGN: (("features",), ("probabilities",))}
+    expected: dict[str, tuple[object, object]] = {
+        "crop": (Crop.HAND.value, manifest.crop.value),
+        "models": (sorted(wanted), sorted(manifest.models)),
+    }
+    for model, names in wanted.items() if sorted(wanted) == sorted(manifest.models) else ():
+        expected[f"models.{model}"] = (
+            names,
+            (
+                tuple(manifest.models[model].inputs),
+                tuple(manifest.models[model].outputs),
+            ),
+        )
+    _check_contract(manifest, name, expected, (SCALING, *(model.file for model in manifest.models.values())))
+    output = manifest.models[SIGN].outputs["probabilities"]
+    classes = Tensor((1, len(manifest.labels)), OUTPUT_SCALE, OUTPUT_ZERO_POINT)
+    _check_contract(manifest, name, {"models.sign.outputs.probabilities": (classes, output)}, ())
+    return manifest
+
+
+HAND_MODELS = {
+    PALMS: (("picture",), ("boxes", "scores")),
+    LANDMARKS: (("picture",), ("landmarks", "presence", "handedness", "pooled", "early")),
+}
+"""The models of a hand stage → the names of their inputs and outputs, in order."""
+
+_FORMATS: Mapping[int, Callable[[object, str], Manifest]] = {1: _parse_format_1, 2: _parse_format_2}
 """Format version → its parser. A parser stays for ever; a bundle of each format lies in tests/data."""
 
 
@@ -284,23 +383,19 @@ def read_bundle(folder: Path) -> Bundle:
     return bundle
 
 
-def _check_contract(manifest: Manifest, name: str) -> None:
-    expected: Mapping[str, tuple[object, object]] = {
-        "input.scale": (INPUT_SCALE, manifest.input.scale),
-        "input.zero_point": (INPUT_ZERO_POINT, manifest.input.zero_point),
-        "output.scale": (OUTPUT_SCALE, manifest.output.scale),
-        "output.zero_point": (OUTPUT_ZERO_POINT, manifest.output.zero_point),
-        "output.classes": (len(manifest.labels), manifest.output.classes),
-        "labels without repeats": (len(set(manifest.labels)), len(manifest.labels)),
-    }
-    for what, (want, have) in expected.items():
+def _check_contract(
+    manifest: Manifest, name: str, expected: Mapping[str, tuple[object, object]], required: Iterable[str]
+) -> None:
+    """Refuse numbers that are not the contract's, and a list of files without those ``required``."""
+    repeats = {"labels without repeats": (len(set(manifest.labels)), len(manifest.labels))}
+    for what, (want, have) in {**expected, **repeats}.items():
         if want != have:
             raise BundleError(f"{name}: {what}: expected {want}, found {have}; this bundle is for another contract")
     for unlisted in manifest.files.keys() & {MANIFEST, SIGNATURE}:
         raise BundleError(f"{name}: files: expected every file but the manifest and its signature, found {unlisted}")
-    for required in (MODEL, LABELS):
-        if required not in manifest.files:
-            raise BundleError(f"{name}: files: expected {required}, found {brief(', '.join(manifest.files)) or 'none'}")
+    for file in (*required, LABELS):
+        if file not in manifest.files:
+            raise BundleError(f"{name}: files: expected {file}, found {brief(', '.join(manifest.files)) or 'none'}")
 
 
 def _check_labels(bundle: Bundle) -> None:

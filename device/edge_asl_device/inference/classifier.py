@@ -37,7 +37,7 @@ class Classifier:
         started = time.perf_counter()
         tensor = preprocess(hand, self.spec)
         prepared = time.perf_counter()
-        output = self.engine.invoke(tensor)
+        (output,) = self.engine.invoke(tensor)
         invoked = time.perf_counter()
         found = probabilities(output)
         decode_s = time.perf_counter() - invoked

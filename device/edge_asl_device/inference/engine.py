@@ -68,14 +68,14 @@ class TfliteEngine:
                 f"{spec.path}: {RUNTIMES[self.runtime].distribution} cannot run this model: "
                 f"{' '.join(str(error).split())}; update the runtime, or build the bundle for this one"
             ) from error
-        self._input, self._output = _checked_tensors(self.interpreter, spec)
+        self._inputs, self._outputs = _checked_tensors(self.interpreter, spec)
 
-    def invoke(self, tensor: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Input int8 (1, H, W, 3) to output int8 (1, classes), a copy of the runtime's own memory."""
-        self.interpreter.set_tensor(self._input, tensor)
+    def invoke(self, *tensors: NDArray[np.int8]) -> tuple[NDArray[np.int8], ...]:
+        """Input tensors to output tensors, int8, both in the specification's order; copies of the runtime's memory."""
+        for index, tensor in zip(self._inputs, tensors, strict=True):
+            self.interpreter.set_tensor(index, tensor)
         self.interpreter.invoke()
-        output: NDArray[np.int8] = self.interpreter.get_tensor(self._output)
-        return output
+        return tuple(self.interpreter.get_tensor(index) for index in self._outputs)
 
     def __enter__(self) -> Self:
         return self
@@ -108,23 +108,26 @@ def _edgetpu_delegate(runtime: str) -> Any:
     return importlib.import_module(RUNTIMES[runtime].module).load_delegate(EDGETPU_LIBRARY)
 
 
-def _checked_tensors(interpreter: Any, spec: ModelSpec) -> tuple[int, int]:
-    """The indices of the input and output tensor, once they are what the specification says."""
+def _checked_tensors(interpreter: Any, spec: ModelSpec) -> tuple[list[int], list[int]]:
+    """The indices of the input and output tensors, once they are what the specification says."""
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    if (len(inputs), len(outputs)) != (1, 1):
+    for what, details, wanted in (("input", inputs, spec.inputs), ("output", outputs, spec.outputs)):
+        if len(details) != len(wanted):
+            raise BundleError(f"{spec.path}: {what} tensors: expected {len(wanted)}, found {len(details)}")
+        for found, tensor in zip(details, wanted, strict=True):
+            _check_tensor(spec, what, found, tensor)
+    return [int(tensor["index"]) for tensor in inputs], [int(tensor["index"]) for tensor in outputs]
+
+
+def _check_tensor(spec: ModelSpec, what: str, details: Any, wanted: Tensor) -> None:
+    scale, zero_point = details["quantization"]
+    shape, dtype = tuple(int(n) for n in details["shape"]), np.dtype(details["dtype"]).name
+    found = Tensor(shape, float(scale), int(zero_point))
+    if (dtype, found) != ("int8", wanted):
         raise BundleError(
-            f"{spec.path}: expected one input and one output tensor, found {len(inputs)} and {len(outputs)}"
+            f"{spec.path}: {what} tensor: expected {_described('int8', wanted)} as the manifest says, "
+            f"found {_described(dtype, found)}; build the bundle again"
         )
-    for what, details, wanted in (("input", inputs[0], spec.input), ("output", outputs[0], spec.output)):
-        scale, zero_point = details["quantization"]
-        found = Tensor(tuple(int(n) for n in details["shape"]), float(scale), int(zero_point))
-        dtype = np.dtype(details["dtype"]).name
-        if (dtype, found) != ("int8", wanted):
-            raise BundleError(
-                f"{spec.path}: {what} tensor: expected {_described('int8', wanted)} as the manifest says, "
-                f"found {_described(dtype, found)}; build the bundle again"
-            )
-    return int(inputs[0]["index"]), int(outputs[0]["index"])
 
 
 def _described(dtype: str, tensor: Tensor) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from edge_asl_device.contract.manifest import read_bundle
 from edge_asl_device.errors import BundleError
 from edge_asl_device.inference.edgetpu import choose
@@ -42,7 +40,5 @@ def load(folder: Path, runtime: str = "auto", threads: int = 1, *, trial: bool =
         if not answer["ok"]:
             raise BundleError(f"{bundle.folder}: this bundle does not run here: {answer['reason']}")
     recogniser = Recogniser(bundle, runtime, threads, choice.accelerator)
-    spec = bundle.manifest.input
-    # The first inference lays out memory and packs weights: it takes several times as long as the others.
-    recogniser.recognise(np.zeros((spec.height, spec.width, 3), np.uint8))
+    recogniser.warm_up()
     return Loaded(recogniser, choice.instead)

@@ -32,8 +32,6 @@ def probe(
 def _answer(runtime: str, bundle: Path | None, accelerator: str) -> dict[str, object]:
     import importlib.metadata
 
-    import numpy as np
-
     from edge_asl_device.errors import EdgeAslError
     from edge_asl_device.inference.engine import RUNTIMES, load_runtime
     from edge_asl_device.inference.recogniser import Recogniser
@@ -43,11 +41,9 @@ def _answer(runtime: str, bundle: Path | None, accelerator: str) -> dict[str, ob
         answer: dict[str, object] = {"ok": True, "version": importlib.metadata.version(RUNTIMES[runtime].distribution)}
         if bundle is not None:
             with Recogniser.open(bundle, runtime, accelerator=accelerator) as recogniser:
-                spec = recogniser.bundle.manifest.input
-                picture = np.zeros((spec.height, spec.width, 3), np.uint8)
-                recogniser.classify(picture)
+                recogniser.warm_up()
                 started = time.perf_counter()
-                recogniser.classify(picture)
+                recogniser.warm_up()
                 answer["milliseconds"] = round((time.perf_counter() - started) * 1000, 3)
     except EdgeAslError as error:
         return {"ok": False, "reason": str(error)}

@@ -106,7 +106,7 @@ class Collector(Mode):
 
     def replace_reader(self, reader: Reader) -> None:
         """See ``Mode``: its locator says what is stored."""
-        self._locator = reader.recogniser.locator
+        self._locator = reader.recogniser.stages.locator
 
     def frame(self, frame: Frame, camera: CameraSupervisor) -> None:
         """Store the frame's square if a picture is due."""

@@ -46,6 +46,7 @@ def examine(folder: Path, runtime: str, threads: int) -> str:
     import numpy as np
 
     import edge_asl_device
+    from edge_asl_device.contract.decode import Prediction
     from edge_asl_device.contract.known_answer import picture_of, read_known_answer
     from edge_asl_device.contract.manifest import read_bundle
     from edge_asl_device.inference.edgetpu import choose
@@ -56,12 +57,12 @@ def examine(folder: Path, runtime: str, threads: int) -> str:
         if not module.name.endswith(".__main__"):
             importlib.import_module(module.name)
     bundle = read_bundle(folder)
-    check, spec = read_known_answer(bundle), bundle.manifest.input
-    picture = picture_of(check) if check else np.zeros((spec.height, spec.width, 3), np.uint8)
+    check = read_known_answer(bundle)
+    picture = picture_of(check) if check else np.zeros((240, 320, 3), np.uint8)
     with Recogniser(bundle, runtime, threads, choose(bundle, runtime).accelerator) as recogniser:
-        recogniser.classify(picture)
+        recogniser.warm_up()
         started = time.perf_counter()
-        best = recogniser.classify(picture)[0]
+        best = next(iter(recogniser.classify(picture)), Prediction("no hand", 0.0))
         took = f"in {(time.perf_counter() - started) * 1000:.1f} ms with {recogniser.engine.runtime}"
     if check is None:
         return f"runs {took}; the bundle has no known answer to compare with (build it again)"

@@ -21,6 +21,7 @@ from edge_asl.evaluation.reliability import (
     threshold_points,
 )
 from edge_asl_device.contract.manifest import Metrics
+from edge_asl_device.contract.preprocess import Square
 
 CONFUSIONS = 10
 
@@ -43,6 +44,8 @@ class Predictions(NamedTuple):
     """How long recognitions took; any number of them."""
     probabilities_float: Probabilities | None = None
     """float32 (N, C), 0 to 1, of the float model, if it was run."""
+    squares: Sequence[Square | None] = ()
+    """Where the hand was seen in each picture; None: nowhere."""
 
 
 class ClassScore(Struct, frozen=True):
@@ -124,7 +127,7 @@ def evaluate_predictions(predictions: Predictions, split: str) -> Evaluation:
     from sklearn.metrics import confusion_matrix
 
     _check(predictions, split)
-    labels, truth, probabilities, signers, latencies_ms, probabilities_float = predictions
+    labels, truth, probabilities, signers, latencies_ms, probabilities_float, _ = predictions
     answer = probabilities.argmax(axis=1)
     right = answer == truth
     matrix = confusion_matrix(truth, answer, labels=np.arange(len(labels)))

@@ -28,13 +28,12 @@ from edge_asl.training.weights import NO_WEIGHTS
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER
 from edge_asl_device.contract.manifest import (
     EDGETPU_MODEL,
-    FORMAT_VERSION,
     LABELS,
     MANIFEST,
     MODEL,
-    Manifest,
     Output,
     Provenance,
+    SquareManifest,
 )
 from edge_asl_device.files import sha256_of, write_atomically
 
@@ -166,7 +165,7 @@ def _evaluate(context: BuildContext, quantized: str) -> tuple[str, Evaluation]:
             evaluation,
             title=context.request.out.name,
             facts=_facts(context),
-            mistakes=most_confident_mistakes(context.dataset, context.spec, pictures, predictions),
+            mistakes=most_confident_mistakes(context.dataset, pictures, predictions),
             shares_people=context.split.shares_people,
             warnings=[*context.request.warnings, *_warnings(context, evaluation)],
         )
@@ -216,13 +215,12 @@ def _bundle(context: BuildContext, evaluated: str, evaluation: Evaluation) -> No
     context.cache.run("bundle", digest, written, make, present=[request.out / MANIFEST])
 
 
-def _manifest(context: BuildContext, evaluation: Evaluation | None) -> Manifest:
+def _manifest(context: BuildContext, evaluation: Evaluation | None) -> SquareManifest:
     """The whole manifest except the list of files, which ``write_bundle`` fills in."""
     request = context.request
     created = datetime.now(UTC).replace(microsecond=0)
     facts = model_facts(context.path(MODEL))
-    return Manifest(
-        format_version=FORMAT_VERSION,
+    return SquareManifest(
         name=request.out.name,
         version=request.version or version_of(created),
         created=created.isoformat().replace("+00:00", "Z"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from edge_asl.errors import DataError
-from edge_asl_device.contract.manifest import FORMAT_VERSION, LABELS, MANIFEST, NAME, File, Manifest, read_bundle
+from edge_asl_device.contract.manifest import LABELS, MANIFEST, NAME, File, Manifest, read_bundle
 from edge_asl_device.files import replacing_folder, sha256_of
 
 PACKAGES = (
@@ -41,7 +41,7 @@ def write_bundle(target: Path, manifest: Manifest, contents: Mapping[str, bytes]
             (folder / name).write_bytes(content)
         (folder / LABELS).write_text("".join(f"{label}\n" for label in manifest.labels), encoding="utf-8")
         files = {path.name: File(sha256_of(path), path.stat().st_size) for path in sorted(folder.iterdir())}
-        complete = msgspec.structs.replace(manifest, format_version=FORMAT_VERSION, files=files)
+        complete = msgspec.structs.replace(manifest, files=files)
         encoded = msgspec.json.format(msgspec.json.encode(complete), indent=2)
         (folder / MANIFEST).write_bytes(encoded + b"\n")
         read_bundle(folder)

@@ -43,7 +43,7 @@ def evaluate_bundle(
             evaluation,
             title=f"{bundle.manifest.name} on {data.resolve().name}",
             facts={"bundle": bundle.digest[:16], "version": bundle.manifest.version, "data": dataset.digest[:16]},
-            mistakes=most_confident_mistakes(dataset, bundle.manifest.input, pictures, predictions),
+            mistakes=most_confident_mistakes(dataset, pictures, predictions),
             shares_people=False,
             warnings=[warning] if warning else [],
         )

@@ -10,9 +10,12 @@ import numpy as np
 
 from edge_asl.datasets.synthetic.pictures import SIGNS, draw_sign
 from edge_asl_device.contract.known_answer import KnownAnswer
+from edge_asl_device.contract.manifest import SquareManifest
 from edge_asl_device.inference.recogniser import Recogniser
 
 CANDIDATES = 48
+FRAME = 320
+"""Side of the drawn pictures, in pixels, for a model that finds the hand by itself."""
 TOLERANCE = 0.15
 """XNNPACK and the plain kernels differ by an output step of 1/256 in a quarter of pictures; a library that computes
 wrongly differs by more than this, or in the label."""
@@ -27,11 +30,11 @@ def make_known_answer(bundle: Path) -> bytes:
     """
     rng = np.random.default_rng(0)
     with Recogniser.open(bundle) as recogniser:
-        spec = recogniser.bundle.manifest.input
+        manifest = recogniser.bundle.manifest
         known = [label for label in recogniser.labels if label in SIGNS] or ["A"]
-        side = max(spec.height, spec.width)
+        side = max(manifest.input.height, manifest.input.width) if isinstance(manifest, SquareManifest) else FRAME
         pictures = [draw_sign(known[number % len(known)], rng, side) for number in range(CANDIDATES)]
-        answers = [(recogniser.classify(picture)[0], picture) for picture in pictures]
+        answers = [(best, picture) for picture in pictures for best in recogniser.classify(picture)]
     answer, picture = max(answers, key=lambda pair: pair[0].probability)
     written, png = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     assert written  # noqa: S101 - PNG takes any uint8 picture

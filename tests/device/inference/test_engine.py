@@ -37,7 +37,7 @@ from edge_asl_device.inference.engine import TfliteEngine
 bundle = read_bundle(Path(sys.argv[1]))
 with TfliteEngine(bundle.spec(), bundle.content(MODEL), sys.argv[2], threads=int(sys.argv[3])) as engine:
     assert engine.runtime == sys.argv[2]
-    np.save(sys.argv[5], np.concatenate([engine.invoke(tensor) for tensor in np.load(sys.argv[4])]))
+    np.save(sys.argv[5], np.concatenate([engine.invoke(tensor)[0] for tensor in np.load(sys.argv[4])]))
 """
 
 
@@ -133,7 +133,7 @@ def test_probabilities_are_those_of_a_slow_oracle(golden_bundle: Path, tensors: 
             square = picture[top : top + side, left : left + side]
             small = cv2.resize(square, (spec.width, spec.height), interpolation=cv2.INTER_LINEAR)
             tensor = (small.astype(int) - 128).astype(np.int8)[np.newaxis]
-            steps = recogniser.engine.invoke(tensor)[0]
+            steps = recogniser.engine.invoke(tensor)[0][0]
             wanted = [(int(step) + 128) / 256 for step in steps]
 
             assert recogniser.recognise(picture).probabilities.tolist() == wanted
@@ -143,9 +143,9 @@ def test_probabilities_are_those_of_a_slow_oracle(golden_bundle: Path, tensors: 
 
 def test_the_output_is_a_copy(golden_bundle: Path, tensors: NDArray[np.int8]):
     with engine_of(read_bundle(golden_bundle)) as engine:
-        first = engine.invoke(tensors[0])
+        (first,) = engine.invoke(tensors[0])
         kept = first.copy()
-        second = engine.invoke(tensors[-1])
+        (second,) = engine.invoke(tensors[-1])
 
         assert not np.array_equal(kept, second)
         np.testing.assert_array_equal(first, kept)

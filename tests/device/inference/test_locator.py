@@ -45,7 +45,7 @@ def test_a_known_square_goes_before_the_locators(golden_bundle: Path):
 
 def test_where_no_hand_is_found_nothing_is_classified(golden_bundle: Path):
     with Recogniser.open(golden_bundle) as recogniser:
-        recogniser.locator = Nobody()
+        recogniser.stages.locator = Nobody()
         found = recogniser.recognise(np.full((240, 320, 3), 128, np.uint8))
 
         assert (found.square, found.hand) == (None, None)

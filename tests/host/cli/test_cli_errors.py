@@ -123,7 +123,7 @@ def _changed_model(tmp: Path, built: Built) -> list[object]:
 
 
 def _future_format(tmp: Path, built: Built) -> list[object]:
-    return ["inspect", edited(built, tmp, lambda manifest: manifest.update(format_version=2))]
+    return ["inspect", edited(built, tmp, lambda manifest: manifest.update(format_version=9))]
 
 
 def _other_contract(tmp: Path, built: Built) -> list[object]:

@@ -1,0 +1,88 @@
+"""From a hand to the numbers that the sign network takes: its shape, and what the landmark model saw of it inside.
+
+Training and device come through here. Arrays of n hands in, arrays of n rows out.
+
+The shape's numbers are those of a trial with strangers (docs/training.md): positions, distances and directions together
+read people who are not in the training pictures better than the raw positions; depth (MediaPipe's z) reads them worse.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl_device.contract.manifest import Tensor
+
+POINTS = 21
+WRIST = 0
+KNUCKLES = (5, 9, 13, 17)
+FINGERS = ((0, 1, 2, 3, 4), (0, 5, 6, 7, 8), (0, 9, 10, 11, 12), (0, 13, 14, 15, 16), (0, 17, 18, 19, 20))
+"""MediaPipe's landmarks: each finger from the wrist to its tip, the thumb first."""
+BONES = tuple(bone for finger in FINGERS for bone in itertools.pairwise(finger))
+
+POOLED, EARLY = 1152, 192
+SHAPE = 2 * POINTS + POINTS * (POINTS - 1) // 2 + 2 * len(BONES) + len(BONES) * (len(BONES) - 1) // 2
+TURN = 2
+FEATURES = SHAPE + TURN + EARLY + POOLED
+
+LIMIT = 6.0
+"""Standardised features are clipped to ± this many standard deviations."""
+FEATURES_TENSOR = Tensor((1, FEATURES), float(np.float32(LIMIT / 127)), 0)
+
+_PAIRS = np.triu_indices(POINTS, 1)
+_BONE_PAIRS = np.triu_indices(len(BONES), 1)
+_STARTS, _ENDS = (np.array(ends) for ends in zip(*BONES, strict=True))
+
+
+def shape_features(landmarks: NDArray[np.float32], mirrored: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The shape of n hands, whatever their place and size, the turn of the hand included (G is a Q that points aside).
+
+    Args:
+        landmarks: float32 (n, 21, 2), x to the right and y down, any unit.
+        mirrored: bool (n,): left hands, which are read as right ones.
+
+    Returns:
+        float32 (n, ``SHAPE``): positions from the wrist in lengths of the palm, the distances of all pairs, the
+        directions of the bones, the cosines between all pairs of these.
+    """
+    points = landmarks - landmarks[:, [WRIST]]
+    points[mirrored, :, 0] *= -1
+    palm = np.linalg.norm(points[:, KNUCKLES], axis=2).max(axis=1)
+    points /= (palm + 1e-6)[:, None, None]
+    distances = np.linalg.norm(points[:, _PAIRS[0]] - points[:, _PAIRS[1]], axis=2)
+    bones = points[:, _ENDS] - points[:, _STARTS]
+    bones /= np.linalg.norm(bones, axis=2, keepdims=True) + 1e-6
+    cosines = (bones @ bones.transpose(0, 2, 1))[:, _BONE_PAIRS[0], _BONE_PAIRS[1]]
+    n = len(landmarks)
+    return np.concatenate([points.reshape(n, -1), distances, bones.reshape(n, -1), cosines], axis=1)
+
+
+def inner_features(
+    angle: NDArray[np.float32], early: NDArray[np.float32], pooled: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What the landmark model saw inside, with the turn of the region that it saw and cannot know.
+
+    Args:
+        angle: float32 (n,), radians, of the (mirrored) region.
+        early: float32 (n, ``EARLY``).
+        pooled: float32 (n, ``POOLED``), 0 and more but for rounding; square roots tame its long tail.
+
+    Returns:
+        float32 (n, ``TURN + EARLY + POOLED``).
+    """
+    turn = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    return np.concatenate([turn, early, np.sqrt(np.maximum(pooled, 0))], axis=1, dtype=np.float32)
+
+
+def standardised(features: NDArray[np.float32], scaling: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Features (n, k) less the first row of ``scaling`` (2, k), divided by the second, clipped to ± ``LIMIT``."""
+    scaled: NDArray[np.float32] = np.clip((features - scaling[0]) / scaling[1], -LIMIT, LIMIT)
+    return scaled
+
+
+def to_tensor(features: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Standardised features (n, k) to int8 (n, k), as the sign network takes them."""
+    tensor: NDArray[np.int8] = np.rint(features * np.float32(127 / LIMIT)).astype(np.int8)
+    return tensor
