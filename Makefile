@@ -1,10 +1,22 @@
-# Every command for users and developers of edge-asl. `make setup` is implied by the others.
+# Every command for users and developers of edge-asl. `make setup` is implied by all others but `make try`.
 BIN := .venv/bin
 PINS := $(wildcard constraints/*.txt) constraints/setup.sh
 # The word that the demo's hand spells: letters A to Y except J, which moves.
 WORD ?= HELLO
+# What `make try` reads with, its page's port, and a film or a folder of pictures in the place of this machine's camera.
+MODEL ?= $(if $(wildcard models/letters),models/letters,tests/data/bundle-v1)
+PORT ?= 8080
+CAMERA ?=
 
-.PHONY: demo setup test check fix bench picture test-device test-deploy e2e e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi e2e-pi-all pins clean
+.PHONY: try demo setup test check fix bench picture test-device test-deploy e2e e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi e2e-pi-all pins clean
+
+try: .venv-try/.complete   ## read your hand: sets up the device program alone (a minute), opens the page on this machine's camera
+	@[ -n "$(CAMERA)" ] || ls /dev/video* >/dev/null 2>&1 || \
+	    echo "No camera here: plug one in at any time, or play a film: make try CAMERA=film.mp4" >&2
+	.venv-try/bin/python -m edge_asl_device run $(MODEL) --open --port $(PORT) $(if $(CAMERA),--source "$(CAMERA)" --loop)
+
+.venv-try/.complete: constraints/setup.sh $(wildcard host/edge_asl/deploy/environment/pins/litert-*.txt)
+	constraints/setup.sh .venv-try runtime
 
 demo: setup          ## draw hands, build a bundle, let the device program read a film; at a terminal, show the page
 	$(BIN)/edge-asl demo --word "$(WORD)" --out out/demo
@@ -65,4 +77,4 @@ pins:                ## pin the newest versions in constraints/ (needs uv)
 	constraints/update.sh
 
 clean:               ## delete what the other targets made, models included
-	rm -rf .venv .venv-device dist out models/.work calibration_data/*/ .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-device .venv-try dist out models/.work calibration_data/*/ .pytest_cache .mypy_cache .ruff_cache .hypothesis

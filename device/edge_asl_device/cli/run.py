@@ -6,6 +6,8 @@ import argparse
 import json
 import os
 import re
+import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -57,7 +59,8 @@ def _service(options: argparse.Namespace, **more: Any) -> Service:
     from edge_asl_device.kiosk.service import Service
 
     check_source(parse_source(options.source))
-    return Service(_settings(options, token=_token(options.token_file, options.host), **more), _announce)
+    settings = _settings(options, token=_token(options.token_file, options.host), **more)
+    return Service(settings, _open if options.open else _announce)
 
 
 def capture(options: argparse.Namespace) -> int:
@@ -86,6 +89,17 @@ def _announce(address: str) -> None:
     """For whoever sits before a terminal; a service manager reads the log, in which no token belongs."""
     if sys.stdout.isatty():
         print(f"\n    {address}    open this in a browser; Ctrl-C ends\n", flush=True)
+
+
+def _open(address: str) -> None:
+    """In the desktop's browser; where there is no desktop, over ssh say, the address must do."""
+    opener = shutil.which("xdg-open")
+    if opener is None or not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        _announce(address)
+        return
+    print(f"\n    {address}    opens in your browser; Ctrl-C ends\n", flush=True)
+    # In a session of its own: Ctrl-C ends the program, not a browser that had to be started.
+    subprocess.Popen([opener, address], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
 def _settings(options: argparse.Namespace, **more: Any) -> Settings:

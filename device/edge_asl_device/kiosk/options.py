@@ -82,6 +82,7 @@ def add_page_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--language", choices=tuple(LANGUAGES), default="en", help="of page, voice and word list (default: en)"
     )
+    command.add_argument("--open", action="store_true", help="open the page in this machine's browser")
     command.add_argument("--no-mirror", dest="mirror", action="store_false", help="do not mirror the picture")
 
 
