@@ -42,10 +42,10 @@ def _states(settings: Settings, reader: Reader, *, fast: bool) -> Iterator[tuple
     if fast:
         with open_source(settings.source, paced=False, loop=settings.loop) as camera:
             for frame in camera.frames():
-                yield frame.time_s, reader.read(frame)[0]
+                yield frame.time_s, reader.read(frame).state
         return
     check_source(settings.source)
     with CameraSupervisor(settings.source, loop=settings.loop) as supervisor:
         while supervisor.status.state is not CameraState.ENDED:
             if newest := supervisor.next(WAIT_S):
-                yield newest.time_s, reader.read(newest)[0]
+                yield newest.time_s, reader.read(newest).state

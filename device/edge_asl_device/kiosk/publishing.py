@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 
+import msgspec
+
 from edge_asl_device import __version__
 from edge_asl_device.camera import CameraState, Frame
+from edge_asl_device.contract.manifest import HandManifest
 from edge_asl_device.contract.pictures import encode_jpeg
 from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.kiosk.settings import Settings
@@ -14,7 +17,7 @@ from edge_asl_device.telemetry.metrics import Metrics
 from edge_asl_device.telemetry.systemd import Watchdog
 from edge_asl_device.web.app import STATIC
 from edge_asl_device.web.broadcast import Hub
-from edge_asl_device.web.messages import BundleView, CameraView, FrameSize, Hello, PageState, Sign
+from edge_asl_device.web.messages import BundleView, CameraView, FrameSize, HandView, Hello, PageState, Sign, SquareView
 
 JPEG_QUALITY = 80
 
@@ -35,6 +38,7 @@ class Publisher:
         self._settings, self._metrics, self._watchdog = settings, metrics, watchdog
         self._frame_size: FrameSize | None = None
         self._letters = 0
+        self._pictured: tuple[SquareView | None, HandView | None] = (None, None)
         self._published_s: deque[float] = deque(maxlen=2000)
         self.hub = Hub(self._hello(), PageState(CameraView(str(CameraState.STARTING), None)))
         metrics.name_bundle(reader.bundle)
@@ -48,11 +52,14 @@ class Publisher:
     def publish(self, state: PageState, frame: Frame | None) -> None:
         """Show a state and, if somebody looks, the frame it was made from."""
         started = time.perf_counter()
-        self.hub.publish(state)
+        pictured = frame is not None and self.hub.wants_picture(time.monotonic())
+        self.hub.publish(self._in_step(state, pictured))
         if frame is not None:
             self._metrics.observe_stage("publish", time.perf_counter() - started)
             self._count(state, frame)
-            self._show(frame)
+            self._greet(frame)
+            if pictured:
+                self._show(frame)
         elif state.camera.state != CameraState.LIVE:
             self.hub.forget_picture()
 
@@ -71,15 +78,24 @@ class Publisher:
         self._published_s.append(now_s)
         self._watchdog.alive()
 
-    def _show(self, frame: Frame) -> None:
+    def _in_step(self, state: PageState, pictured: bool) -> PageState:
+        """Pages get fewer pictures than states: the hand drawn over one is that of the very frame it shows."""
+        if pictured or not self.hub.looked_at or state.camera.state != CameraState.LIVE:
+            self._pictured = state.square, state.hand
+            return state
+        square, hand = self._pictured
+        return msgspec.structs.replace(state, square=square, hand=hand)
+
+    def _greet(self, frame: Frame) -> None:
         height, width = frame.picture.shape[:2]
         if self._frame_size != (size := FrameSize(width, height)):
             self._frame_size = size
             self.hub.say_hello(self._hello())
+
+    def _show(self, frame: Frame) -> None:
         started = time.perf_counter()
-        if self.hub.wants_picture(now_s := time.monotonic()):
-            self.hub.show(encode_jpeg(frame.picture, JPEG_QUALITY), now_s)
-            self._metrics.observe_stage("picture", time.perf_counter() - started)
+        self.hub.show(encode_jpeg(frame.picture, JPEG_QUALITY), time.monotonic())
+        self._metrics.observe_stage("picture", time.perf_counter() - started)
 
     def _hello(self) -> Hello:
         settings, bundle = self._settings, self.reader.bundle
@@ -90,6 +106,7 @@ class Publisher:
             mode="read" if settings.collection is None else "capture",
             mirror=settings.mirror,
             hold_s=self.reader.decoder.hold_s,
+            guide="anywhere" if isinstance(bundle.manifest, HandManifest) else "square",
             frame=self._frame_size,
             bundle=BundleView(bundle.manifest.name, bundle.manifest.version, bundle.digest),
             signs=tuple(Sign(label, _picture_of(label)) for label in bundle.labels),

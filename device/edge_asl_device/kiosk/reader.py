@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_asl_device.camera import Frame
 from edge_asl_device.contract.manifest import Decoder
@@ -14,6 +17,16 @@ from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.inference.loading import Loaded
 from edge_asl_device.text.hand_motion import HandMotion
 from edge_asl_device.text.transcriber import State, Transcriber
+
+
+class Reading(NamedTuple):
+    """What came of one frame."""
+
+    state: State
+    square: Square | None
+    """The part of the frame that was read; None where no hand was found."""
+    landmarks: NDArray[np.float32] | None
+    """As ``Recognition``'s."""
 
 
 class Reader:
@@ -46,16 +59,16 @@ class Reader:
         self.transcriber = Transcriber(self.recogniser.labels, self.decoder, before.transcriber)
         self._motion = before._motion
 
-    def read(self, frame: Frame) -> tuple[State, Square | None]:
-        """Name the sign in a frame and let it become text when it was held; None where no hand was found."""
-        found = self.recogniser.recognise(frame.picture)
+    def read(self, frame: Frame) -> Reading:
+        """Name the sign in a frame and let it become text when it was held."""
+        found = self.recogniser.recognise(frame.picture, time_s=frame.time_s)
         recognised = time.perf_counter()
         travel = self._motion.travel if found.hand is None else self._motion.measure(found.hand)
         state = self.transcriber.feed(frame.time_s, found.probabilities, travel)
         for stage, seconds in found.stages.items():
             self._observe(stage, seconds)
         self._observe("transcribe", time.perf_counter() - recognised)
-        return state, found.square
+        return Reading(state, found.square, found.landmarks)
 
 
 def decoder_with(decoder: Decoder, overrides: dict[str, float]) -> Decoder:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
-from edge_asl_device.camera import Frame
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl_device.camera import CameraState, Frame
 from edge_asl_device.camera.quality import DARK_LEVEL
 from edge_asl_device.camera.supervisor import CameraSupervisor
+from edge_asl_device.kiosk.doubting import Doubting
 from edge_asl_device.kiosk.mode import Mode, Publish
-from edge_asl_device.kiosk.reader import Reader
+from edge_asl_device.kiosk.reader import Reader, Reading
 from edge_asl_device.outputs import Outputs
 from edge_asl_device.text.suggestions import WordList
-from edge_asl_device.text.transcriber import State
-from edge_asl_device.web.messages import Accepted, CameraView, Letter, PageState, Scene, SquareView
+from edge_asl_device.web.messages import Accepted, CameraView, Doubt, HandView, Letter, PageState, Scene, SquareView
 
 HAND_GONE_S = 1.0
 """How long nothing is seen before the page says that no hand is there."""
@@ -41,7 +44,8 @@ class Transcribing(Mode):
         self._advice, self._rate = _Advice(), _FrameRate()
         self._accepted: Accepted | None = None
         self._letters = 0
-        self._square: SquareView | None = None
+        self._seen = _Seen()
+        self._doubting = Doubting()
         self._hand_s: float | None = None
         self._sign_s = time.monotonic()
 
@@ -75,8 +79,8 @@ class Transcribing(Mode):
     def frame(self, frame: Frame, camera: CameraSupervisor) -> None:
         """Read one frame and show what came of it."""
         before = self.text
-        state, square = self._reader.read(frame)
-        self._square = SquareView(*square) if square else None
+        reading = self._reader.read(frame)
+        state = reading.state
         self._rate.frames += 1
         if state.accepted is not None:
             self._letters += 1
@@ -84,34 +88,35 @@ class Transcribing(Mode):
         if state.leading is not None:
             self._sign_s = frame.time_s
         self._clear_when_left(frame.time_s)
-        scene = self._scene(frame.time_s, state, camera.brightness)
-        letter = Letter(state.leading, round(state.probability, 2), round(state.held, 2)) if state.leading else None
-        self._show(camera, frame, scene, letter)
+        self._seen = self._see(frame.time_s, reading, camera.brightness)
+        self._show(camera, frame)
         self._outputs.read(frame.time_s, before, state)
         self._outputs.text(self.text)
 
     def no_frame(self, camera: CameraSupervisor) -> None:
         """Show why there is none, and what buttons have changed."""
         self._clear_when_left(time.monotonic())
-        self._show(camera, None, None, None)
+        if camera.status.state is not CameraState.LIVE:
+            self._seen = _Seen(square=self._seen.square)
+        self._show(camera, None)
         self._outputs.text(self.text)
 
-    def _show(self, camera: CameraSupervisor, frame: Frame | None, scene: Scene | None, letter: Letter | None) -> None:
-        self._publish(self._state(camera, frame, scene, letter), frame)
+    def _show(self, camera: CameraSupervisor, frame: Frame | None) -> None:
+        self._publish(self._state(camera, frame), frame)
         # Looking up words takes as long as reading a frame, so what was read is shown first.
         if self._advice.look_up(self.text, self._reader.transcriber.word):
-            self._publish(self._state(camera, frame, scene, letter), None)
+            self._publish(self._state(camera, frame), None)
 
-    def _state(
-        self, camera: CameraSupervisor, frame: Frame | None, scene: Scene | None, letter: Letter | None
-    ) -> PageState:
+    def _state(self, camera: CameraSupervisor, frame: Frame | None) -> PageState:
         now_s = time.monotonic()
         suggestions, corrected = self._advice.on(self.text)
         return PageState(
             camera=CameraView(str(camera.status.state), camera.status.reason),
-            square=self._square,
-            scene=scene,
-            letter=letter,
+            square=self._seen.square,
+            hand=self._seen.hand,
+            scene=self._seen.scene,
+            letter=self._seen.letter,
+            doubt=self._seen.doubt,
             accepted=self._accepted,
             text=self.text,
             word=self._reader.transcriber.word,
@@ -124,12 +129,20 @@ class Transcribing(Mode):
             captured_s=None if frame is None else frame.time_s,
         )
 
-    def _scene(self, time_s: float, state: State, brightness: float | None) -> Scene:
-        if state.hand:
+    def _see(self, time_s: float, reading: Reading, brightness: float | None) -> _Seen:
+        state, square, landmarks = reading
+        seen = state.hand and square is not None
+        if seen:
             self._hand_s = time_s
-        if brightness is not None and brightness < DARK_LEVEL:
-            return "too-dark"
-        return "no-hand" if self._hand_s is None or time_s - self._hand_s > HAND_GONE_S else "hand"
+        present = self._hand_s is not None and time_s - self._hand_s <= HAND_GONE_S
+        dark = brightness is not None and brightness < DARK_LEVEL
+        return _Seen(
+            square=SquareView(*square) if square else None,
+            hand=None if landmarks is None else _hand_view(landmarks),
+            scene="too-dark" if dark else "hand" if present else "no-hand",
+            letter=Letter(state.leading, round(state.probability, 2), round(state.held, 2)) if state.leading else None,
+            doubt=self._doubting.look(time_s, state, landmarks, seen=seen, present=present),
+        )
 
     def _clear_when_left(self, time_s: float) -> None:
         """What one visitor spelled is not for the next to read, whether the camera sees anybody or not."""
@@ -142,6 +155,20 @@ class Transcribing(Mode):
             return  # the word grew or ended between the offer and the tap
         self._reader.transcriber.buffer.replace_word(word)
         self._outputs.word(word)
+
+
+class _Seen(NamedTuple):
+    """What the page shows of the last frame."""
+
+    square: SquareView | None = None
+    hand: HandView | None = None
+    scene: Scene | None = None
+    letter: Letter | None = None
+    doubt: Doubt | None = None
+
+
+def _hand_view(landmarks: NDArray[np.float32]) -> HandView:
+    return HandView(tuple((round(float(x)), round(float(y))) for x, y in landmarks))
 
 
 class _Advice:

@@ -41,6 +41,8 @@ class State(NamedTuple):
     """The label that is written and must be let go, or slide aside, before it counts again."""
     hand: bool = True
     """False while the model sees nothing that signs."""
+    best: str = ""
+    """The most probable label of all, however probable it is."""
 
 
 class Transcriber:
@@ -117,6 +119,7 @@ class Transcriber:
             self.word,
             self._taken,
             self._labels[best] != NOTHING,
+            self._labels[best],
         )
 
     def _elapsed(self, time_s: float) -> float:

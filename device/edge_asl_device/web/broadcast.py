@@ -109,9 +109,14 @@ class Hub:
         if self.picture.current.value:
             self.picture.put(b"")
 
+    @property
+    def looked_at(self) -> bool:
+        """Whether a page shows pictures."""
+        return self._viewers > 0
+
     def wants_picture(self, now_s: float) -> bool:
         """Whether a page would show a picture now."""
-        return self._viewers > 0 and now_s >= self._picture_due_s
+        return self.looked_at and now_s >= self._picture_due_s
 
     def show(self, jpeg: bytes, now_s: float) -> None:
         """Show a picture."""

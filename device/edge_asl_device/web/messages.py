@@ -9,6 +9,7 @@ from msgspec import Struct
 Scene = Literal["hand", "no-hand", "too-dark"]
 VoiceState = Literal["ready", "speaking", "muted", "absent"]
 Phase = Literal["get-ready", "storing", "done", "disk-full"]
+Guide = Literal["square", "anywhere"]
 
 
 class CameraView(Struct, frozen=True):
@@ -26,6 +27,14 @@ class Letter(Struct, frozen=True):
     """Smoothed, 0 to 1."""
     held: float
     """Share of the holding time, 0 to 1."""
+
+
+class Doubt(Struct, frozen=True):
+    """A hand is seen, but no sign is probable enough to be in front."""
+
+    reason: Literal["moving", "unsure"]
+    guess: str | None = None
+    """The label that has been the most probable for a while, though not probable enough; never shown as read."""
 
 
 class Accepted(Struct, frozen=True):
@@ -65,14 +74,26 @@ class SquareView(Struct, frozen=True):
     side: int
 
 
+class HandView(Struct, frozen=True):
+    """The followed hand, for its skeleton."""
+
+    landmarks: tuple[tuple[int, int], ...]
+    """21 points (x, y) in pixels of the frame, MediaPipe's order: the wrist, then thumb to little finger, each from
+    root to tip."""
+
+
 class PageState(Struct, frozen=True):
     """Everything that changes."""
 
     camera: CameraView
     square: SquareView | None = None
-    """Where in the frame the hand is looked for; the last one while no frame comes."""
+    """The part of the frame that is read; the last one while no frame comes. None where no hand was found."""
+    hand: HandView | None = None
+    """The hand in the square; None where no hand stage follows one."""
     scene: Scene | None = None
     letter: Letter | None = None
+    doubt: Doubt | None = None
+    """Why there is no letter although there is a hand; None for the moment between two letters."""
     accepted: Accepted | None = None
     text: str = ""
     word: str = ""
@@ -122,6 +143,8 @@ class Hello(Struct, frozen=True):
     mode: Literal["read", "capture"]
     mirror: bool
     hold_s: float
+    guide: Guide
+    """Where to hold the hand: in a square that stays, or anywhere in the picture, where it is followed."""
     frame: FrameSize | None
     bundle: BundleView
     signs: tuple[Sign, ...]

@@ -8,7 +8,7 @@ import { captureState, paperState } from "./paper.js";
 import { readingCapture, readingHello, readingState } from "./reading.js";
 import { drawSheets, sheetState } from "./sheet.js";
 import { openStream } from "./stream.js";
-import { language, loadStrings, nextLanguage, setServedLanguage, t } from "./strings.js";
+import { guide, language, loadStrings, nextLanguage, setGuide, setServedLanguage, t } from "./strings.js";
 
 let link = "connecting";
 let hello = null;
@@ -46,6 +46,8 @@ const drawLanguage = () => {
   const next = nextLanguage();
   setText(byId("language-name"), next.name);
   setAttribute(byId("language-name"), "lang", next.code);
+  setText(byId("invitation-title"), t(`invitation.${guide()}`));
+  setText(byId("step-1"), t(`help.step-1.${guide()}`));
   setText(byId("privacy-text"), t(hello?.mode === "capture" ? "capture.private" : "help.private"));
   drawSheets(hello?.signs ?? []);
   drawNotices(state?.notices ?? []);
@@ -64,6 +66,7 @@ const takeHello = (said) => {
   link = "up";
   hello = said;
   setAttribute(document.body, "data-mode", said.mode);
+  setGuide(said.guide);
   setServedLanguage(said.language);
   cameraHello(said);
   return drawLanguage();

@@ -1,7 +1,8 @@
 // The camera's picture, the square in it, and what is shown instead when there is none.
 
 import { byId, setAttribute, setIcon, setStyle, setText } from "./dom.js";
-import { hasString, t } from "./strings.js";
+import { handState, placeHand } from "./hand.js";
+import { guide, hasString, t } from "./strings.js";
 
 const ICONS = {
   starting: "camera",
@@ -16,10 +17,13 @@ const ICONS = {
   token: "key",
 };
 const RETRY_MS = 3_000;
+// A hand may be anywhere, so all of the frame is shown, but for a twentieth at each edge: a hand there is cut off anyway.
+const SPARE = 1.1;
 
 const box = byId("camera");
 const picture = byId("picture");
 const square = byId("square");
+const ghost = byId("ghost");
 
 let hello = null;
 let part = null;
@@ -42,29 +46,50 @@ picture.addEventListener("error", () => {
 
 export const cameraHello = (said) => {
   hello = said;
+  setAttribute(document.body, "data-guide", guide());
   place();
 };
 
+/** Whether the hand has a fixed place, the square, or is followed anywhere in the picture. */
+const isFixed = () => guide() !== "anywhere";
+
+/** What must stay whole, in pixels of the frame as it is shown: the square, or nearly all of the frame. */
+const keptOf = ({ frame, mirror }) => {
+  if (!isFixed()) return { x: 0, y: 0, width: frame.width, height: frame.height };
+  const { x, y, side } = part ?? { x: 0, y: 0, side: Math.min(frame.width, frame.height) };
+  return { x: mirror ? frame.width - x - side : x, y, width: side, height: side };
+};
+
 /**
- * The frame fills the box, but the square stays whole: a tall box shows the square and little more, a wide one all.
- * Mirrored is only the picture, and with it where the square lies.
+ * The frame fills the box, but what matters stays whole: a tall box shows the square and little more, a wide one all.
+ * Mirrored is only the picture, and with it what lies on it.
  */
 const place = () => {
-  const { frame, mirror } = hello ?? {};
-  setAttribute(square, "hidden", !part || !frame);
-  if (!frame) return;
+  setAttribute(square, "hidden", !part || !hello?.frame || !isFixed());
+  if (!hello?.frame) return;
+  const { frame, mirror } = hello;
   const { clientWidth: width, clientHeight: height } = box;
-  const seen = part ?? { x: 0, y: 0, side: Math.min(frame.width, frame.height) };
+  const kept = keptOf(hello);
   const covering = Math.max(width / frame.width, height / frame.height);
-  const scale = Math.min(covering, Math.min(width, height) / seen.side);
-  const x = mirror ? frame.width - seen.x - seen.side : seen.x;
-  const left = clamp(width / 2 - (x + seen.side / 2) * scale, width - frame.width * scale);
-  const top = clamp(height / 2 - (seen.y + seen.side / 2) * scale, height - frame.height * scale);
-  const set = (node, values) => Object.entries(values).forEach(([name, value]) => setStyle(node, name, `${value}px`));
-  set(picture, { left, top, width: frame.width * scale, height: frame.height * scale });
-  set(square, { left: left + x * scale, top: top + seen.y * scale, width: seen.side * scale, height: seen.side * scale });
-  setStyle(picture, "transform", mirror ? "scaleX(-1)" : "none");
+  const containing = Math.min(width / kept.width, height / kept.height);
+  const scale = Math.min(covering, isFixed() ? containing : containing * SPARE);
+  const left = clamp(width / 2 - (kept.x + kept.width / 2) * scale, width - frame.width * scale);
+  const top = clamp(height / 2 - (kept.y + kept.height / 2) * scale, height - frame.height * scale);
+  const all = { left, top, width: frame.width * scale, height: frame.height * scale };
+  const within = {
+    left: left + kept.x * scale,
+    top: top + kept.y * scale,
+    width: kept.width * scale,
+    height: kept.height * scale,
+  };
+  const transform = mirror ? "scaleX(-1)" : "none";
+  lay(picture, all);
+  setStyle(picture, "transform", transform);
+  placeHand(frame, all, transform);
+  for (const node of [square, ghost]) lay(node, within);
 };
+
+const lay = (node, place) => Object.entries(place).forEach(([name, value]) => setStyle(node, name, `${value}px`));
 
 /** An offset that leaves no empty edge where the picture is larger than the box (`room` < 0), else the middle. */
 const clamp = (offset, room) => (room < 0 ? Math.max(room, Math.min(0, offset)) : room / 2);
@@ -82,16 +107,21 @@ const stringFor = (name) => {
   return hasString(`camera.${name}`) ? `camera.${name}` : "camera.failed";
 };
 
-/** The square travels with every state; laying out again is only needed when it has moved. */
+/** The square travels with every state; laying out again is only needed when a fixed one has moved. */
 const cameraSquare = (square) => {
-  if (JSON.stringify(square) === JSON.stringify(part)) return;
+  if (!isFixed() || JSON.stringify(square) === JSON.stringify(part)) return;
   part = square;
   place();
 };
 
+/** How the letter in front is coming along, for the colour of what is drawn around the hand. */
+const sureOf = (letter) => (letter ? (letter.held >= 1 ? "taken" : "letter") : null);
+
 export const cameraState = (link, state) => {
   cameraSquare(state?.square ?? null);
   const name = fault(link, state);
+  if (name) handState(null, null, null);
+  else handState(state.hand, isFixed() ? null : state.square, sureOf(state.letter));
   setAttribute(box, "data-fault", name);
   setAttribute(box, "data-scene", name ? null : (state?.scene ?? null));
   const key = stringFor(name);

@@ -2,11 +2,13 @@
 
 import { animate, byId, setAttribute, setStyle, setText } from "./dom.js";
 import { labelName, percent, t } from "./strings.js";
+import { tell } from "./told.js";
 
 const SURENESS = [0, 0.5, 0.7, 0.85, 0.95];
 
 const panel = byId("reading");
 const letter = byId("letter");
+const guess = byId("guess");
 const ring = document.querySelector("#ring .fill");
 const bar = document.querySelector("#bar i");
 
@@ -18,32 +20,42 @@ const sureness = (reading) => {
   return SURENESS.findLastIndex((from) => (reading?.probability ?? 0) >= from);
 };
 
-// Between two letters there is a moment without one: the last stays, faded by the style sheet, to avoid flicker.
-const showLetter = (label) => {
+const showLabel = (node, label, after = "") => {
   const word = labelName(label);
-  setText(letter, word);
-  setAttribute(letter, "data-length", word.length === 1 ? "one" : word.length <= 5 ? "short" : "long");
+  setText(node, word + after);
+  setAttribute(node, "data-length", word.length <= 1 ? "one" : word.length <= 5 ? "short" : "long");
 };
 
 // The circle's length is 100 (pathLength); the dash is 101, so that a full ring shows no seam.
 const fillRing = (share) => setStyle(ring, "stroke-dashoffset", String(Math.round(101 - 101 * share)));
 
-const phase = (live, reading, scene) => {
+// Between two letters there is a moment without one ("hand"): the last stays, faded by the style sheet, so that
+// nothing flickers. A longer one is a doubt, and the page says which.
+const phaseOf = (live, state) => {
   if (!live) return "out";
-  if (reading) return "letter";
-  return scene === "hand" ? "hand" : "idle";
+  if (state.letter) return "letter";
+  return state.doubt?.reason ?? (state.scene === "hand" ? "hand" : "idle");
 };
 
 export const readingState = (live, state) => {
   const reading = live ? state.letter : null;
-  setAttribute(panel, "data-phase", phase(live, reading, live && state.scene));
+  const phase = phaseOf(live, state);
+  setAttribute(panel, "data-phase", phase);
+  showDoubt(phase, state);
+  tell(phase);
   setAttribute(panel, "data-full", Boolean(reading && reading.held >= 1));
-  if (reading) showLetter(reading.label);
+  if (reading) showLabel(letter, reading.label);
   fillRing(reading?.held ?? 0);
   setStyle(bar, "transform", `scaleX(${(reading?.probability ?? 0).toFixed(2)})`);
   setText(byId("sureness"), t(`sure.${sureness(reading)}`));
   setText(byId("percent"), reading ? percent(reading.probability) : "");
   if (live) celebrate(state.accepted);
+};
+
+const showDoubt = (phase, state) => {
+  if (phase !== "moving" && phase !== "unsure") return;
+  setText(byId("doubt"), t(`doubt.${phase}`));
+  showLabel(guess, state.doubt.guess ?? "", "?");
 };
 
 /** A letter was accepted: announce it once to screen readers and show it by a short swell. */
@@ -60,7 +72,7 @@ const celebrate = (accepted) => {
 export const readingCapture = ({ label, stored, wanted, phase }) => {
   setAttribute(panel, "data-phase", "capture");
   setAttribute(panel, "data-full", phase === "done");
-  showLetter(label);
+  showLabel(letter, label);
   fillRing(wanted ? Math.min(1, stored / wanted) : 0);
 };
 

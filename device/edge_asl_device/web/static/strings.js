@@ -20,6 +20,14 @@ export const t = (key, values = {}) => {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 };
 
+let held = "square";
+
+/** Where the hand is to be held: in the `square`, or `anywhere` in the picture. */
+export const guide = () => held;
+export const setGuide = (said) => {
+  held = said ?? held;
+};
+
 export const hasString = (key) => Boolean(languages.en?.[key]);
 export const language = () => current;
 

@@ -1,0 +1,121 @@
+"""What the page says while a hand is seen and nothing is read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_asl_device.kiosk.doubting import GUESS_PROBABILITY, GUESS_S, SETTLE_S, Doubting
+from edge_asl_device.text.transcriber import State
+from edge_asl_device.web.messages import Doubt
+
+FRAME_S = 1 / 30
+SIZE = 100.0
+HAND = np.random.default_rng(1).uniform(0, SIZE, (21, 2)).astype(np.float32)
+HAND[0], HAND[1] = 0, SIZE
+
+
+def seen(best: str = "M", probability: float = 0.5, leading: str | None = None) -> State:
+    return State(leading, probability, 0.0, None, "", best=best)
+
+
+class Visitor:
+    """Feeds frames at 30 a second."""
+
+    def __init__(self) -> None:
+        self._doubting, self.time_s = Doubting(), 50.0
+        self._x = 200.0
+
+    def shows(
+        self, seconds: float, state: State, speed: float = 0.0, tremble: float = 0.0, *, followed: bool = True
+    ) -> list[Doubt | None]:
+        """Every doubt while a hand moves at so many of its sizes a second, or trembles by so many pixels."""
+        found = []
+        for frame in range(round(seconds / FRAME_S)):
+            self.time_s += FRAME_S
+            self._x += speed * SIZE * FRAME_S
+            landmarks = HAND + np.float32([self._x + tremble * (-1) ** frame, 50.0])
+            found.append(
+                self._doubting.look(self.time_s, state, landmarks if followed else None, seen=True, present=True)
+            )
+        return found
+
+    def leaves(self, seconds: float, *, present: bool) -> list[Doubt | None]:
+        found = []
+        for _ in range(round(seconds / FRAME_S)):
+            self.time_s += FRAME_S
+            found.append(self._doubting.look(self.time_s, seen("", 0.0), None, seen=False, present=present))
+        return found
+
+
+def test_a_still_hand_that_reads_as_nothing_is_unsure_after_a_moment():
+    found = Visitor().shows(SETTLE_S + 0.2, seen(probability=0.2))
+    assert found[0] is None
+    assert found[-1] == Doubt("unsure")
+
+
+def test_a_hand_that_moves_is_asked_to_be_still():
+    found = Visitor().shows(1.0, seen(), speed=3.0)
+    assert found[0] is None
+    assert found[-1] == Doubt("moving")
+
+
+@pytest.mark.parametrize("tremble", [0.5, 0.8])
+def test_trembling_is_not_moving(tremble: float):
+    """0.8 pixels of 100 to and fro at 30 frames a second: 0.5 sizes a second."""
+    assert Doubt("moving") not in Visitor().shows(2.0, seen(), tremble=tremble)
+
+
+def test_a_letter_in_front_is_no_doubt_and_ends_one_at_once():
+    visitor = Visitor()
+    assert visitor.shows(1.0, seen())[-1] is not None
+    assert set(visitor.shows(1.0, seen("L", 0.9, leading="L"))) == {None}
+
+
+def test_between_two_letters_there_is_no_doubt():
+    visitor = Visitor()
+    visitor.shows(0.5, seen("L", 0.9, leading="L"))
+    assert set(visitor.shows(SETTLE_S - 0.1, seen(), speed=3.0)) == {None}
+
+
+def test_it_changes_its_mind_slowly():
+    """Short jerks of a hand that is otherwise still change nothing."""
+    visitor = Visitor()
+    visitor.shows(1.0, seen(probability=0.2))
+    found = []
+    for _ in range(5):
+        found += visitor.shows(0.1, seen(probability=0.2), speed=4.0)
+        found += visitor.shows(0.5, seen(probability=0.2))
+    assert set(found) == {Doubt("unsure")}
+
+
+def test_a_guess_is_offered_only_when_it_lasts():
+    found = Visitor().shows(2.0, seen("M", 0.5))
+    guesses = [doubt.guess for doubt in found if doubt]
+    assert guesses[0] is None
+    assert guesses[-1] == "M"
+    assert found[round((GUESS_S - 0.1) / FRAME_S)] == Doubt("unsure")
+
+
+def test_no_guess_that_flickers_or_is_improbable():
+    visitor = Visitor()
+    found = []
+    for best in "MNMNMNMN":
+        found += visitor.shows(0.4, seen(best, 0.5))
+    found += visitor.shows(2.0, seen("M", GUESS_PROBABILITY - 0.05))
+    assert {doubt.guess for doubt in found if doubt} == {None}
+
+
+def test_no_guess_while_the_hand_moves():
+    assert {doubt.guess for doubt in Visitor().shows(2.0, seen("M", 0.5), speed=3.0) if doubt} == {None}
+
+
+def test_a_hand_missed_for_a_moment_changes_nothing_and_one_that_left_does():
+    visitor = Visitor()
+    before = visitor.shows(2.0, seen())[-1]
+    assert set(visitor.leaves(0.3, present=True)) == {before}
+    assert set(visitor.leaves(0.3, present=False)) == {None}
+
+
+def test_without_landmarks_nothing_is_said_to_move():
+    assert Visitor().shows(1.0, seen(probability=0.2), speed=3.0, followed=False)[-1] == Doubt("unsure")
