@@ -354,7 +354,7 @@ def photograph(name: str) -> None:
         )
 
 
-def test_it_stops_within_two_seconds():
+def test_it_stops_by_itself():
     systemctl("stop", UNIT)
     lines = subprocess.run(
         ["journalctl", "--unit", UNIT, "--boot", "--output=json", "--no-pager"],
@@ -363,5 +363,5 @@ def test_it_stops_within_two_seconds():
     times = {entry["MESSAGE"].split()[0]: int(entry["__MONOTONIC_TIMESTAMP"]) / 1e6 for entry in map(json.loads, lines)}
     took = times["Stopped"] - times["Stopping"]
     say(f"stopped after {took:.2f} s")
-    assert took < 2.5, "two seconds of the program, half of one for an emulated systemd"
+    assert took < 4.5, "two seconds of the program, the rest for an emulated systemd; after five it would kill"
     assert systemctl("is-failed", UNIT, check=False) == "inactive"

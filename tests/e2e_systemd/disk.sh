@@ -1,30 +1,32 @@
 #!/usr/bin/env bash
-# disk.sh FOLDER PYTHON RELEASE: makes FOLDER/disk (Debian trixie or bookworm with the device's packages), FOLDER/vmlinuz
-# and FOLDER/initrd.
+# disk.sh FOLDER PYTHON RELEASE BROWSER: makes FOLDER/disk (Debian trixie or bookworm with the device's packages; with BROWSER=yes also
+# a browser and what shows it), FOLDER/vmlinuz and FOLDER/initrd.
 #
-# Raspberry Pi OS is this Debian with another kernel and other firmware. It is rebuilt (five minutes) only when this script or the
+# Raspberry Pi OS is this Debian with another kernel and other firmware. It is rebuilt (two minutes) only when this script or the
 # packages change.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 tree=$(cd "$here/../.." && pwd)
-folder=$1 python=$2 release=$3
+folder=$1 python=$2 release=$3 browser=$4
 case $release in
     trixie) version=3.13 ;;
     bookworm) version=3.11 ;;
     *) echo "disk: expected trixie or bookworm, found $release" >&2 && exit 1 ;;
 esac
 pins=$tree/constraints/device-litert-py${version/./}.txt
-wanted=$(cat "$0" "$here"/guest.service "$pins" | sha256sum)
+wanted=$(cat "$0" "$here"/guest.service "$pins" <(echo "$browser") | sha256sum)
 [ "$(cat "$folder/.complete" 2>/dev/null)" = "$wanted" ] && exit
 
 echo "systemd: building a Debian disk in $folder; a few minutes" >&2
 rm -rf "$folder"
 mkdir -p "$folder"
 root=$folder/root
+screen=
+[ "$browser" != yes ] || screen=,cage,seatd,chromium,grim,fonts-dejavu-core
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 keys=$(ls /usr/share/keyrings/debian-archive-keyring.* 2>/dev/null | head -n 1)
 mmdebstrap --quiet --mode=root --variant=minbase ${keys:+--keyring="$keys"} \
-    --include=systemd-sysv,dbus,udev,login,passwd,kmod,linux-image-amd64,initramfs-tools,python3-venv,espeak-ng,cage,seatd,chromium,grim,fonts-dejavu-core \
+    --include="systemd-sysv,dbus,udev,login,passwd,kmod,linux-image-amd64,initramfs-tools,python3-venv,espeak-ng$screen" \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
     --dpkgopt='force-unsafe-io' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     "$release" "$root" "deb $mirror $release main"
@@ -38,6 +40,8 @@ in_root python3 -m venv --system-site-packages /var/lib/edge-asl/environment
     --target "$root/var/lib/edge-asl/environment/lib/python$version/site-packages" -r "$pins"
 in_root /var/lib/edge-asl/environment/bin/python -m compileall -q /var/lib/edge-asl/environment/lib || : # some carry files for other Pythons
 
+# systemd-analyze looks whether what a unit starts is there.
+[ "$browser" = yes ] || install -m 755 /dev/null "$root/usr/bin/cage"
 # What would get in a test's way: packages that look for updates, a disk that is checked, a shell that waits.
 for unit in apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer dpkg-db-backup.timer \
     systemd-timesyncd.service serial-getty@ttyS0.service; do

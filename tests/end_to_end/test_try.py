@@ -28,7 +28,8 @@ def desktop(tmp_path: Path) -> dict[str, str]:
     opener.parent.mkdir()
     opener.write_text(OPENER)
     opener.chmod(0o755)
-    return os.environ | {
+    inherited = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    return inherited | {
         "PATH": f"{opener.parent}:{os.environ['PATH']}",
         "DISPLAY": ":0",
         "OPENED": str(tmp_path / "opened"),

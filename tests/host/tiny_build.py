@@ -24,7 +24,7 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def edge_asl(
-    *arguments: object, environment: dict[str, str] | None = None, timeout_s: float = 300
+    *arguments: object, environment: dict[str, str] | None = None, timeout_s: float = 900
 ) -> subprocess.CompletedProcess[str]:
     """``edge-asl`` as a user runs it: another process."""
     command = [sys.executable, "-m", "edge_asl", *map(str, arguments)]
