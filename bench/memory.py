@@ -34,7 +34,7 @@ def one_pass(count: int) -> float:
     spec = Input(224, 224, Crop.CENTRE_SQUARE, Resize.LINEAR)
     data = Path(sys.argv[2]).read_bytes()
     pictures = tuple(Picture(f"{i:06}.jpg", "AB"[i % 2]) for i in range(count))
-    dataset = Dataset(Path(), "folders", ("A", "B"), pictures, "", lambda picture: decode_picture(data, picture.path))
+    dataset = Dataset("", "folders", ("A", "B"), pictures, "", lambda picture: decode_picture(data, picture.path))
     with tempfile.TemporaryDirectory(dir=Path(sys.argv[2]).parent) as scratch:
         write_pixel_store(dataset, spec, Path(scratch) / "pictures.u8", unwatched)
         with PixelStore(Path(scratch) / "pictures.u8", dataset, spec) as pixels:

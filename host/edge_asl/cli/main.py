@@ -31,8 +31,11 @@ synth_app = _group("Draw hands for trials and tests; not training data for real 
 app.add_typer(data_app, name="data")
 app.add_typer(synth_app, name="synth")
 
-DataOption = Annotated[Path, option("Folder of labelled pictures (or a CSV file).", "--data")]
-LayoutOption = Annotated[str, typer.Option(help="auto, folders, flat, csv or yolo.")]
+DataOption = Annotated[
+    list[Path], option("Folder of labelled pictures (or a CSV file); repeat it for several.", "--data", metavar="DIR")
+]
+LayoutOption = Annotated[str, typer.Option(help="auto, folders, people, flat, csv or yolo.")]
+LabelsOption = Annotated[str | None, option("Only these signs: A-Z,del,space,nothing. Default: all.", metavar="LIST")]
 
 
 class Part(StrEnum):
@@ -96,6 +99,7 @@ def build(
         str, typer.Option(help="Pretrained weights: imagenet (downloaded), a file, or none.")
     ] = "imagenet",
     out: Annotated[Path | None, option("Bundle folder; default: models/RECIPE.")] = None,
+    labels: LabelsOption = None,
     settings: Annotated[
         list[str] | None, option("Override the recipe: --set training.epochs=5.", "--set", metavar="KEY=VALUE")
     ] = None,
@@ -116,7 +120,8 @@ def build(
     from edge_asl.progress import console
     from edge_asl.recipes.recipe import load_recipe
 
-    loaded = load_recipe(recipe, settings or ())
+    chosen = [] if labels is None else [f"data.labels={labels.split(',')}"]
+    loaded = load_recipe(recipe, [*(settings or ()), *chosen])
     bundle = out or Path("models") / Path(recipe).stem
     request = BuildRequest(data, recipe, loaded, weights, bundle, calibration, split, min_accuracy, version)
     _print_evaluation(run(request, console()), json)
@@ -220,19 +225,25 @@ def recipes(json: JsonOption = False) -> None:
 
 @data_app.command("check")
 def data_check(
-    folder: Annotated[Path, typer.Argument(help="Folder of labelled pictures (or a CSV file).", show_default=False)],
+    data: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of labelled pictures (or CSV files).", show_default=False, metavar="DIR…"),
+    ],
     layout: LayoutOption = "auto",
+    labels: LabelsOption = None,
     signer_pattern: Annotated[
         str | None, option("Regular expression on the path; its first group names the person.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Find problems in a folder of pictures, and say how to fix them."""
+    """Find problems in folders of pictures, and say how to fix them."""
     from edge_asl.datasets.check import check_dataset, format_summary
+    from edge_asl.datasets.labels import choose_labels
     from edge_asl.progress import console
 
     with console().task("checked", 0) as advance:
-        summary = check_dataset(folder, layout, signer_pattern=signer_pattern, advance=advance)
+        chosen = None if labels is None else choose_labels(labels.split(","))
+        summary = check_dataset(data, layout, signer_pattern=signer_pattern, labels=chosen, advance=advance)
     if json:
         print_json(summary)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,12 +13,12 @@ import msgspec
 from edge_asl.datasets import findings
 from edge_asl.datasets.digest import THREADS
 from edge_asl.datasets.findings import Finding
-from edge_asl.datasets.labels import order_labels
+from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.listing import Listing
 from edge_asl.datasets.picture_facts import PictureFacts, examine_file, examine_grey
 from edge_asl.datasets.readers import list_dataset, to_dataset
 from edge_asl.datasets.splits import make_split
-from edge_asl.datasets.types import Split
+from edge_asl.datasets.types import Split, file_of
 from edge_asl.errors import DataError
 from edge_asl.progress import Advance, unwatched
 
@@ -30,12 +30,17 @@ class DatasetSummary(msgspec.Struct, frozen=True):
     """What a data folder holds and what is wrong with it."""
 
     root: str
+    """The folders, joined by commas."""
     layout: str
     pictures: int
+    per_source: dict[str, int]
+    """Data folder → its number of pictures."""
     per_class: dict[str, int]
     """In the order of the model's outputs."""
     per_person: dict[str, int]
     """Empty if no person is known."""
+    left_out: dict[str, int]
+    """Label → its number of pictures, which were left out because other labels were asked for."""
     unknown_person: int
     """Number of pictures whose person is not known."""
     gaps: dict[str, tuple[str, ...]]
@@ -52,45 +57,47 @@ class DatasetSummary(msgspec.Struct, frozen=True):
 
 
 def check_dataset(
-    root: Path,
+    data: Path | Sequence[Path],
     layout: str = "auto",
     *,
     signer_pattern: str | None = None,
+    labels: Choice | None = None,
     split: Split | None = None,
     advance: Advance = unwatched,
 ) -> DatasetSummary:
-    """Decode every picture of a data folder and list its problems, each with its remedy.
+    """Decode every picture of data folders and list their problems, each with its remedy.
 
     Args:
-        root: the folder, or a single CSV file.
+        data: the folders; as for ``read_dataset``.
         layout: as for ``read_dataset``.
         signer_pattern: as for ``read_dataset``.
+        labels: as for ``read_dataset``.
         split: look for leaks across this split; None: across the one that ``make_split(by="auto")`` makes.
         advance: called from the calling thread.
 
     Raises:
         DataError: no such folder, no layout fits, or its tables cannot be read. Anything else is a finding.
     """
-    listing = list_dataset(root, layout, signer_pattern=signer_pattern)
-    facts = _examine_all(listing, root, advance)
+    listing = list_dataset(data, layout, signer_pattern=signer_pattern, labels=labels)
+    facts = _examine_all(listing, advance)
     found = list(_findings(listing, facts))
     try:
-        split = split or make_split(to_dataset(listing, root, [fact.sha256 for fact in facts]), by="auto", seed=0)
+        split = split or make_split(to_dataset(listing, [fact.sha256 for fact in facts]), by="auto", seed=0)
         found.extend(findings.leaks(listing.pictures, facts, split))
     except DataError as error:
         found.append(Finding("split", "warning", str(error), "fix this first; leaks could not be looked for"))
     found.sort(key=lambda finding: _RANK[finding.severity])
-    return _summary_of(listing, root, split, found)
+    return _summary_of(listing, split, found)
 
 
-def _examine_all(listing: Listing, root: Path, advance: Advance) -> list[PictureFacts]:
+def _examine_all(listing: Listing, advance: Advance) -> list[PictureFacts]:
     total = len(listing.pictures)
     facts: list[PictureFacts] = []
 
     def examine(index: int) -> PictureFacts:
-        if listing.pixels is not None:
-            return examine_grey(listing.pixels[index])
-        return examine_file(root / listing.pictures[index].path)
+        picture = listing.pictures[index]
+        grey = listing.pixels.get(picture.path)
+        return examine_file(Path(file_of(picture, listing.roots))) if grey is None else examine_grey(grey)
 
     # Pillow warns of pictures of 89 megapixels and more; here they are findings. Warning filters belong to the
     # whole process, so they are set once around all threads.
@@ -113,7 +120,7 @@ def _findings(listing: Listing, facts: list[PictureFacts]) -> Iterator[Finding]:
     yield from findings.sizes(pictures, facts)
 
 
-def _summary_of(listing: Listing, root: Path, split: Split | None, found: list[Finding]) -> DatasetSummary:
+def _summary_of(listing: Listing, split: Split | None, found: list[Finding]) -> DatasetSummary:
     per_class = Counter(picture.label for picture in listing.pictures)
     signers = Counter(picture.signer for picture in listing.pictures)
     unknown = signers.pop(None, 0)
@@ -122,9 +129,11 @@ def _summary_of(listing: Listing, root: Path, split: Split | None, found: list[F
     people = sorted(name for name in signers if name is not None)
     missing = {name: tuple(label for label in labels if (name, label) not in shown) for name in people}
     return DatasetSummary(
-        root=str(root),
+        root=", ".join(map(str, listing.roots.values())),
         layout=listing.layout,
         pictures=len(listing.pictures),
+        per_source=dict(Counter(picture.source for picture in listing.pictures)),
+        left_out=dict(listing.left_out),
         per_class={label: per_class[label] for label in labels},
         per_person={name: signers[name] for name in people},
         unknown_person=unknown,
@@ -141,7 +150,12 @@ def format_summary(summary: DatasetSummary) -> str:
 
 def _counts(summary: DatasetSummary) -> Iterator[str]:
     yield f"{summary.root}: {summary.pictures} pictures, {len(summary.per_class)} classes, layout {summary.layout}"
-    yield from _class_rows([f"{label} {count}" for label, count in summary.per_class.items()])
+    if len(summary.per_source) > 1:
+        sources = [f"{name} {count}" for name, count in summary.per_source.items()]
+        yield from _rows("folders", sources)
+    yield from _rows("classes", [f"{label} {count}" for label, count in summary.per_class.items()])
+    if summary.left_out:
+        yield from _rows("left out", [f"{label} {count}" for label, count in summary.left_out.items()])
     if summary.per_person:
         counts = sorted(summary.per_person.values())
         spread = f"{counts[0]} to {counts[-1]} pictures each" if counts[0] < counts[-1] else f"{counts[0]} each"
@@ -152,12 +166,12 @@ def _counts(summary: DatasetSummary) -> Iterator[str]:
         yield "  people   unknown"
 
 
-def _class_rows(cells: list[str]) -> Iterator[str]:
+def _rows(name: str, cells: list[str]) -> Iterator[str]:
     cell = max((len(text) for text in cells), default=0) + 2
     across = max(1, 89 // cell)
     for start in range(0, len(cells), across):
         row = "".join(text.ljust(cell) for text in cells[start : start + across]).rstrip()
-        yield f"  {'' if start else 'classes':<8} {row}"
+        yield f"  {'' if start else name:<8} {row}"
 
 
 def _finding_lines(summary: DatasetSummary) -> Iterator[str]:

@@ -28,33 +28,31 @@ _Known = tuple[int, int, str]
 
 
 class _Cache(msgspec.Struct):
-    root: str
     files: dict[str, _Known]
 
 
-def content_hashes(root: Path, paths: Sequence[str], cache: Path | None = None) -> list[str]:
-    """SHA-256 (hexadecimal) of each file's bytes, in the order of ``paths`` (relative to ``root``).
+def content_hashes(paths: Sequence[str], cache: Path | None = None) -> list[str]:
+    """SHA-256 (hexadecimal) of each file's bytes, in the order of ``paths``, which are absolute.
 
     ``cache`` is a file that remembers hashes by size and modification time; it is created, and replaced as a whole.
 
     Raises:
         DataError: a file cannot be read, or the cache cannot be written.
     """
-    known = _read_cache(cache, root)
-    base = f"{root}/"
+    known = _read_cache(cache)
     try:
-        stats = [os.stat(base + path) for path in paths]  # noqa: PTH116 - 10⁵ Path objects take 0.5 s
+        stats = [os.stat(path) for path in paths]  # noqa: PTH116 - 10⁵ Path objects take 0.5 s
         fresh = [
             index
             for index, (path, stat) in enumerate(zip(paths, stats, strict=True))
             if known.get(path, (0, 0, ""))[:2] != (stat.st_size, stat.st_mtime_ns)
         ]
-        hashed = dict(zip(fresh, _hash_all([base + paths[index] for index in fresh]), strict=True))
+        hashed = dict(zip(fresh, _hash_all([paths[index] for index in fresh]), strict=True))
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from error
     hashes = [hashed[i] if i in hashed else known[path][2] for i, path in enumerate(paths)]
     if cache is not None and (fresh or len(known) != len(paths)):
-        _write_cache(cache, root, zip(paths, stats, hashes, strict=True))
+        _write_cache(cache, zip(paths, stats, hashes, strict=True))
     return hashes
 
 
@@ -75,24 +73,23 @@ def _hash_all(paths: list[str]) -> list[str]:
         return [digest for batch in hashed for digest in batch]
 
 
-def _read_cache(cache: Path | None, root: Path) -> dict[str, _Known]:
-    """The known hashes; none if the cache is missing, damaged or for another folder."""
+def _read_cache(cache: Path | None) -> dict[str, _Known]:
+    """The known hashes; none if the cache is missing or damaged."""
     if cache is None:
         return {}
     try:
-        remembered = msgspec.json.decode(cache.read_bytes(), type=_Cache)
+        return msgspec.json.decode(cache.read_bytes(), type=_Cache).files
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return {}
-    return remembered.files if remembered.root == str(root.resolve()) else {}
 
 
-def _write_cache(cache: Path, root: Path, files: Iterable[tuple[str, os.stat_result, str]]) -> None:
+def _write_cache(cache: Path, files: Iterable[tuple[str, os.stat_result, str]]) -> None:
     youngest = time.time_ns() - _SETTLED_NS
     known = {
         path: (stat.st_size, stat.st_mtime_ns, content) for path, stat, content in files if stat.st_mtime_ns < youngest
     }
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(cache, msgspec.json.encode(_Cache(str(root.resolve()), known)))
+        write_atomically(cache, msgspec.json.encode(_Cache(known)))
     except OSError as error:
         raise DataError(f"{cache}: cannot be written: {error.strerror or error}") from error

@@ -75,14 +75,14 @@ def sizes(pictures: Sequence[Picture], facts: Sequence[PictureFacts]) -> Iterato
 def names(listing: Listing) -> Iterator[Finding]:
     """Files named after another class, classes outside the alphabet, folders merged into one class."""
     labels = {picture.label for picture in listing.pictures}
-    wrong = [p.path for p in listing.pictures if _misnamed(p, labels)] if listing.layout != "flat" else []
+    wrong = [p.path for p in listing.pictures if _misnamed(p, labels)]
     what = "the file name starts with a different class from the one it is filed under"
     yield from _finding("misnamed", "warning", wrong, what, "look at them; move or rename any that are misplaced")
     words = sorted(label for label in labels if not is_known(label))
     what = "classes other than letters, digits, space, del and nothing"
     yield from _finding("own-words", "note", words, what, "keep them if intended; otherwise rename or remove them")
     spellings: dict[str, set[str]] = defaultdict(set)
-    for picture in listing.pictures if listing.layout == "folders" else ():
+    for picture in listing.pictures:
         folders = picture.path.split("/")[:-1]
         spellings[picture.label].update(part for part in folders if normalise_label(part) == picture.label)
     for label, several in sorted(spellings.items()):

@@ -1,12 +1,25 @@
-"""Layouts ``folders`` (one folder per class) and ``flat`` (files named after their class)."""
+"""Layouts ``folders`` (one folder per class), ``people`` (the same for each person) and ``flat`` (named files)."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from edge_asl.datasets.labels import is_known, label_in_name, normalise_label
-from edge_asl.datasets.listing import Folder, Issue, Listing, list_folder, number_of, shot_of, stem_of, walk
+from edge_asl.datasets.listing import (
+    Folder,
+    Issue,
+    Listing,
+    Severity,
+    list_folder,
+    number_of,
+    shot_of,
+    stem_of,
+    walk,
+)
+from edge_asl.datasets.signers import person_of
 from edge_asl.datasets.types import Picture
 from edge_asl.errors import DataError
 
@@ -34,6 +47,48 @@ def list_folders(root: Path) -> Listing:
     for folder in found.flats:
         _add_flat(listing, root / folder, f"{folder}/")
     return listing
+
+
+def holds_people(root: Path, folders: Sequence[str]) -> bool:
+    """Whether these folders below ``root`` are persons, each with class folders of letters or digits."""
+    if len(folders) < 2 or any(_is_part(name) for name in folders):
+        return False
+    return all(_holds_classes(list_folder(root / name)) for name in folders)
+
+
+def list_people(root: Path) -> Listing:
+    """List ``ann/A/…jpg``: a folder for each person, in it one for each class. ``ann-1``, ``ann-2`` are one person."""
+    listing = Listing("people", [], [])
+    folders = list_folder(root).folders
+    for folder in folders:
+        below = list_folder(root / folder)
+        own = Listing("people", [], listing.issues)
+        for name in below.pictures:
+            what = "a picture beside the folders of a person's signs; skipped"
+            own.issues.append(Issue("no-label", "warning", f"{folder}/{name}", what, "move it into its sign's folder"))
+        for name in below.folders:
+            _add_class(own, root, f"{folder}/{name}", empty="warning")
+        listing.pictures.extend(_shown_by(folder, picture) for picture in own.pictures)
+    listing.issues.extend(_sittings(folders))
+    return listing
+
+
+def _shown_by(folder: str, picture: Picture) -> Picture:
+    # A shot's name is unique only within its folder: two people may both have a photo 1.
+    burst = f"{folder}/{picture.burst}" if picture.burst else None
+    return picture._replace(signer=person_of(folder), burst=burst)
+
+
+def _sittings(folders: Sequence[str]) -> Iterator[Issue]:
+    people: dict[str, list[str]] = defaultdict(list)
+    for folder in folders:
+        people[person_of(folder)].append(folder)
+    for person, several in people.items():
+        if len(several) > 1:
+            what = f"{several[0]} … {several[-1]} count as one person, {person}"
+            yield Issue(
+                "sittings", "note", several[0], what, "if they are different people, rename them without -NUMBER"
+            )
 
 
 def list_flat(root: Path) -> Listing:
@@ -76,14 +131,18 @@ def _wraps(name: str, inside: Folder, *, alone: bool) -> bool:
     """Whether a folder contains class folders: by its own name, as the only one, or by the names inside it."""
     if inside.pictures or not inside.folders:
         return False
-    return _is_part(name) or alone or sum(is_known(_label(inner)) for inner in inside.folders) >= 2
+    return _is_part(name) or alone or _holds_classes(inside)
+
+
+def _holds_classes(inside: Folder) -> bool:
+    return sum(is_known(_label(name)) for name in inside.folders) >= 2
 
 
 def _label(folder: str) -> str:
     return normalise_label(folder.rpartition("/")[2])
 
 
-def _add_class(listing: Listing, root: Path, folder: str) -> None:
+def _add_class(listing: Listing, root: Path, folder: str, empty: Severity = "error") -> None:
     label = _label(folder)
     before = len(listing.pictures)
     for path, is_picture in walk(root / folder, f"{folder}/"):
@@ -93,7 +152,7 @@ def _add_class(listing: Listing, root: Path, folder: str) -> None:
             listing.issues.append(Issue("not-a-picture", "warning", path, "not a picture; skipped", _MOVE_OUT))
     if len(listing.pictures) == before:
         what = f"no pictures of class {label}"
-        listing.issues.append(Issue("empty-class", "error", folder, what, "add some or remove the folder"))
+        listing.issues.append(Issue("empty-class", empty, folder, what, "add some or remove the folder"))
 
 
 def _add_flat(listing: Listing, folder: Path, prefix: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from edge_asl.errors import DataError
 
@@ -16,6 +17,7 @@ _CAMERA_WORDS = {"img", "image", "photo", "pic", "picture", "frame", "dsc", "dsc
 _CAMERA_WORDS |= {"vid", "wa", "screenshot", "capture", "webcam"}
 
 _NAMED = re.compile(r"(?P<word>[^\W\d_]+|\d(?=[_-]))(?P<rest>.*)", re.DOTALL)
+_RANGE = re.compile(r"([A-Z0-9])-([A-Z0-9])")
 _COUNTED = re.compile(r"[ _-]?\d+|[_-]test|")
 
 
@@ -49,6 +51,38 @@ def _order(label: str) -> tuple[int, int, str]:
     if label.isdecimal():
         return 0, int(label), label
     return (1 if len(label) == 1 else 2), 0, label
+
+
+class Choice(NamedTuple):
+    """Labels that somebody asked for."""
+
+    named: frozenset[str]
+    """Each by its name."""
+    ranged: frozenset[str]
+    """Without each having to occur, as in a range such as A–Z."""
+
+    def has(self, label: str) -> bool:
+        """Whether it was asked for."""
+        return label in self.named or label in self.ranged
+
+
+def choose_labels(words: Iterable[str]) -> Choice:
+    """Read ``A-Z``, ``0-9``, ``del``: ranges of letters or digits, and labels.
+
+    Raises:
+        DataError: a range that ends before it starts, or not a word.
+    """
+    named: set[str] = set()
+    ranged: set[str] = set()
+    for word in words:
+        match = _RANGE.fullmatch(word.strip().upper())
+        if match is None:
+            named.add(normalise_label(word))
+        elif match[1] <= match[2] and match[1].isdecimal() == match[2].isdecimal():
+            ranged.update(map(chr, range(ord(match[1]), ord(match[2]) + 1)))
+        else:
+            raise DataError(f"labels: expected a range such as A-Z or 0-9, found {word!r}; correct it")
+    return Choice(frozenset(named), frozenset(ranged))
 
 
 def label_in_name(stem: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -38,13 +38,17 @@ class Issue(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """A data folder's pictures by name, none of them opened yet."""
+    """A data folder's pictures by name, none of them opened yet; or those of several folders."""
 
     layout: str
     pictures: list[Picture]
     issues: list[Issue]
-    pixels: NDArray[np.uint8] | None = None
-    """Layout ``csv`` only: uint8 (pictures, 28, 28), grey, in the order of ``pictures``."""
+    pixels: Mapping[str, NDArray[np.uint8]] = {}
+    """Layout ``csv`` only: path → uint8 (28, 28), grey."""
+    roots: Mapping[str, Path] = {}
+    """Source → its folder, or its CSV file."""
+    left_out: Mapping[str, int] = {}
+    """Label → how many pictures of it were left out."""
 
 
 class Folder(NamedTuple):

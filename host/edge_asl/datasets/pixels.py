@@ -49,10 +49,8 @@ def list_pixels(root: Path) -> Listing:
             f"{root}: expected numbers 0–25 for A–Z, found exactly 0–9, which could be the digits; "
             "write letters instead, or store digits as pictures in folders"
         )
-    # Sorted by path like every listing: '#10' comes before '#2'.
-    order = sorted(range(len(pictures)), key=lambda row: pictures[row].path)
     grey = np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
-    return Listing("csv", [pictures[row] for row in order], [], grey[order] if order else grey)
+    return Listing("csv", pictures, [], {picture.path: row for picture, row in zip(pictures, grey, strict=True)})
 
 
 def to_frame(grey: NDArray[np.uint8]) -> Frame:

@@ -1,76 +1,119 @@
-"""Reads a data folder of any of the four layouts into a ``Dataset``."""
+"""Reads data folders, each of any of the five layouts, into one ``Dataset``."""
 
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge_asl.datasets.digest import content_hashes, dataset_digest
-from edge_asl.datasets.folders import list_flat, list_folders
-from edge_asl.datasets.labels import label_in_name, order_labels
+from edge_asl.datasets.folders import holds_people, list_flat, list_folders, list_people
+from edge_asl.datasets.labels import Choice, label_in_name, order_labels
 from edge_asl.datasets.listing import Listing, list_folder, stem_of
 from edge_asl.datasets.pixels import list_pixels, pixel_tables, to_frame
-from edge_asl.datasets.signers import assign_signers
-from edge_asl.datasets.types import Dataset, Frame, Picture
+from edge_asl.datasets.signers import assign_signers, compile_pattern
+from edge_asl.datasets.sources import combine, keep_labels, source_names
+from edge_asl.datasets.types import Dataset, Frame, Picture, file_of
 from edge_asl.datasets.yolo import list_yolo, yolo_parts
 from edge_asl.errors import DataError
 from edge_asl_device.contract.pictures import read_picture
 
-_LISTERS = {"folders": list_folders, "flat": list_flat, "csv": list_pixels, "yolo": list_yolo}
+_LISTERS = {
+    "folders": list_folders,
+    "people": list_people,
+    "flat": list_flat,
+    "csv": list_pixels,
+    "yolo": list_yolo,
+}
 LAYOUTS = ("auto", *_LISTERS)
 
 _EXPECTED = (
-    "a folder per class (A/…jpg), files named after their class (A_34.jpg), "
+    "a folder per class (A/…jpg), also per person (ann/A/…jpg), files named after their class (A_34.jpg), "
     "a CSV of label,pixel1…pixel784, or images/ beside labels/"
 )
 
 
 def read_dataset(
-    root: Path, layout: str = "auto", *, signer_pattern: str | None = None, cache: Path | None = None
+    data: Path | Sequence[Path],
+    layout: str = "auto",
+    *,
+    signer_pattern: str | None = None,
+    labels: Choice | None = None,
+    cache: Path | None = None,
 ) -> Dataset:
-    """Read a folder of labelled pictures; no picture is decoded, every content is hashed.
+    """Read folders of labelled pictures as one data set; no picture is decoded, every content is hashed.
 
     Args:
-        root: the folder, or a single CSV file.
-        layout: ``folders``, ``flat``, ``csv``, ``yolo``, or ``auto`` to detect it.
-        signer_pattern: regular expression on the relative path; its group ``signer``, else its first, is the person.
+        data: the folders, each a folder or a single CSV file, each in a layout of its own.
+        layout: ``folders``, ``people``, ``flat``, ``csv``, ``yolo``, or ``auto`` to detect it.
+        signer_pattern: regular expression on the path; its group ``signer``, else its first, is the person.
+        labels: pictures of others are left out; None: none are.
         cache: a file that remembers content hashes between calls.
 
     Raises:
         DataError: no such folder, no layout or several fit, fewer than two classes, an empty class folder, a
             ``signers.csv`` that contradicts the folders. ``Dataset.load`` raises ``PictureError``.
     """
-    listing = list_dataset(root, layout, signer_pattern=signer_pattern)
+    listing = list_dataset(data, layout, signer_pattern=signer_pattern, labels=labels)
+    name = _name(listing)
     for issue in listing.issues:
         if issue.severity == "error":
-            raise DataError(f"{root / issue.path}: {issue.what}; {issue.fix}")
-    labels = order_labels(picture.label for picture in listing.pictures)
-    if len(labels) < 2:
-        found = f"only class {labels[0]}" if labels else "none"
-        raise DataError(f"{root}: expected two classes or more, found {found}; add folders, or use the folder above")
-    if listing.pixels is not None:
-        hashes = [hashlib.sha256(picture.tobytes()).hexdigest() for picture in listing.pixels]
-    else:
-        hashes = content_hashes(root, [picture.path for picture in listing.pictures], cache)
-    return to_dataset(listing, root, hashes)
+            where = f"{name}/{issue.path}" if len(listing.roots) == 1 else issue.path
+            raise DataError(f"{where}: {issue.what}; {issue.fix}")
+    found = order_labels([*(picture.label for picture in listing.pictures), *listing.left_out])
+    if len(found) < 2:
+        what = f"only class {found[0]}" if found else "none"
+        raise DataError(f"{name}: expected two classes or more, found {what}; add folders, or use the folder above")
+    files = [file_of(picture, listing.roots) for picture in listing.pictures if picture.path not in listing.pixels]
+    hashed = iter(content_hashes(files, cache))
+    hashes = [
+        next(hashed) if (grey := listing.pixels.get(picture.path)) is None else hashlib.sha256(grey.data).hexdigest()
+        for picture in listing.pictures
+    ]
+    return to_dataset(listing, hashes)
 
 
-def list_dataset(root: Path, layout: str = "auto", *, signer_pattern: str | None = None) -> Listing:
-    """Find a data folder's pictures and their issues by name, without opening a picture.
+def list_dataset(
+    data: Path | Sequence[Path],
+    layout: str = "auto",
+    *,
+    signer_pattern: str | None = None,
+    labels: Choice | None = None,
+) -> Listing:
+    """Find the pictures of data folders and their issues by name, without opening a picture.
 
     Raises:
-        DataError: no such folder, or no layout fits.
+        DataError: no such folder, no layout fits, the signer pattern matches nothing, a label has no picture.
     """
     if layout not in LAYOUTS:
         raise DataError(f"layout {layout!r}: expected one of {', '.join(LAYOUTS)}")
-    if not root.exists():
-        raise DataError(f"{root}: no such folder of pictures; check the path")
+    roots = [data] if isinstance(data, Path) else list(data)
+    for root in roots:
+        if not root.exists():
+            raise DataError(f"{root}: no such folder of pictures; check the path")
+    pattern = None if signer_pattern is None else compile_pattern(signer_pattern)
+    listings = [_list(root, layout, pattern) for root in roots]
+    if pattern and not any(pattern.search(picture.path) for one in listings for picture in one.pictures):
+        paths = [picture.path for one in listings for picture in one.pictures] or ["(no picture)"]
+        where = " or ".join(map(str, roots))
+        raise DataError(
+            f"signer pattern {pattern.pattern!r}: matches no path below {where}, such as {paths[0]}; correct it"
+        )
+    listing = combine(list(zip(source_names(roots), roots, listings, strict=True)))
+    return listing if labels is None else keep_labels(listing, labels)
+
+
+def _list(root: Path, layout: str, pattern: re.Pattern[str] | None) -> Listing:
     chosen = detect_layout(root) if layout == "auto" else layout
     if root.is_file() and chosen != "csv":
         raise DataError(f"{root}: expected a folder for layout {chosen}, found a file; name its folder")
-    listing = _LISTERS[chosen](root)
-    listing.pictures.sort(key=lambda picture: picture.path)
-    return assign_signers(listing, root, signer_pattern)
+    return assign_signers(_LISTERS[chosen](root), root, pattern)
+
+
+def _name(listing: Listing) -> str:
+    roots = list(listing.roots.values())
+    return str(roots[0]) if len(roots) == 1 else ", ".join(listing.roots)
 
 
 def detect_layout(root: Path) -> str:
@@ -103,23 +146,25 @@ def _evidence(root: Path) -> dict[str, str]:
     belonging = {part.partition("/")[0] for part in parts} | ({"images", "labels"} if "" in parts else set())
     # Beside CSV files, folders contain copies of them (Kaggle's archive) or pictures of their rows.
     if not tables and (classes := [name for name in here.folders if name not in belonging]):
-        found["folders"] = f"{classes[0]}/"
+        found["people" if holds_people(root, classes) else "folders"] = f"{classes[0]}/"
     return found
 
 
-def to_dataset(listing: Listing, root: Path, hashes: list[str]) -> Dataset:
+def to_dataset(listing: Listing, hashes: list[str]) -> Dataset:
     """A listing and the hashes of its contents, in the same order, as a ``Dataset``."""
-    pictures, pixels = tuple(listing.pictures), listing.pixels
-    rows = {picture.path: row for row, picture in enumerate(pictures)}
+    pictures, pixels, roots = tuple(listing.pictures), listing.pixels, listing.roots
 
     def load(picture: Picture) -> Frame:
-        return read_picture(root / picture.path) if pixels is None else to_frame(pixels[rows[picture.path]])
+        grey = pixels.get(picture.path)
+        return read_picture(Path(file_of(picture, roots))) if grey is None else to_frame(grey)
 
     return Dataset(
-        root=root,
+        name=_name(listing),
         layout=listing.layout,
         labels=order_labels(picture.label for picture in pictures),
         pictures=pictures,
         digest=dataset_digest(pictures, hashes),
         load=load,
+        roots=roots,
+        left_out=listing.left_out,
     )

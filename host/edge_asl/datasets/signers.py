@@ -16,20 +16,34 @@ _COLUMNS = ["file", "label", "signer"]
 _WITH_SESSION = [*_COLUMNS, "session"]
 
 
-def assign_signers(listing: Listing, root: Path, pattern: str | None) -> Listing:
-    """Give each picture its signer: what ``pattern`` captures, else what ``signers.csv`` says, else None.
+_SITTING = re.compile(r"(?P<person>.+)-\d+")
+
+
+def person_of(folder: str) -> str:
+    """Whose pictures a folder named after a person holds: ``ann-1``, ``ann-2`` are sittings of ``ann``."""
+    match = _SITTING.fullmatch(folder)
+    return match["person"] if match else folder
+
+
+def assign_signers(listing: Listing, root: Path, pattern: re.Pattern[str] | None) -> Listing:
+    """Give each picture its signer: what ``pattern`` captures, else what ``signers.csv`` or its folder says, else None.
 
     Raises:
-        DataError: the pattern or the file is invalid, or the pattern matches no picture.
+        DataError: the file is invalid.
     """
     known = _from_table(listing, root / SIGNERS) if (root / SIGNERS).is_file() else {}
     if pattern is not None:
-        known |= _from_pattern(listing, root, pattern)
-    named = [picture._replace(signer=known.get(picture.path)) for picture in listing.pictures]
+        known |= _from_pattern(listing, pattern)
+    named = [picture._replace(signer=known.get(picture.path, picture.signer)) for picture in listing.pictures]
     return listing._replace(pictures=named)
 
 
-def _from_pattern(listing: Listing, root: Path, pattern: str) -> dict[str, str]:
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """A signer pattern as a regular expression.
+
+    Raises:
+        DataError: it is none, or has no group.
+    """
     try:
         regex = re.compile(pattern)
     except re.error as error:
@@ -38,14 +52,13 @@ def _from_pattern(listing: Listing, root: Path, pattern: str) -> dict[str, str]:
         raise DataError(
             f"signer pattern {pattern!r}: has no group to capture the person; for example '^(?P<signer>[^/]+)/'"
         )
-    group: str | int = "signer" if "signer" in regex.groupindex else 1
-    matches = ((p.path, regex.search(p.path)) for p in listing.pictures)
-    known = {path: match[group] for path, match in matches if match and match[group]}
-    if listing.pictures and not known:
-        raise DataError(
-            f"signer pattern {pattern!r}: matches no path below {root}, such as {listing.pictures[0].path}; correct it"
-        )
-    return known
+    return regex
+
+
+def _from_pattern(listing: Listing, pattern: re.Pattern[str]) -> dict[str, str]:
+    group: str | int = "signer" if "signer" in pattern.groupindex else 1
+    matches = ((p.path, pattern.search(p.path)) for p in listing.pictures)
+    return {path: match[group] for path, match in matches if match and match[group]}
 
 
 def _from_table(listing: Listing, table: Path) -> dict[str, str]:

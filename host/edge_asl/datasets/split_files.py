@@ -60,7 +60,7 @@ def read_split(path: Path, dataset: Dataset) -> Split:
     if file.data_digest != dataset.digest:
         raise DataError(
             f"{path}: made for other data: expected digest {file.data_digest[:12]}…, found {dataset.digest[:12]}… in "
-            f"{dataset.root}; restore the pictures, or remove the file to make a new split"
+            f"{dataset.name}; restore the pictures, or remove the file to make a new split"
         )
     split = Split(file.how, file.seed, file.data_digest, msgspec.structs.asdict(file.parts), file.shares_people)
     _check(path, split, dataset)
@@ -84,7 +84,7 @@ def _check(path: Path, split: Split, dataset: Dataset) -> None:
     people = [] if split.shares_people else in_several_parts(dataset.pictures, split.parts, lambda p: p.signer)
     for names, wrong in (
         (twice, "each picture once"),
-        (unknown, f"pictures of {dataset.root}"),
+        (unknown, f"pictures of {dataset.name}"),
         (bursts, "each burst in one part"),
         (people, "each person in one part, as shares_people = false claims"),
     ):

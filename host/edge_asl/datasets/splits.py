@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
+from edge_asl.datasets.labels import order_labels
 from edge_asl.datasets.people import shares_people, split_people
 from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.datasets.units import Unit, bursts_of, make_units, random_key, shuffled
@@ -74,6 +75,11 @@ def describe_split(split: Split, dataset: Dataset) -> str:
     return f"by {split.method}: {sizes} pictures" + (f"; {len(people)} people in test" if people else "")
 
 
+def describe_left_out(dataset: Dataset) -> str:
+    """``left out 172 pictures of 0, 1, 2``: what the choice of labels cost."""
+    return f"left out {sum(dataset.left_out.values())} pictures of {', '.join(order_labels(dataset.left_out))}"
+
+
 def _shares(validation: float, test: float) -> Shares:
     shares = {"train": 1 - validation - test, "validation": validation, "test": test}
     if any(not 0 <= share <= 1 for share in shares.values()) or not shares["train"]:
@@ -101,12 +107,12 @@ def _method(dataset: Dataset, by: str, counts: object, shares: Shares, allow_sha
             by = "block"
     if by == "signer" and people < needed:
         raise DataError(
-            f"{dataset.root}: expected {needed} people or more to split by signer, found {people}; name them in "
+            f"{dataset.name}: expected {needed} people or more to split by signer, found {people}; name them in "
             "signers.csv or by a signer pattern, ask for fewer parts, or allow shared people"
         )
     if by != "signer" and people and not allow_shared_people:
         raise DataError(
-            f"{dataset.root}: a split by {by} would put known people ({people}) into several parts; split by signer, "
+            f"{dataset.name}: a split by {by} would put known people ({people}) into several parts; split by signer, "
             "or allow shared people if the weaker claim is acceptable"
         )
     return by
@@ -116,7 +122,7 @@ def _check_filled(dataset: Dataset, how: str, parts: Parts, wanted: Mapping[str,
     for part in PARTS:
         if wanted[part] and not parts[part]:
             raise DataError(
-                f"{dataset.root}: too few pictures ({len(dataset.pictures)} by {how}) to fill the {part} part; "
+                f"{dataset.name}: too few pictures ({len(dataset.pictures)} by {how}) to fill the {part} part; "
                 f"add pictures, or ask for none in {part}"
             )
 

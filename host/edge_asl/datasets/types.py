@@ -19,7 +19,8 @@ class Picture(NamedTuple):
     """One labelled picture."""
 
     path: str
-    """Relative to the data folder, with forward slashes; a row of a CSV file is ``train.csv#17``. Unique."""
+    """Relative to the data folder, with forward slashes; a row of a CSV file is ``train.csv#17``. Where there are
+    several data folders it begins with the name of one: ``letters/A/A0.jpg``. Unique."""
     label: str
     """Normalised: ``A``…``Z``, ``0``…``9``, ``space``, ``del``, ``nothing``, or a user's own word."""
     signer: str | None = None
@@ -30,14 +31,17 @@ class Picture(NamedTuple):
     """Where the hand is; None if no box was drawn."""
     burst: str | None = None
     """Pictures of the same shot (augmented copies) share it and stay in one part of a split."""
+    source: str = ""
+    """The name of the data folder that it comes from."""
 
 
 class Dataset(NamedTuple):
-    """A data folder that has been read."""
+    """The data folders that have been read, as one."""
 
-    root: Path
+    name: str
+    """For messages: the folder's path, or the names of several."""
     layout: str
-    """``folders``, ``flat``, ``csv`` or ``yolo``."""
+    """``folders``, ``people``, ``flat``, ``csv`` or ``yolo``; of several folders ``folders + yolo``."""
     labels: tuple[str, ...]
     """Class names in the order of the model's outputs: digits, letters, then words, each sorted."""
     pictures: tuple[Picture, ...]
@@ -46,6 +50,25 @@ class Dataset(NamedTuple):
     """SHA-256 over every picture's path, label, signer, box and content."""
     load: Callable[[Picture], Frame]
     """Read one picture, uncropped."""
+    roots: Mapping[str, Path] = {}
+    """Source → its folder, or its CSV file."""
+    left_out: Mapping[str, int] = {}
+    """Label → how many pictures of it were left out, as only some labels were asked for."""
+
+    @property
+    def title(self) -> str:
+        """The sources' names: ``letters, people``."""
+        return ", ".join(self.roots) or self.name
+
+    def file_of(self, picture: Picture) -> Path:
+        """Where a picture lies; for a row of a CSV file, a path that does not exist."""
+        return Path(file_of(picture, self.roots))
+
+
+def file_of(picture: Picture, roots: Mapping[str, Path]) -> str:
+    """The path of a picture's file: a string, because 10⁵ ``Path`` objects take 0.5 s."""
+    path = picture.path if len(roots) == 1 else picture.path.removeprefix(f"{picture.source}/")
+    return f"{roots[picture.source]}/{path}"
 
 
 class Split(NamedTuple):

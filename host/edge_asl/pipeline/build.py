@@ -49,7 +49,7 @@ LOST_POINTS = 1.0
 
 
 def build(request: BuildRequest, progress: Progress) -> Evaluation:
-    """Turn a folder of pictures into a bundle; returns what was measured on its test part.
+    """Turn folders of pictures into a bundle; returns what was measured on its test part.
 
     Raises:
         EdgeAslError: anything a user can fix; the bundle at ``request.out`` is then as it was.
@@ -61,7 +61,7 @@ def build(request: BuildRequest, progress: Progress) -> Evaluation:
     evaluated, evaluation = _evaluate(context, quantized)
     if request.min_accuracy is not None and evaluation.accuracy < request.min_accuracy:
         raise AccuracyError(
-            f"{request.data}: expected accuracy {request.min_accuracy:.1%} or more on {evaluation.split}, "
+            f"{context.dataset.name}: expected accuracy {request.min_accuracy:.1%} or more on {evaluation.split}, "
             f"found {evaluation.accuracy:.1%}; the bundle was not written, see {context.path(REPORT)}"
         )
     _bundle(context, evaluated, evaluation)

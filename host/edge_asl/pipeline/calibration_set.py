@@ -48,7 +48,7 @@ def _free(path: Path) -> Path:
 
 
 def _keep(dataset: Dataset, picture: Picture, kept: Path) -> Path:
-    source = dataset.root / picture.path
+    source = dataset.file_of(picture)
     if not source.is_file():
         kept = kept.with_name(f"{kept.name}.png")
         cv2.imwrite(str(kept), cv2.cvtColor(dataset.load(picture), cv2.COLOR_RGB2BGR))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from edge_asl import __version__
+from edge_asl.datasets.labels import choose_labels
 from edge_asl.datasets.pixel_store import PixelStore
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split, write_split
-from edge_asl.datasets.splits import describe_split, make_split, pictures_of
+from edge_asl.datasets.splits import describe_left_out, describe_split, make_split, pictures_of
 from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.errors import DataError
 from edge_asl.pipeline.bundle import check_bundle_path, work_folder
@@ -27,7 +29,8 @@ from edge_asl_device.files import sha256_of
 class BuildRequest(NamedTuple):
     """What the user asked for."""
 
-    data: Path
+    data: Sequence[Path]
+    """The folders of pictures."""
     recipe_name: str
     recipe: Recipe
     weights: str
@@ -88,9 +91,15 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
         request.data,
         recipe.data.layout,
         signer_pattern=recipe.data.signer_pattern,
+        labels=None if recipe.data.labels is None else choose_labels(recipe.data.labels),
         cache=request.work / "hashes.json",
     )
-    progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} classes in {request.data}")
+    progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} classes in {dataset.name}")
+    if len(dataset.labels) < 2:
+        found = ", ".join(dataset.labels) or "none"
+        raise DataError(f"data.labels: expected two classes or more, found {found}; choose more labels")
+    if dataset.left_out:
+        progress.say(f"  {describe_left_out(dataset)}")
     spec = Input(
         recipe.model.size, recipe.model.size, Crop.CENTRE_SQUARE, recipe.model.resize, margin=recipe.data.margin
     )
@@ -104,7 +113,7 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
     for part in ("train", "validation"):
         if not split.parts[part]:
             raise DataError(
-                f"{request.data}: the split by {split.method} leaves no pictures for {part}; "
+                f"{dataset.name}: the split by {split.method} leaves no pictures for {part}; "
                 "change data.validation, data.test or data.counts"
             )
     progress.say(f"  {describe_split(split, dataset)}")
@@ -130,8 +139,9 @@ def _split(request: BuildRequest, dataset: Dataset) -> Split:
 
 def _check_request(request: BuildRequest) -> None:
     """Refuse what cannot work before the data are read and the network is trained."""
-    if not request.data.exists():
-        raise DataError(f"{request.data}: no such folder of pictures; check the path")
+    for folder in request.data:
+        if not folder.exists():
+            raise DataError(f"{folder}: no such folder of pictures; check the path")
     check_bundle_path(request.out)
     if request.version is not None and not re.fullmatch(VERSION, request.version):
         raise DataError(

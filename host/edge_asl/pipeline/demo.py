@@ -64,7 +64,7 @@ def demo(folder: Path, word: str, progress: Progress) -> DemoResult:
         with progress.task("drawn pictures", len(signs) * PICTURES_PER_SIGN) as advance:
             write_pictures(pictures, signs, PICTURES_PER_SIGN, seed=SEED, people=PEOPLE, advance=advance)
     request = BuildRequest(
-        pictures, "demo", load_recipe("demo"), "none", bundle, folder / "calibration_data", warnings=(DRAWN,)
+        [pictures], "demo", load_recipe("demo"), "none", bundle, folder / "calibration_data", warnings=(DRAWN,)
     )
     evaluation = build(request, progress)
     if not film.exists():

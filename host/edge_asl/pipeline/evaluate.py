@@ -1,12 +1,14 @@
-"""``edge-asl evaluate``: measuring a finished bundle on a folder of labelled pictures."""
+"""``edge-asl evaluate``: measuring a finished bundle on labelled pictures."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split
-from edge_asl.datasets.splits import pictures_of
+from edge_asl.datasets.splits import describe_left_out, pictures_of
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
 from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions
@@ -18,9 +20,9 @@ from edge_asl_device.contract.manifest import Bundle, read_bundle
 
 
 def evaluate_bundle(
-    folder: Path, data: Path, part: str, layout: str, report: Path | None, progress: Progress
+    folder: Path, data: Sequence[Path], part: str, layout: str, report: Path | None, progress: Progress
 ) -> Evaluation:
-    """Measure a bundle on a folder of labelled pictures; those with labels unknown to the bundle are left out.
+    """Measure a bundle on folders of labelled pictures; those with labels unknown to the bundle are left out.
 
     ``part`` is ``train``, ``validation``, ``test``, ``all``, or ``auto``: test if these are the data that the bundle
     was built from, else all. ``report`` is where to write an HTML report, if anywhere.
@@ -29,19 +31,26 @@ def evaluate_bundle(
         EdgeAslError: bundle or data cannot be read, or no split of these data is known.
     """
     bundle = read_bundle(folder)
-    dataset = read_dataset(data, layout)
+    # Without the pictures of other labels, as in the build: only then do the digests agree.
+    dataset = read_dataset(data, layout, labels=Choice(frozenset(), frozenset(bundle.labels)))
+    if not dataset.pictures:
+        raise DataError(
+            f"{dataset.name}: expected pictures of {', '.join(bundle.labels)}, found only "
+            f"{', '.join(order_labels(dataset.left_out))}; this bundle was built for other signs"
+        )
+    if dataset.left_out:
+        progress.say(f"{describe_left_out(dataset)}: not in this bundle")
     pictures, split, warning = _select(bundle, dataset, part)
     if warning:
         progress.say(f"warning: {warning}")
-    pictures = _with_known_labels(bundle, dataset, pictures, progress)
     predictions = predict(folder, dataset, pictures, progress)
-    evaluation = evaluate_predictions(predictions, f"{data.resolve().name}, {split}")
+    evaluation = evaluate_predictions(predictions, f"{dataset.title}, {split}")
     if report is not None:
         report.parent.mkdir(parents=True, exist_ok=True)
         write_report(
             report,
             evaluation,
-            title=f"{bundle.manifest.name} on {data.resolve().name}",
+            title=f"{bundle.manifest.name} on {dataset.title}",
             facts={"bundle": bundle.digest[:16], "version": bundle.manifest.version, "data": dataset.digest[:16]},
             mistakes=most_confident_mistakes(dataset, pictures, predictions),
             shares_people=False,
@@ -63,16 +72,3 @@ def _select(bundle: Bundle, dataset: Dataset, part: str) -> tuple[list[Picture],
     split = read_split(path, dataset)
     warning = f"the {part} part was used in training; expect lower accuracy on other people"
     return pictures_of(dataset, split, part), f"{part} by {split.method}", None if part == "test" else warning
-
-
-def _with_known_labels(bundle: Bundle, dataset: Dataset, pictures: list[Picture], progress: Progress) -> list[Picture]:
-    unknown = sorted({picture.label for picture in pictures} - set(bundle.labels))
-    known = [picture for picture in pictures if picture.label in bundle.labels]
-    if not known:
-        raise DataError(
-            f"{dataset.root}: expected pictures of {', '.join(bundle.labels)}, found only {', '.join(unknown)}; "
-            "this bundle was built for other signs"
-        )
-    if unknown:
-        progress.say(f"left out {len(pictures) - len(known)} pictures of {', '.join(unknown)}: not in this bundle")
-    return known

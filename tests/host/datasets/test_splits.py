@@ -27,7 +27,7 @@ def blank(picture: Picture) -> Frame:
 
 def dataset(pictures: list[Picture]) -> Dataset:
     labels = order_labels(p.label for p in pictures)
-    return Dataset(Path("made"), "folders", labels, tuple(pictures), "0" * 64, blank)
+    return Dataset("made", "folders", labels, tuple(pictures), "0" * 64, blank)
 
 
 def numbered(labels: str = "ABC", each: int = 40, people: int = 0) -> Dataset:
