@@ -55,7 +55,7 @@ class TfliteEngine:
         self, spec: ModelSpec, content: bytes, runtime: str = "auto", threads: int = 1, accelerator: str = PROCESSOR
     ) -> None:
         self.runtime, interpreter_class = load_runtime(runtime)
-        self.accelerator = accelerator
+        self.accelerator, self.spec = accelerator, spec
         try:
             with native_output_silenced():  # "INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
                 delegates = [_edgetpu_delegate(self.runtime)] if accelerator == EDGETPU else None

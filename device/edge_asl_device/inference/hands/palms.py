@@ -51,7 +51,7 @@ class Palms(NamedTuple):
     """(n, 7, 2): wrist, knuckles of index, middle, ring and little finger, two of the thumb."""
 
 
-def look(frame: NDArray[np.uint8], view: View) -> NDArray[np.uint8]:
+def look_at(frame: NDArray[np.uint8], view: View) -> NDArray[np.uint8]:
     """The palm model's picture of RGB uint8 ``frame`` (H, W, 3): (192, 192, 3)."""
     height, width = frame.shape[:2]
     return cv2.warpAffine(frame, view.to_picture(height, width), (SIZE, SIZE), flags=cv2.INTER_LINEAR)  # type: ignore[return-value]

@@ -16,7 +16,7 @@ from edge_asl_device.inference.hands.palms import (
     View,
     anchors,
     decode,
-    look,
+    look_at,
     overlap,
     regions,
     score_limit,
@@ -94,7 +94,7 @@ def test_what_is_seen_through_a_view_is_found_where_it_is(view: View, size: tupl
 
 
 def test_the_whole_frame_is_looked_at_with_black_around():
-    picture = look(np.full((480, 640, 3), 200, np.uint8), View())
+    picture = look_at(np.full((480, 640, 3), 200, np.uint8), View())
     assert picture.shape == (SIZE, SIZE, 3)
     assert (picture[:22] == 0).all()
     assert (picture[26:166] == 200).all()
@@ -102,12 +102,12 @@ def test_the_whole_frame_is_looked_at_with_black_around():
 
 
 def test_a_picture_smaller_than_the_input_is_enlarged():
-    assert (look(np.full((100, 100, 3), 200, np.uint8), View())[1:-2, 1:-2] == 200).all()
+    assert (look_at(np.full((100, 100, 3), 200, np.uint8), View())[1:-2, 1:-2] == 200).all()
 
 
 def test_a_half_turn_shows_the_frame_upside_down():
     frame = np.zeros((64, 64, 3), np.uint8)
     frame[:32, :32] = 255
-    turned = look(frame, View(1.0, math.pi))
+    turned = look_at(frame, View(1.0, math.pi))
     assert turned[144, 144, 0] == 255
     assert turned[48, 48, 0] == 0

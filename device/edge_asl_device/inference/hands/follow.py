@@ -1,0 +1,140 @@
+"""The same hand from frame to frame: the next region comes from the landmarks; palms are looked for without one."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl_device.inference.hands.hand import Hand
+from edge_asl_device.inference.hands.one_euro import OneEuro
+from edge_asl_device.inference.hands.region import Region, region_of_landmarks
+from edge_asl_device.inference.hands.stage import CANDIDATES, FURTHER, PLAIN, PRESENT, Eyes, look, prominence
+
+GAP_S = 0.5
+"""Frames further apart than this have nothing to do with one another."""
+LOST_S = 0.3
+"""How long a hand that is not seen is still awaited where it was: a blurred frame is not a hand taken away."""
+CHECK_S = 0.5
+"""How often palms are looked for while a hand is followed: the other hand may be the one that signs by now."""
+CLEARLY = 0.1
+"""By how much the other hand must be more prominent, in heights of the frame, …"""
+SWITCH_S = 1.0
+"""… and for how long, before it is followed instead."""
+SIDE_S = 0.4
+"""For how long a hand must look like one of the other side before it is read as one."""
+SMALLEST = 0.03
+"""A hand whose extent is less than this share of the frame's shorter side is not one any more."""
+CUTOFF_HZ, SLOPE = 2.0, 4.0
+"""Of the landmarks that are shown; the speed is in hands a second."""
+
+
+class HandFollower:
+    """Follows one hand through live frames.
+
+    A frame costs one reading while the hand is followed, and twice a second a search for palms beside it. Where there
+    is none, it costs one search, plain and in a further view by turns, and the readings of what that finds.
+
+    Args:
+        eyes: the two models: ``HandStage``.
+    """
+
+    def __init__(self, eyes: Eyes) -> None:
+        self._eyes = eyes
+        self._shown = OneEuro(CUTOFF_HZ, SLOPE)
+        self._region: Region | None = None
+        self._time_s, self._height, self._width = -math.inf, 0, 0
+        self._forget()
+
+    def follow(self, frame: NDArray[np.uint8], time_s: float) -> Hand | None:
+        """The hand in the next frame; None where there is none.
+
+        Args:
+            frame: RGB uint8 (H, W, 3). One of another size, much later or earlier than the last starts anew.
+            time_s: when it was taken, in seconds.
+        """
+        height, width = frame.shape[:2]
+        if (height, width) != (self._height, self._width) or not 0 <= time_s - self._time_s <= GAP_S:
+            self._forget()
+        self._time_s, self._height, self._width = time_s, height, width
+        hand = self._where_it_was(frame) or self._anywhere(frame)
+        if hand is None:
+            return None
+        hand = self._more_prominent(frame, hand)
+        self._region, self._seen_s = self._next_region(hand), time_s
+        smoothed = self._shown.smooth(hand.landmarks, time_s, unit=hand.region.side / 2)
+        return hand._replace(smoothed=smoothed)
+
+    def _forget(self) -> None:
+        """There is no hand to follow; the next one is another."""
+        self._shown.forget()
+        self._views = itertools.cycle(view for further in FURTHER for view in (PLAIN, further))
+        self._region = None
+        self._other_side_s: float | None = None
+        self._rival_s: float | None = None
+        self._checked_s = self._time_s
+
+    def _where_it_was(self, frame: NDArray[np.uint8]) -> Hand | None:
+        if self._region is None:
+            return None
+        hand = self._eyes.read(frame, self._region)
+        if self._is_one(hand):
+            return hand
+        if self._time_s - self._seen_s > LOST_S:
+            self._forget()
+        return None
+
+    def _anywhere(self, frame: NDArray[np.uint8]) -> Hand | None:
+        hand = look(self._eyes, frame, next(self._views))
+        if hand is None or not self._is_one(hand):
+            return None
+        self._forget()
+        return hand
+
+    def _is_one(self, hand: Hand) -> bool:
+        """Whether it is still a hand, large enough and in the frame."""
+        x, y = hand.landmarks.mean(axis=0)
+        extent = float(np.ptp(hand.landmarks, axis=0).max())
+        inside = 0 <= x < self._width and 0 <= y < self._height
+        return hand.presence >= PRESENT and inside and extent >= SMALLEST * min(self._height, self._width)
+
+    def _more_prominent(self, frame: NDArray[np.uint8], hand: Hand) -> Hand:
+        """The other hand once it has been clearly the more prominent one for a while; else ``hand``."""
+        if self._time_s - self._checked_s < CHECK_S:
+            return hand
+        self._checked_s = self._time_s
+        rival = self._rival(frame, hand)
+        if rival is None:
+            self._rival_s = None
+            return hand
+        if self._rival_s is None:
+            self._rival_s = self._time_s
+        if self._time_s - self._rival_s < SWITCH_S:
+            return hand
+        self._forget()
+        return self._eyes.read(frame, region_of_landmarks(rival.landmarks, rival.left))
+
+    def _rival(self, frame: NDArray[np.uint8], hand: Hand) -> Hand | None:
+        beside = [region for region in self._eyes.palms(frame, PLAIN)[:CANDIDATES] if _apart(region, hand.region)]
+        for other in (self._eyes.read(frame, region) for region in beside):
+            clearly = prominence(other, self._height) > prominence(hand, self._height) + CLEARLY
+            if clearly and self._is_one(other) and _apart(region_of_landmarks(other.landmarks), hand.region):
+                return other
+        return None
+
+    def _next_region(self, hand: Hand) -> Region:
+        mirrored = hand.region.mirrored
+        if hand.left == mirrored:
+            self._other_side_s = None
+        elif self._other_side_s is None:
+            self._other_side_s = self._time_s
+        elif self._time_s - self._other_side_s >= SIDE_S:
+            self._other_side_s, mirrored = None, hand.left
+        return region_of_landmarks(hand.landmarks, mirrored)
+
+
+def _apart(one: Region, other: Region) -> bool:
+    """Whether two regions show different hands: a hand is half as large as its region."""
+    return math.hypot(one.cx - other.cx, one.cy - other.cy) > 0.4 * min(one.side, other.side)

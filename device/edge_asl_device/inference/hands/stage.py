@@ -1,0 +1,122 @@
+"""Finding a hand in a picture and reading it: the palm model, then the landmark model on the region of each palm."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl_device.contract.manifest import ModelSpec, Tensor
+from edge_asl_device.inference.hands.hand import Hand
+from edge_asl_device.inference.hands.palms import View, decode, look_at, regions, score_limit, suppress
+from edge_asl_device.inference.hands.region import Region, cut, region_of_landmarks, to_frame
+
+PRESENT = 0.5
+PALM = 0.5
+CANDIDATES = 2
+CROP = 224
+PLAIN = View()
+FURTHER: tuple[View, ...] = (View(0.6), View(1.0, math.pi), View(1.0, math.pi / 2), View(1.0, -math.pi / 2))
+
+
+class Engine(Protocol):
+    """What runs a model: ``TfliteEngine``."""
+
+    spec: ModelSpec
+
+    def invoke(self, *tensors: NDArray[np.int8]) -> tuple[NDArray[np.int8], ...]:
+        """Input tensors to output tensors, in the specification's order."""
+        ...
+
+
+class Eyes(Protocol):
+    """What the two models can do with a frame, RGB uint8 (H, W, 3)."""
+
+    def palms(self, frame: NDArray[np.uint8], view: View) -> list[Region]:
+        """The regions of the palms seen through ``view``, best first."""
+        ...
+
+    def read(self, frame: NDArray[np.uint8], region: Region) -> Hand:
+        """What a region shows, a hand or not."""
+        ...
+
+
+class HandStage:
+    """Palms and landmarks in their engines.
+
+    Args:
+        palms: picture int8 (1, 192, 192, 3) → boxes (1, 2016, 18), scores (1, 2016, 1).
+        landmarks: picture int8 (1, 224, 224, 3) → landmarks (1, 42), presence (1, 1), handedness (1, 1),
+            pooled (1, 1152), early (1, 192).
+    """
+
+    def __init__(self, palms: Engine, landmarks: Engine) -> None:
+        self._palms, self._landmarks = palms, landmarks
+        self._palm_pixels, self._crop_pixels = (pixel_table(engine.spec.inputs[0]) for engine in (palms, landmarks))
+
+    def find(self, frame: NDArray[np.uint8]) -> Hand | None:
+        """The raised, larger hand of RGB uint8 ``frame`` (H, W, 3), wherever it points; None where there is none."""
+        for view in (PLAIN, *FURTHER):
+            hand = look(self, frame, view)
+            if hand is not None:
+                return hand
+        return None
+
+    def palms(self, frame: NDArray[np.uint8], view: View = PLAIN) -> list[Region]:
+        """The regions of the palms in RGB uint8 ``frame`` (H, W, 3), best first."""
+        picture = quantized(look_at(frame, view), self._palm_pixels)
+        boxes, scores = self._palms.invoke(picture)
+        box_tensor, score_tensor = self._palms.spec.outputs
+        logits = real(scores.reshape(-1), score_tensor)
+        places = np.flatnonzero(logits >= score_limit(PALM))
+        palms = decode(real(boxes[0, places], box_tensor), logits[places], places)
+        return regions(suppress(palms), view, *frame.shape[:2])
+
+    def read(self, frame: NDArray[np.uint8], region: Region) -> Hand:
+        """What the landmark model sees in ``region`` of RGB uint8 ``frame`` (H, W, 3)."""
+        answers = self._landmarks.invoke(quantized(cut(frame, region, CROP), self._crop_pixels))
+        landmarks, presence, side, pooled, early = (
+            real(answer[0], tensor) for answer, tensor in zip(answers, self._landmarks.spec.outputs, strict=True)
+        )
+        points = to_frame(landmarks.reshape(-1, 2), region, CROP)
+        left = bool(side[0] > 0.5) != region.mirrored
+        return Hand(points, float(presence[0]), left, region, pooled, early)
+
+
+def look(eyes: Eyes, frame: NDArray[np.uint8], view: View = PLAIN) -> Hand | None:
+    """The raised, larger hand of RGB uint8 ``frame`` (H, W, 3) through one view; None where there is none.
+
+    It is read twice: the region of its own landmarks fits it better than that of its palm, and a left one is mirrored.
+    """
+    hands = [eyes.read(frame, region) for region in eyes.palms(frame, view)[:CANDIDATES]]
+    present = [hand for hand in hands if hand.presence >= PRESENT]
+    if not present:
+        return None
+    best = max(present, key=lambda hand: prominence(hand, frame.shape[0]))
+    again = eyes.read(frame, region_of_landmarks(best.landmarks, best.left))
+    return again if again.presence >= PRESENT else None
+
+
+def prominence(hand: Hand, height: int) -> float:
+    """How large and how raised a hand is, in heights of the frame: who signs holds it up, and the other one rests."""
+    extent = np.ptp(hand.landmarks, axis=0)
+    return (math.sqrt(float(extent.prod())) - float(hand.landmarks[:, 1].mean())) / height
+
+
+def pixel_table(tensor: Tensor) -> NDArray[np.int8]:
+    """Pixel 0 to 255 → the number that stands for pixel/255 in a model's input: int8 (256,)."""
+    values: NDArray[np.float64] = np.arange(256) / 255 / tensor.scale + tensor.zero_point
+    return np.clip(np.rint(values), -128, 127).astype(np.int8)
+
+
+def quantized(picture: NDArray[np.uint8], table: NDArray[np.int8]) -> NDArray[np.int8]:
+    """RGB uint8 (H, W, 3) through a ``pixel_table``: int8 (1, H, W, 3)."""
+    return cv2.LUT(picture, table)[np.newaxis]  # type: ignore[return-value]
+
+
+def real(numbers: NDArray[np.int8], tensor: Tensor) -> NDArray[np.float32]:
+    """What numbers of an output tensor stand for."""
+    return (numbers - np.float32(tensor.zero_point)) * np.float32(tensor.scale)
