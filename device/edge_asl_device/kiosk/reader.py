@@ -16,6 +16,7 @@ from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.inference.loading import Loaded
 from edge_asl_device.text.hand_motion import HandMotion
+from edge_asl_device.text.movement import Movement
 from edge_asl_device.text.transcriber import State, Transcriber
 
 
@@ -51,20 +52,23 @@ class Reader:
         self.bundle = self.recogniser.bundle
         self.decoder = decoder_with(self.bundle.manifest.decoder, overrides or {})
         self.transcriber = Transcriber(self.recogniser.labels, self.decoder)
-        self._motion = HandMotion()
+        self._movement = Movement()
+        self._hand_motion = HandMotion()
         self._observe = observe
 
     def take_over_from(self, before: Reader) -> None:
         """Take over from another reader, its text and what the hand is doing."""
         self.transcriber = Transcriber(self.recogniser.labels, self.decoder, before.transcriber)
-        self._motion = before._motion
+        self._movement, self._hand_motion = before._movement, before._hand_motion
 
     def read(self, frame: Frame) -> Reading:
         """Name the sign in a frame and let it become text when it was held."""
         found = self.recogniser.recognise(frame.picture, time_s=frame.time_s)
         recognised = time.perf_counter()
-        travel = self._motion.travel if found.hand is None else self._motion.measure(found.hand)
-        state = self.transcriber.feed(frame.time_s, found.probabilities, travel)
+        motion = self._movement.seen(frame.time_s, found.landmarks)
+        known = found.hand is None or found.landmarks is not None
+        travel = self._hand_motion.travel if known else self._hand_motion.measure(found.hand)
+        state = self.transcriber.feed(frame.time_s, found.probabilities, travel, motion)
         for stage, seconds in found.stages.items():
             self._observe(stage, seconds)
         self._observe("transcribe", time.perf_counter() - recognised)

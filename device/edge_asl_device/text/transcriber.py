@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from edge_asl_device.contract.manifest import Decoder
 from edge_asl_device.text.buffer import NOTHING, TextBuffer
 from edge_asl_device.text.double_letters import DoubleLetter
+from edge_asl_device.text.held_letters import Folding, LastWritten
+from edge_asl_device.text.movement import UNTRACKED, Motion
 
 # How fast the running mean of probabilities forgets: at 30 frames a second a frame counts half, the one before a
 # quarter.
@@ -43,6 +45,8 @@ class State(NamedTuple):
     """False while the model sees nothing that signs."""
     best: str = ""
     """The most probable label of all, however probable it is."""
+    replaced: str = ""
+    """What ``accepted`` stands instead of: the I that was read while the hand was held, before it drew a J."""
 
 
 class Transcriber:
@@ -62,6 +66,8 @@ class Transcriber:
         self._decoder = decoder
         self.buffer: TextBuffer = before.buffer if before else TextBuffer()
         self._double_letter: DoubleLetter = before._double_letter if before else DoubleLetter()
+        self._folding = Folding(labels)
+        self._last_written = LastWritten(self.buffer)
         self._taken: str | None = None
         self.reset()
         # A letter held while the model changes has been written: it must be let go like any other.
@@ -90,7 +96,9 @@ class Transcriber:
         """The unfinished word at the end of the text."""
         return self.buffer.word
 
-    def feed(self, time_s: float, probabilities: NDArray[np.float32], sideways: float = 0.0) -> State:
+    def feed(
+        self, time_s: float, probabilities: NDArray[np.float32], sideways: float = 0.0, motion: Motion = UNTRACKED
+    ) -> State:
         """Take in one prediction.
 
         Args:
@@ -98,13 +106,24 @@ class Transcriber:
             probabilities: float32 (classes,), 0 to 1.
             sideways: how far the hand has travelled sideways since any fixed moment, in shares of the square's side
                 (``HandMotion``); 0 where nobody measures it.
+            motion: what the hand's landmarks say (``Movement``), where there are any: then letters are read only while
+                it is still, and J and Z only from their movement.
         """
         elapsed_s = self._elapsed(time_s)
+        if motion.tracked:
+            probabilities = self._folding.held(probabilities)
         self._smooth(elapsed_s, probabilities)
-        self._lead(elapsed_s, self._labels[int(probabilities.argmax())], float(probabilities.max()))
-        self._release(elapsed_s, sideways)
+        self._lead(elapsed_s, self._labels[int(probabilities.argmax())], float(probabilities.max()), motion)
+        self._last_written.led(self._leading, time_s)
+        self._release(elapsed_s, sideways, motion)
         self._end_word(elapsed_s)
-        accepted = self._accept(sideways)
+        replaced = ""
+        if motion.drawn is not None and motion.drawn.letter in self._labels:
+            accepted: str | None = motion.drawn.letter
+            replaced = self._last_written.taken_back(motion.drawn)
+            self._write(motion.drawn.letter, time_s, sideways)
+        else:
+            accepted = self._accept(time_s, sideways)
         best = int(self._smoothed.argmax())
         sign = self._leading if self._leading != NOTHING else None
         hold_s = self._decoder.hold_s
@@ -120,6 +139,7 @@ class Transcriber:
             self._taken,
             self._labels[best] != NOTHING,
             self._labels[best],
+            replaced,
         )
 
     def _elapsed(self, time_s: float) -> float:
@@ -139,21 +159,25 @@ class Transcriber:
         past = math.exp(-elapsed_s * SMOOTHING_PER_S) if self._smoothed.any() else 0.0
         self._smoothed = np.float32(past) * self._smoothed + np.float32(1 - past) * probabilities
 
-    def _lead(self, elapsed_s: float, seen: str, probability: float) -> None:
+    def _lead(self, elapsed_s: float, seen: str, probability: float, motion: Motion) -> None:
         """A label takes the lead at the accepting threshold and keeps it down to the releasing one, unless a single
-        prediction clearly showed another.
+        prediction clearly showed another, or the hand moves.
         """
         best = int(self._smoothed.argmax())
         front = self._labels[best]
         needed = self._decoder.release_probability if front == self._leading else self._decoder.accept_probability
         broken = seen != front and probability >= self._decoder.accept_probability
-        leading = front if self._smoothed[best] >= needed and not broken else None
+        leading = front if self._smoothed[best] >= needed and not broken and motion.still else None
+        if motion.spent:
+            leading = self._taken
         self._held_s = self._held_s + elapsed_s if leading == self._leading else 0.0
         self._leading = leading
 
-    def _release(self, elapsed_s: float, sideways: float) -> None:
-        """A taken letter is let go when it stays below the release threshold long enough, or slides aside."""
-        if self._taken is None:
+    def _release(self, elapsed_s: float, sideways: float, motion: Motion) -> None:
+        """A taken letter is let go when it stays below the release threshold long enough, or is doubled; a drawn one
+        when the hand shows something else.
+        """
+        if self._taken is None or motion.spent:
             return
         low = self._smoothed[self._labels.index(self._taken)] < self._decoder.release_probability
         # Time counts from the first low moment on: at 10 frames a second a single misread one is no release.
@@ -161,7 +185,7 @@ class Transcriber:
         self._low = bool(low)
         if low and self._released_s >= self._decoder.release_s:
             self._taken = None
-        elif self._double_letter.ended(elapsed_s, sideways) and self._leading == self._taken:
+        elif (motion.repeated or self._double_letter.ended(elapsed_s, sideways)) and self._leading == self._taken:
             self._taken = None
             self._held_s = 0.0
 
@@ -177,13 +201,18 @@ class Transcriber:
             self._word_ended = True
             self.buffer.end_word()
 
-    def _accept(self, sideways: float) -> str | None:
+    def _accept(self, time_s: float, sideways: float) -> str | None:
         """Write the leading sign if it was held long enough and is not already written."""
         sign = self._leading
         if sign in (None, NOTHING, self._taken) or self._held_s < self._decoder.hold_s:
             return None
+        self._write(sign, time_s, sideways)
+        return sign
+
+    def _write(self, sign: str, time_s: float, sideways: float) -> None:
+        """Add a sign to the text, once until it is let go."""
         self._taken = sign
         self._low = False
         self._double_letter.start(sideways)
         self.buffer.write(sign)
-        return sign
+        self._last_written.wrote(sign, time_s)

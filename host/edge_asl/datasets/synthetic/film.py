@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl.datasets.synthetic import scene
-from edge_asl.datasets.synthetic.motion import Step, Tremor, shaken, spelled
+from edge_asl.datasets.synthetic.motion import State, Step, Tremor, shaken, spelled
 from edge_asl.datasets.synthetic.pictures import NOTHING
 from edge_asl.errors import DataError
 from edge_asl.progress import Advance, unwatched
@@ -89,6 +89,57 @@ def film_frames(
     Raises:
         DataError: another character, nothing to spell, or a number out of range; raised before the first frame.
     """
+    return _frames(_film(text, seed, fps, size, letters_per_minute))
+
+
+def film_landmarks(
+    text: str,
+    *,
+    seed: int = 0,
+    fps: int = 30,
+    size: tuple[int, int] = SIZE,
+    letters_per_minute: float = 60.0,
+) -> Iterator[scene.Float | None]:
+    """Where the wrist and the joints are in each of ``film_frames``; arguments and errors as there.
+
+    Returns:
+        float32 (21, 2), pixels, in the order of ``skeleton.hand_landmarks``; None while the hand is away.
+    """
+    film = _film(text, seed, fps, size, letters_per_minute)
+    for state in film.states:
+        yield (
+            None
+            if state is None
+            else scene.landmarks(film.person, state.pose, film.view, film.height, film.width, film.offset(state))
+        )
+
+
+class _Film(NamedTuple):
+    """What a seed decides."""
+
+    person: scene.Person
+    light: scene.Light
+    view: scene.View
+    ground: scene.Float
+    states: list[State | None]
+    """The hand in each frame; None while it is away."""
+    rng: np.random.Generator
+    """For the noise of the frames."""
+
+    @property
+    def height(self) -> int:
+        return self.ground.shape[0]
+
+    @property
+    def width(self) -> int:
+        return self.ground.shape[1]
+
+    def offset(self, state: State) -> tuple[float, float]:
+        """Palms to the right and down."""
+        return (-state.x if self.person.left_handed else state.x), -state.y
+
+
+def _film(text: str, seed: int, fps: int, size: tuple[int, int], letters_per_minute: float) -> _Film:
     steps = _steps(text, letters_per_minute)
     width, height = size
     if fps < 1 or min(size) < 32 or width % 2 or height % 2:
@@ -96,30 +147,35 @@ def film_frames(
             f"film: expected at least 1 frame a second and even sides of 32 pixels or more, "
             f"found {fps} and {width}×{height}"
         )
-    return _frames(steps, np.random.default_rng((seed, 3)), fps, width, height)
-
-
-def _frames(
-    steps: list[Step], rng: np.random.Generator, fps: int, width: int, height: int
-) -> Iterator[NDArray[np.uint8]]:
+    rng = np.random.default_rng((seed, 3))
     person, light, view = scene.random_person(rng), scene.random_light(rng), scene.random_view(rng)
     ground = scene.background(rng, height, width)
     tremor = Tremor.of(rng)
-    steps = shaken(steps, rng)
+    return _Film(person, light, view, ground, _states(shaken(steps, rng), tremor, fps), rng)
+
+
+def _states(steps: list[Step], tremor: Tremor, fps: int) -> list[State | None]:
     ends = np.cumsum([step.duration_s for step in steps])
-    grain = scene.grain(max(height, width) + 64) * np.float32(view.noise)
+    states: list[State | None] = []
     for number in range(round(float(ends[-1]) * fps)):
         time_s = number / fps
         index = min(int(np.searchsorted(ends, time_s, side="right")), len(steps) - 1)
         step = steps[index]
         share = (time_s - (ends[index] - step.duration_s)) / step.duration_s
-        image = ground
-        if step.sign != NOTHING:
-            state = tremor.applied(step.at(share), time_s)
-            aside = -state.x if person.left_handed else state.x
-            image = scene.with_hand(ground, person, state.pose, light, view, offset=(aside, -state.y))
-        noise = scene.random_window(grain, rng, height, width)
-        yield scene.expose(image, view, light, noise)
+        states.append(None if step.sign == NOTHING else tremor.applied(step.at(share), time_s))
+    return states
+
+
+def _frames(film: _Film) -> Iterator[NDArray[np.uint8]]:
+    grain = scene.grain(max(film.height, film.width) + 64) * np.float32(film.view.noise)
+    for state in film.states:
+        image = film.ground
+        if state is not None:
+            image = scene.with_hand(
+                film.ground, film.person, state.pose, film.light, film.view, offset=film.offset(state)
+            )
+        noise = scene.random_window(grain, film.rng, film.height, film.width)
+        yield scene.expose(image, film.view, film.light, noise)
 
 
 def write_film(

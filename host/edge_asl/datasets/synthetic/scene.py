@@ -20,6 +20,7 @@ from edge_asl.datasets.synthetic.skeleton import (
     Cones,
     Pose,
     hand_cones,
+    hand_landmarks,
     moved,
     to_pixels,
 )
@@ -147,8 +148,11 @@ def background(rng: np.random.Generator, height: int, width: int) -> Float:
 
 def posed(person: Person, pose: Pose) -> Cones:
     """The person's hand in that pose, habits and all, in palms with the wrist at the origin."""
-    own = Pose(*(a + b for a, b in zip(pose, person.habit, strict=True)))
-    return hand_cones(own, person.build, person.sleeve_from, person.left_handed)
+    return hand_cones(_habitual(person, pose), person.build, person.sleeve_from, person.left_handed)
+
+
+def _habitual(person: Person, pose: Pose) -> Pose:
+    return Pose(*(a + b for a, b in zip(pose, person.habit, strict=True)))
 
 
 def centre(cones: Cones) -> tuple[float, float]:
@@ -170,13 +174,29 @@ def with_hand(
 ) -> Float:
     """``ground`` with a hand where ``view`` says; ``offset`` moves it by palms to the right and down."""
     cones = posed(person, pose)
-    x, y = centre(cones)
     height, width = ground.shape[:2]
-    side = min(height, width) * oversample
-    scale = view.scale * side
-    left = (0.5 + view.shift[0]) * side + (width * oversample - side) / 2 - (x - offset[0]) * scale
-    top = (0.5 + view.shift[1]) * side + (height * oversample - side) / 2 + (y + offset[1]) * scale
+    scale, left, top = _place(cones, view, height * oversample, width * oversample, offset)
     return paint(ground, to_pixels(cones, scale, left, top), person, light, oversample)
+
+
+def landmarks(
+    person: Person, pose: Pose, view: View, height: int, width: int, offset: tuple[float, float] = (0.0, 0.0)
+) -> Float:
+    """Where ``with_hand`` shows the wrist and the joints: float32 (21, 2), pixels, as ``skeleton.hand_landmarks``."""
+    scale, left, top = _place(posed(person, pose), view, height, width, offset)
+    joints = hand_landmarks(_habitual(person, pose), person.build, person.left_handed)[:, :2]
+    return (joints * (scale, -scale) + (left, top)).astype(np.float32)
+
+
+def _place(
+    cones: Cones, view: View, height: float, width: float, offset: tuple[float, float]
+) -> tuple[float, float, float]:
+    """Pixels a palm, and the wrist's place in the picture."""
+    x, y = centre(cones)
+    side = min(height, width)
+    scale = view.scale * side
+    left = (0.5 + view.shift[0]) * side + (width - side) / 2 - (x - offset[0]) * scale
+    return scale, left, (0.5 + view.shift[1]) * side + (height - side) / 2 + (y + offset[1]) * scale
 
 
 def paint(ground: Float, cones: Cones, person: Person, light: Light, oversample: float = 1.0) -> Float:

@@ -133,6 +133,17 @@ def thumb_joints(pose: Pose, build: Build) -> tuple[Array, Array]:
     return np.concatenate((base, base + np.cumsum(steps, axis=0))), pad / np.linalg.norm(pad, axis=1, keepdims=True)
 
 
+def hand_landmarks(pose: Pose, build: Build = AVERAGE, mirrored: bool = False) -> Array:
+    """Where the wrist and the joints are: float64 (21, 3), as ``hand_cones``, in the order of MediaPipe's hands.
+
+    Wrist, then thumb, index, middle, ring and little finger, each from its root to its tip.
+    """
+    fingers, thumb = finger_joints(pose, build)[0], thumb_joints(pose, build)[0]
+    joints = np.vstack((np.zeros((1, 3)), thumb, fingers.reshape(-1, 3)))
+    side = np.array((-1.0 if mirrored else 1.0, 1.0, 1.0))
+    return joints @ rotation(*pose.wrist[:3]).T * side  # type: ignore[no-any-return]
+
+
 def _nails(tips: Array, bones: Array, pads: Array, radii: Array) -> tuple[Array, Array, Array]:
     """Start, end (n, 3) and radius (n,) of the nails: slivers that stick out of the back of each last bone."""
     back = tips - pads * (radii * 0.58)[:, np.newaxis]
