@@ -66,9 +66,9 @@ class Reader:
         found = self.recogniser.recognise(frame.picture, time_s=frame.time_s)
         recognised = time.perf_counter()
         motion = self._movement.seen(frame.time_s, found.landmarks)
-        known = found.hand is None or found.landmarks is not None
-        travel = self._hand_motion.travel if known else self._hand_motion.measure(found.hand)
-        state = self.transcriber.feed(frame.time_s, found.probabilities, travel, motion)
+        if found.hand is not None and found.landmarks is None:
+            self._hand_motion.measure(found.hand)
+        state = self.transcriber.feed(frame.time_s, found.probabilities, self._hand_motion.travel, motion)
         for stage, seconds in found.stages.items():
             self._observe(stage, seconds)
         self._observe("transcribe", time.perf_counter() - recognised)
