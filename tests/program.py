@@ -164,7 +164,7 @@ class Program:
                     pipe.close()
 
 
-def wait_for(happened: Callable[[], object], limit_s: float = 10.0, why: str = "") -> float:
+def wait_for(happened: Callable[[], object], limit_s: float = 30.0, why: str = "") -> float:
     """Seconds until ``happened()`` is true; fails when it is not within the limit."""
     started = time.monotonic()
     while not happened():

@@ -2,7 +2,7 @@
 # machine.sh FOLDER COMMAND…: run a command in a virtual machine of this computer's own files (read-only) whose
 # kernel, Debian's, has "vivid": a V4L2 camera in software that can be told to drop frames and to vanish.
 #
-# FOLDER keeps the kernel between calls. Exit status: the command's; 70 when the machine gave none in five minutes.
+# FOLDER keeps the kernel between calls. Exit status: the command's; 70 when the machine gave none in eight minutes.
 set -euo pipefail
 cache=$(mkdir -p "$1" && cd "$1" && pwd)
 shift
@@ -43,7 +43,7 @@ rm -rf "$cache/share"
 mkdir "$cache/share"
 printf '%q ' "$@" > "$cache/share/command"
 pwd > "$cache/share/folder"
-timeout --kill-after=5 300 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 -nodefaults -no-reboot \
+timeout --kill-after=5 500 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 -nodefaults -no-reboot \
     -display none -serial stdio -nic none \
     -kernel "$cache"/kernel/boot/vmlinuz-* -initrd "$cache/initrd" -append "console=ttyS0 loglevel=0 edd=off panic=-1" \
     -virtfs local,path=/,mount_tag=computer,security_model=none,readonly=on,multidevs=remap \

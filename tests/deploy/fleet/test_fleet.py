@@ -160,7 +160,7 @@ def test_one_broken_device_is_borne_where_told(kiosks: Fleet, tmp_path: Path):
         try:
             kiosks.kiosks.options["kiosk-1"] = re.sub(r"--port \d+", f"--port {port}", options)
             kiosks.kiosks.write_inventory()
-            done = kiosks.deploy(newer, "--serial", "2", "--max-fail", "50%", "--health-limit", "15", "--json")
+            done = kiosks.deploy(newer, "--serial", "2", "--max-fail", "50%", "--health-limit", "25", "--json")
         finally:
             kiosks.kiosks.options["kiosk-1"] = options
             kiosks.kiosks.write_inventory()

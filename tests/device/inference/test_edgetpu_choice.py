@@ -79,7 +79,7 @@ def test_a_library_that_works_is_used(bundle: Path, library: Callable[[str], Non
     with Program("run", bundle, "--source", FILM, "--loop", "--mute") as program:
         page = program.wait_until_ready().listen()
         assert program.health()["accelerator"] == "edgetpu"
-        wait_for(lambda: page.state.get("text", "").startswith("B"), 15)
+        wait_for(lambda: page.state.get("text", "").startswith("B"), 60)
         assert page.state["notices"] == []
 
 

@@ -34,9 +34,9 @@ class Resumed:
     def _kill_after_first_epoch(self, arguments: list[str]) -> int:
         command = [sys.executable, "-m", "edge_asl", *arguments]
         with subprocess.Popen(command, env=os.environ | QUIET, stderr=subprocess.DEVNULL) as running:
-            deadline = time.monotonic() + 240
+            deadline = time.monotonic() + 600
             while not list(self.work.glob("checkpoint-*.npz")) and running.poll() is None:
-                assert time.monotonic() < deadline, "no checkpoint in four minutes"
+                assert time.monotonic() < deadline, "no checkpoint in ten minutes"
                 time.sleep(0.005)
             running.send_signal(signal.SIGKILL)
             return running.wait(timeout=30)

@@ -51,7 +51,7 @@ def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     environment = os.environ | QUIET | {"PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run(
         [sys.executable, __file__, str(drawn), str(folder)],
-        env=environment, capture_output=True, text=True, timeout=400, check=False,
+        env=environment, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
     found = json.loads((folder / "found.json").read_text())
