@@ -141,14 +141,22 @@ def evaluate(
         ),
     ] = Part.auto,
     layout: LayoutOption = "auto",
+    only: Annotated[
+        str | None,
+        option("Measure pictures of these signs only: A-I,K-Y. The model answers with all it knows.", metavar="LIST"),
+    ] = None,
+    stress: Annotated[bool, typer.Option("--stress", help="Also measure on pictures spoilt in a dozen ways.")] = False,
     report: Annotated[Path | None, option("Also write an HTML report here.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Measure a bundle on labelled pictures."""
+    from edge_asl.datasets.labels import choose_labels
     from edge_asl.pipeline.evaluate import evaluate_bundle
     from edge_asl.progress import console
 
-    _print_evaluation(evaluate_bundle(bundle, data, part.value, layout, report, console()), json)
+    chosen = None if only is None else choose_labels(only.split(","))
+    found = evaluate_bundle(bundle, data, part.value, layout, report, console(), only=chosen, stress=stress)
+    _print_evaluation(found, json)
 
 
 @app.command()

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from edge_asl.evaluation.metrics import ClassScore, Evaluation, PersonScore
+    from edge_asl.evaluation.metrics import ClassScore, Evaluation
+    from edge_asl.evaluation.people import PersonScore
     from edge_asl.evaluation.reliability import ReliabilityBin
+    from edge_asl.evaluation.stress import CorruptionScore
 
 # Drawn in colours that nothing else uses, which are then replaced by the page's variables.
 _INK, _FAINT, _ACCENT, _BAD, _PAPER = "#010203", "#010204", "#010205", "#010206", "#010207"
@@ -103,6 +105,12 @@ def people_figure(persons: tuple[PersonScore, ...], description: str) -> str:
     """Accuracy of each person with its 95 % interval, the lowest first, at most thirty."""
     rows = [(p.person, p.accuracy, (p.interval.low, p.interval.high)) for p in persons[:_MOST_PEOPLE]]
     return _bars("people", rows, "accuracy", description)
+
+
+def stress_figure(corruptions: tuple[CorruptionScore, ...], description: str) -> str:
+    """Accuracy with each corruption, the lowest first."""
+    rows = [(c.name, c.accuracy, None) for c in sorted(corruptions, key=lambda c: c.accuracy)]
+    return _bars("stress", rows, "accuracy", description)
 
 
 def _bars(name: str, rows: Sequence[tuple[str, float, tuple[float, float] | None]], what: str, description: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,16 +11,21 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edge_asl.errors import DataError
+from edge_asl.evaluation.conditions import Conditions, ConditionScore, score_conditions
 from edge_asl.evaluation.intervals import Interval, bootstrap_people, wilson
+from edge_asl.evaluation.people import PersonScore, mean_accuracy, person_scores
 from edge_asl.evaluation.reliability import (
     ReliabilityBin,
     ThresholdPoint,
     calibration_error,
     reliability_bins,
+    threshold_point,
     threshold_points,
 )
+from edge_asl.evaluation.stress import StressScores
 from edge_asl_device.contract.manifest import Metrics
 from edge_asl_device.contract.preprocess import Square
+from edge_asl_device.text.buffer import NOTHING
 
 CONFUSIONS = 10
 
@@ -46,6 +50,12 @@ class Predictions(NamedTuple):
     """float32 (N, C), 0 to 1, of the float model, if it was run."""
     squares: Sequence[Square | None] = ()
     """Where the hand was seen in each picture; None: nowhere."""
+    hand_stage: bool = False
+    """Whether a hand stage looked for it; else it was taken to be in the middle."""
+    threshold: float | None = None
+    """From which probability on the device shows an answer."""
+    conditions: Sequence[Conditions] = ()
+    """Under what conditions each picture shows the hand, if somebody looked."""
 
 
 class ClassScore(Struct, frozen=True):
@@ -60,16 +70,6 @@ class ClassScore(Struct, frozen=True):
     """The fraction of the pictures of this sign that were recognised; None: there are none."""
     f1: float | None
     """Harmonic mean of the two; None: there are no pictures of it."""
-
-
-class PersonScore(Struct, frozen=True):
-    """One person."""
-
-    person: str
-    pictures: int
-    accuracy: float
-    interval: Interval
-    """Wilson, over this person's pictures."""
 
 
 class Confusion(Struct, frozen=True):
@@ -101,6 +101,13 @@ class Evaluation(Struct, frozen=True):
     classes: tuple[ClassScore, ...]
     persons: tuple[PersonScore, ...]
     """The least accurate first."""
+    mean_person: float | None
+    """The mean of their accuracies, each person counting the same; None: nobody is named."""
+    found: float | None
+    """The fraction of the pictures of signs in which a hand was found; None: no hand stage looked for one."""
+    shipped: ThresholdPoint | None
+    """What remains above the bundle's own threshold."""
+    conditions: tuple[ConditionScore, ...]
     confusion: tuple[tuple[int, ...], ...]
     """Rows: truth, columns: answer, both in the order of ``labels``."""
     confusions: tuple[Confusion, ...]
@@ -115,6 +122,8 @@ class Evaluation(Struct, frozen=True):
     """Float accuracy minus int8 accuracy, in percentage points; negative: int8 is better."""
     median_ms: float | None
     p95_ms: float | None
+    stress: StressScores | None = None
+    """None: not measured."""
 
 
 def evaluate_predictions(predictions: Predictions, split: str) -> Evaluation:
@@ -127,12 +136,15 @@ def evaluate_predictions(predictions: Predictions, split: str) -> Evaluation:
     from sklearn.metrics import confusion_matrix
 
     _check(predictions, split)
-    labels, truth, probabilities, signers, latencies_ms, probabilities_float, _ = predictions
+    labels, truth, probabilities, signers, latencies_ms, probabilities_float = predictions[:6]
     answer = probabilities.argmax(axis=1)
-    right = answer == truth
+    right, found = answer == truth, _found(predictions)
     matrix = confusion_matrix(truth, answer, labels=np.arange(len(labels)))
     classes, confidence = _class_scores(labels, truth, answer), probabilities.max(axis=1)
     bins = reliability_bins(confidence, right)
+    threshold = predictions.threshold
+    answered = None if threshold is None else confidence >= threshold
+    persons = person_scores(signers, right, found, answered)
     accuracy_float, agreement, lost_points = _against_float(probabilities_float, truth, answer)
     return Evaluation(
         split=split,
@@ -145,7 +157,11 @@ def evaluate_predictions(predictions: Predictions, split: str) -> Evaluation:
         top3=_top(probabilities, truth, 3),
         macro_f1=float(np.mean([c.f1 for c in classes if c.f1 is not None])),
         classes=classes,
-        persons=_person_scores(right, signers),
+        persons=persons,
+        mean_person=mean_accuracy(persons),
+        found=None if found is None else float(found.mean()),
+        shipped=None if threshold is None else threshold_point(threshold, confidence, right),
+        conditions=score_conditions(predictions.conditions, right),
         confusion=tuple(tuple(row) for row in matrix.tolist()),
         confusions=_most_confused(labels, matrix),
         calibration_error=calibration_error(bins),
@@ -157,6 +173,16 @@ def evaluate_predictions(predictions: Predictions, split: str) -> Evaluation:
         median_ms=float(np.median(latencies_ms)) if latencies_ms else None,
         p95_ms=float(np.percentile(latencies_ms, 95)) if latencies_ms else None,
     )
+
+
+def _found(predictions: Predictions) -> NDArray[np.bool_] | None:
+    """Whether a hand was found in each picture; where there is none to find, that none was."""
+    if not predictions.hand_stage:
+        return None
+    hands: NDArray[np.bool_] = np.array([square is not None for square in predictions.squares], bool)
+    none = predictions.labels.index(NOTHING) if NOTHING in predictions.labels else -1
+    found: NDArray[np.bool_] = hands | (predictions.truth == none)
+    return found
 
 
 def _against_float(
@@ -191,15 +217,6 @@ def to_manifest_metrics(evaluation: Evaluation) -> Metrics:
         agreement=evaluation.agreement,
         calibration_error=evaluation.calibration_error,
     )
-
-
-def _person_scores(right: NDArray[np.bool_], signers: Sequence[str | None]) -> tuple[PersonScore, ...]:
-    hits: dict[str, list[int]] = defaultdict(list)
-    for signer, hit in zip(signers, right, strict=True):
-        if signer is not None:
-            hits[signer].append(int(hit))
-    scores = [PersonScore(p, len(h), sum(h) / len(h), wilson(sum(h), len(h))) for p, h in hits.items()]
-    return tuple(sorted(scores, key=lambda s: (s.accuracy, s.person)))
 
 
 def _class_scores(labels: tuple[str, ...], truth: Indices, answer: Indices) -> tuple[ClassScore, ...]:

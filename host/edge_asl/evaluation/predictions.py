@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_asl.datasets.labels import order_labels
 from edge_asl.datasets.types import Dataset, Picture
+from edge_asl.evaluation.conditions import conditions_of
 from edge_asl.evaluation.metrics import Predictions
-from edge_asl.evaluation.report import MOST_MISTAKES, Mistake
+from edge_asl.evaluation.report import MOST_MISSED, MOST_MISTAKES, HandsSeen, Mistake, SeenPicture
 from edge_asl.progress import Progress
-from edge_asl_device.contract.manifest import MARGIN, SquareManifest
+from edge_asl_device.contract.manifest import MARGIN, HandManifest, SquareManifest
 from edge_asl_device.contract.preprocess import square_around
 from edge_asl_device.inference.recogniser import Recogniser
+from edge_asl_device.text.buffer import NOTHING
 
 
 def predict(bundle: Path, dataset: Dataset, pictures: Sequence[Picture], progress: Progress) -> Predictions:
@@ -23,22 +26,36 @@ def predict(bundle: Path, dataset: Dataset, pictures: Sequence[Picture], progres
         BundleError, RuntimeMissing: the bundle does not run here.
         PictureError: a picture cannot be read.
     """
-    probabilities, latencies_ms, squares = [], [], []
+    probabilities, latencies_ms, squares, conditions = [], [], [], []
     with Recogniser.open(bundle) as recogniser, progress.task("classified", len(pictures)) as advance:
         order = {label: i for i, label in enumerate(recogniser.labels)}
         manifest = recogniser.bundle.manifest
+        hand_stage = isinstance(manifest, HandManifest)
         margin = manifest.input.margin if isinstance(manifest, SquareManifest) else MARGIN
         for done, picture in enumerate(pictures, 1):
             frame = dataset.load(picture)
             known = square_around(picture.box, frame.shape[0], frame.shape[1], margin) if picture.box else None
             found = recogniser.recognise(frame, known)
             squares.append(found.square)
+            looked = hand_stage or known is not None
+            square = found.square if looked else None
+            conditions.append(conditions_of(frame, square, found.landmarks, found.left))
             probabilities.append(found.probabilities)
             latencies_ms.append(sum(found.stages.values()) * 1000)
             advance(done)
     truth = np.array([order[picture.label] for picture in pictures], np.int64)
     signers = [picture.signer for picture in pictures]
-    return Predictions(recogniser.labels, truth, np.stack(probabilities), signers, latencies_ms, squares=squares)
+    return Predictions(
+        recogniser.labels,
+        truth,
+        np.stack(probabilities),
+        signers,
+        latencies_ms,
+        squares=squares,
+        hand_stage=hand_stage,
+        threshold=manifest.decoder.accept_probability,
+        conditions=conditions,
+    )
 
 
 def most_confident_mistakes(dataset: Dataset, pictures: Sequence[Picture], predictions: Predictions) -> list[Mistake]:
@@ -54,3 +71,24 @@ def most_confident_mistakes(dataset: Dataset, pictures: Sequence[Picture], predi
         answer = predictions.labels[answers[i]]
         mistakes.append(Mistake(picture.path, picture.label, answer, float(confidence[i]), seen))
     return mistakes
+
+
+def hands_seen(dataset: Dataset, pictures: Sequence[Picture], predictions: Predictions) -> HandsSeen | None:
+    """For the report: a hand found for each sign, and the pictures in which none was; None without a hand stage."""
+    if not predictions.hand_stage:
+        return None
+    found: dict[str, SeenPicture] = {}
+    missed: list[Picture] = []
+    for picture, square in zip(pictures, predictions.squares, strict=True):
+        if square is None and picture.label != NOTHING:
+            missed.append(picture)
+        elif square is not None and picture.label not in found:
+            found[picture.label] = SeenPicture(picture.path, picture.label, square.cut(dataset.load(picture)))
+    shown = [SeenPicture(p.path, p.label, dataset.load(p)) for p in evenly(missed, MOST_MISSED)]
+    return HandsSeen([found[label] for label in order_labels(found)], shown, [picture.path for picture in missed])
+
+
+def evenly(pictures: Sequence[Picture], most: int) -> list[Picture]:
+    """At most ``most`` of them, at equal distances: of many people and signs, not the first ones."""
+    count = min(most, len(pictures))
+    return [pictures[len(pictures) * i // count] for i in range(count)]

@@ -61,8 +61,13 @@ def calibration_error(bins: Iterable[ReliabilityBin]) -> float:
 
 def threshold_points(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> tuple[ThresholdPoint, ...]:
     """Coverage and accuracy at each of ``THRESHOLDS``; arguments as ``reliability_bins``."""
-    answered = {threshold: confidence >= threshold for threshold in THRESHOLDS}
-    return tuple(ThresholdPoint(t, float(given.mean()), _mean(right[given])) for t, given in answered.items())
+    return tuple(threshold_point(threshold, confidence, right) for threshold in THRESHOLDS)
+
+
+def threshold_point(threshold: float, confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> ThresholdPoint:
+    """Coverage and accuracy at one threshold; arguments as ``reliability_bins``."""
+    given = confidence >= threshold
+    return ThresholdPoint(threshold, float(given.mean()), _mean(right[given]))
 
 
 def _mean(values: NDArray[np.float32] | NDArray[np.bool_]) -> float | None:

@@ -7,6 +7,7 @@ else, because file names and labels are other people's text.
 from __future__ import annotations
 
 import base64
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl.evaluation import figures
+from edge_asl.evaluation.conditions import ConditionScore
 from edge_asl.evaluation.metrics import Evaluation
 from edge_asl_device.contract.pictures import encode_jpeg
 from edge_asl_device.files import write_atomically
 
 MOST_MISTAKES = 24
+MOST_MISSED = 24
 _THUMBNAIL = 160  # pixels, the longer side
 _JPEG_QUALITY = 82
 
@@ -37,6 +40,26 @@ class Mistake(NamedTuple):
     """Of the wrong answer, 0 to 1."""
     picture: NDArray[np.uint8]
     """RGB uint8 (h, w, 3) of any size, as the model saw it."""
+
+
+class SeenPicture(NamedTuple):
+    """A picture, or the hand in it, for the contact sheet."""
+
+    path: str
+    label: str
+    picture: NDArray[np.uint8]
+    """RGB uint8 (h, w, 3) of any size."""
+
+
+class HandsSeen(NamedTuple):
+    """What the hand stage found and what it did not."""
+
+    found: Sequence[SeenPicture]
+    """A hand for each sign."""
+    missed: Sequence[SeenPicture]
+    """Some of the pictures in which it found none."""
+    missed_paths: Sequence[str]
+    """All of them."""
 
 
 def write_metrics(path: Path, evaluation: Evaluation) -> None:
@@ -57,11 +80,14 @@ def write_report(
     mistakes: Sequence[Mistake],
     shares_people: bool,
     warnings: Sequence[str],
+    alarm: str | None = None,
+    hands: HandsSeen | None = None,
 ) -> None:
     """Write the page.
 
     ``facts`` are what else a reader may want to look up, name → value. Of the mistakes, the 24 most confident are
-    shown, and ``warnings`` at the top. ``shares_people``: one person may be in training and in test.
+    shown, and ``warnings`` at the top, above them ``alarm`` in red. ``shares_people``: one person may be in training
+    and in test. ``hands`` is what a hand stage found.
 
     Raises:
         OSError: no space, no permission; ``path`` is then as it was.
@@ -76,6 +102,9 @@ def write_report(
         absent=[c.label for c in evaluation.classes if not c.support],
         shares_people=shares_people,
         warnings=warnings,
+        alarm=alarm,
+        hands=None if hands is None else _sheet(hands),
+        conditions=_by_condition(evaluation),
         figures=_figures(evaluation),
     )
     write_atomically(path, page)
@@ -125,8 +154,28 @@ def _figures(e: Evaluation) -> dict[str, Any]:
             f"Bars: accuracy of each person, from {_percent(e.persons[0].accuracy)} "
             f"to {_percent(e.persons[-1].accuracy)}.",
         )
+    if e.stress:
+        drawn["stress"] = figures.stress_figure(
+            e.stress.corruptions, f"Bars: accuracy on spoilt pictures, from {_percent(e.stress.worst)} on."
+        )
     # The figures' own escaping is XML's, which is HTML's too.
     return {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704
+
+
+def _by_condition(evaluation: Evaluation) -> dict[str, list[ConditionScore]]:
+    """What varies → its scores; what does not vary says nothing."""
+    rows: dict[str, list[ConditionScore]] = defaultdict(list)
+    for score in evaluation.conditions:
+        rows[score.what].append(score)
+    return {what: scores for what, scores in rows.items() if len(scores) > 1}
+
+
+def _sheet(hands: HandsSeen) -> dict[str, Any]:
+    sheet = {
+        name: [{"of": seen, "jpeg": _thumbnail(seen.picture)} for seen in pictures]
+        for name, pictures in (("found", hands.found), ("missed", hands.missed))
+    }
+    return {**sheet, "paths": hands.missed_paths}
 
 
 def _thumbnail(picture: NDArray[np.uint8]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from edge_asl.evaluation.metrics import Evaluation
 
 
@@ -16,6 +18,18 @@ def format_evaluation(evaluation: Evaluation) -> str:
         f"accuracy     {evaluation.accuracy:.2%}  (95 % interval {low:.1%} to {high:.1%}{over}), "
         f"top 3 {evaluation.top3:.2%}",
     ]
+    if evaluation.persons and evaluation.mean_person is not None:
+        worst = evaluation.persons[0]
+        lines.append(
+            f"by person    {evaluation.mean_person:.1%} on average, {worst.accuracy:.1%} the worst ({worst.person})"
+        )
+    if evaluation.found is not None:
+        lines.append(f"hand found   {evaluation.found:.1%} of the pictures of signs")
+    if (shipped := evaluation.shipped) and shipped.accuracy is not None:
+        lines.append(
+            f"answered     {shipped.coverage:.1%} are sure enough (from {shipped.threshold:.2f}), "
+            f"of these {shipped.accuracy:.1%} right"
+        )
     if evaluation.accuracy_float is not None:
         lines.append(
             f"float        {evaluation.accuracy_float:.2%}  (int8 loses {evaluation.lost_points:.2f} points, "
@@ -26,8 +40,22 @@ def format_evaluation(evaluation: Evaluation) -> str:
     weak = sorted((c for c in evaluation.classes if c.f1 is not None and c.f1 < 1), key=lambda c: c.f1 or 0)[:5]
     if weak:
         lines.append("weakest      " + ", ".join(f"{c.label} (F1 {c.f1:.2f})" for c in weak))
+    if stress := evaluation.stress:
+        hardest = min(stress.corruptions, key=lambda score: score.accuracy)
+        lines.append(
+            f"stress set   {stress.mean:.1%} on average, {stress.worst:.1%} the worst ({hardest.name}); "
+            f"{stress.plain:.1%} as they are ({stress.pictures} pictures)"
+        )
+    lines.extend(_condition_lines(evaluation))
     if evaluation.confusions:
         lines.append(
             "confusions   " + ", ".join(f"{c.truth}→{c.predicted} ×{c.count}" for c in evaluation.confusions[:5])
         )
     return "\n".join(lines)
+
+
+def _condition_lines(evaluation: Evaluation) -> list[str]:
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for score in evaluation.conditions:
+        kinds[score.what].append(f"{score.kind}: {score.accuracy:.1%} of {score.pictures}")
+    return [f"{what}: " + "; ".join(rows) for what, rows in kinds.items() if len(rows) > 1]

@@ -5,46 +5,63 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split
 from edge_asl.datasets.splits import describe_left_out, pictures_of
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
-from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions
-from edge_asl.evaluation.predictions import most_confident_mistakes, predict
+from edge_asl.evaluation.metrics import Evaluation, Predictions, evaluate_predictions
+from edge_asl.evaluation.predictions import hands_seen, most_confident_mistakes, predict
 from edge_asl.evaluation.report import write_report
+from edge_asl.evaluation.stress import StressScores
+from edge_asl.evaluation.stressed import predict_stressed
 from edge_asl.pipeline.bundle import work_folder
 from edge_asl.progress import Progress
-from edge_asl_device.contract.manifest import Bundle, read_bundle
+from edge_asl_device.contract.manifest import Bundle, Metrics, read_bundle
+from edge_asl_device.inference.recogniser import Recogniser
+
+FAR = 0.1
+"""A loss of so much accuracy from the own test pictures to other people's is more than chance and other light."""
 
 
 def evaluate_bundle(
-    folder: Path, data: Sequence[Path], part: str, layout: str, report: Path | None, progress: Progress
+    folder: Path,
+    data: Sequence[Path],
+    part: str,
+    layout: str,
+    report: Path | None,
+    progress: Progress,
+    only: Choice | None = None,
+    stress: bool = False,
 ) -> Evaluation:
     """Measure a bundle on folders of labelled pictures; those with labels unknown to the bundle are left out.
 
     ``part`` is ``train``, ``validation``, ``test``, ``all``, or ``auto``: test if these are the data that the bundle
-    was built from, else all. ``report`` is where to write an HTML report, if anywhere.
+    was built from, else all. ``report`` is where to write an HTML report, if anywhere. With ``only``, pictures of these
+    signs are measured, while the model answers with all that it knows. ``stress`` measures the stress set as well.
 
     Raises:
         EdgeAslError: bundle or data cannot be read, or no split of these data is known.
     """
     bundle = read_bundle(folder)
-    # Without the pictures of other labels, as in the build: only then do the digests agree.
-    dataset = read_dataset(data, layout, labels=Choice(frozenset(), frozenset(bundle.labels)))
-    if not dataset.pictures:
-        raise DataError(
-            f"{dataset.name}: expected pictures of {', '.join(bundle.labels)}, found only "
-            f"{', '.join(order_labels(dataset.left_out))}; this bundle was built for other signs"
-        )
-    if dataset.left_out:
-        progress.say(f"{describe_left_out(dataset)}: not in this bundle")
+    dataset = _read(bundle, data, layout, progress)
     pictures, split, warning = _select(bundle, dataset, part)
     if warning:
         progress.say(f"warning: {warning}")
+    if only is not None:
+        pictures = _only(pictures, only)
+        split += f", only {' '.join(order_labels(picture.label for picture in pictures))}"
     predictions = predict(folder, dataset, pictures, progress)
     evaluation = evaluate_predictions(predictions, f"{dataset.title}, {split}")
+    if stress:
+        stood = _stress(bundle, dataset, pictures, predictions, progress)
+        evaluation = msgspec.structs.replace(evaluation, stress=stood)
+    alarm = only_at_home(bundle.manifest.metrics, evaluation)
+    if alarm:
+        progress.say(f"warning: {alarm}")
     if report is not None:
         report.parent.mkdir(parents=True, exist_ok=True)
         write_report(
@@ -55,8 +72,50 @@ def evaluate_bundle(
             mistakes=most_confident_mistakes(dataset, pictures, predictions),
             shares_people=False,
             warnings=[warning] if warning else [],
+            alarm=alarm,
+            hands=hands_seen(dataset, pictures, predictions),
         )
     return evaluation
+
+
+def _read(bundle: Bundle, data: Sequence[Path], layout: str, progress: Progress) -> Dataset:
+    """The pictures whose labels the bundle knows: without the others, as in the build, the digests agree."""
+    dataset = read_dataset(data, layout, labels=Choice(frozenset(), frozenset(bundle.labels)))
+    if not dataset.pictures:
+        raise DataError(
+            f"{dataset.name}: expected pictures of {', '.join(bundle.labels)}, found only "
+            f"{', '.join(order_labels(dataset.left_out))}; this bundle was built for other signs"
+        )
+    if dataset.left_out:
+        progress.say(f"{describe_left_out(dataset)}: not in this bundle")
+    return dataset
+
+
+def _only(pictures: Sequence[Picture], only: Choice) -> list[Picture]:
+    chosen = [picture for picture in pictures if only.has(picture.label)]
+    missing = order_labels(only.named - {picture.label for picture in chosen})
+    if missing or not chosen:
+        has = ", ".join(order_labels(picture.label for picture in pictures))
+        raise DataError(f"--only: found no picture of {', '.join(missing) or 'these signs'}, only of {has}")
+    return chosen
+
+
+def _stress(
+    bundle: Bundle, dataset: Dataset, pictures: Sequence[Picture], predictions: Predictions, progress: Progress
+) -> StressScores:
+    plain = predictions.probabilities.argmax(axis=1) == predictions.truth
+    with Recogniser(bundle) as recogniser:
+        return predict_stressed(recogniser, dataset, pictures, predictions.squares, plain.tolist(), progress)
+
+
+def only_at_home(own: Metrics | None, evaluation: Evaluation) -> str | None:
+    """What to say, in red, of a model that reads strangers far worse than its own test pictures."""
+    if own is None or own.accuracy_int8 - evaluation.accuracy < FAR:
+        return None
+    return (
+        f"This model is good only at home: {own.accuracy_int8:.0%} right on its own {own.split}, "
+        f"{evaluation.accuracy:.0%} on these pictures."
+    )
 
 
 def _select(bundle: Bundle, dataset: Dataset, part: str) -> tuple[list[Picture], str, str | None]:

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
+from edge_asl.evaluation.conditions import Conditions
 from edge_asl.evaluation.metrics import Evaluation, Predictions, evaluate_predictions
-from edge_asl.evaluation.report import MOST_MISTAKES, Mistake, write_metrics, write_report
+from edge_asl.evaluation.report import MOST_MISTAKES, HandsSeen, Mistake, SeenPicture, write_metrics, write_report
+from edge_asl.evaluation.stress import CorruptionScore, StressScores
+from edge_asl_device.contract.preprocess import Square
 
 HOSTILE = '<img src="http://evil.example/x.png" onerror="alert(1)">&lt;$x_1$'
 _VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -132,11 +136,11 @@ def test_a_split_that_shares_people_is_warned_of(tmp_path: Path):
     shared = write(tmp_path, evaluation, shares_people=True, warnings=["Only 3 pictures show Q."])
 
     assert "This figure does not hold for strangers." in shared
-    assert "had never seen before" not in shared
+    assert "it had never seen" not in shared
     assert "Only 3 pictures show Q." in shared
     apart = write(tmp_path, evaluation)
     assert "strangers.</strong>" not in apart
-    assert "They show 4 people it had never seen before." in apart
+    assert "4 people it had never seen: on average it reads" in apart
 
 
 def test_a_class_without_pictures_is_named(tmp_path: Path):
@@ -202,3 +206,57 @@ def test_metrics_are_written_for_programs(tmp_path: Path):
     assert found["accuracy"] == evaluation.accuracy
     assert found["confusion"] == [list(row) for row in evaluation.confusion]
     assert [p.name for p in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_good_only_at_home_is_said_first_and_in_red(tmp_path: Path):
+    text = write(tmp_path, make_evaluation(), alarm="This model is good only at home: 99 %, 34 %.")
+
+    assert 'class="notice alarm" role="alert"' in text
+    assert text.index("good only at home") < text.index('class="lead"') < text.index('class="tiles"')
+
+
+def with_hands(pictures: int = 60) -> Evaluation:
+    """Five people; a hand is found in all pictures but every tenth; conditions vary with the row."""
+    random = np.random.default_rng(1)
+    truth = np.arange(pictures) % 3
+    probability = random.dirichlet([1] * 3, pictures).astype(np.float32)
+    probability[np.arange(pictures), truth] += 1
+    predictions = Predictions(
+        ("A", "B", "nothing"),
+        truth,
+        probability / probability.sum(axis=1, keepdims=True),
+        [f"person {row % 5}" for row in range(pictures)],
+        squares=[None if row % 10 == 0 else Square(0, 0, 9) for row in range(pictures)],
+        hand_stage=True,
+        threshold=0.6,
+        conditions=[Conditions(row / pictures, row % 2 == 0, 30 + row, 50.0) for row in range(pictures)],
+    )
+    return evaluate_predictions(predictions, "people left out in turn")
+
+
+def test_people_hands_and_conditions(tmp_path: Path):
+    evaluation = with_hands()
+    missed = [SeenPicture(HOSTILE, "A", np.zeros((40, 30, 3), np.uint8))]
+    found = [SeenPicture("b.jpg", "B", np.zeros((40, 40, 3), np.uint8))]
+    page = Page(write(tmp_path, evaluation, hands=HandsSeen(found, missed, [HOSTILE, "x/2.jpg"])))
+    words = " ".join(page.text)
+
+    assert "Not found: 1 of 2" in words
+    assert "All 2 files in which no hand was found" in words
+    assert "x/2.jpg" in words
+    assert [a for _, a in page.elements if "onerror" in a] == []
+    assert "hand size" in words
+    assert "left in the picture" in words
+    assert "room brightness" not in words, "what does not vary says nothing"
+    assert "Of these right" in words
+
+
+def test_the_stress_set_is_drawn(tmp_path: Path):
+    scores = tuple(CorruptionScore(f"spoilt {i}", "a lot", 0.9 - i / 10, 0.95) for i in range(4))
+    stress = StressScores(1, 200, 0.93, 0.75, 0.6, scores)
+    page = Page(write(tmp_path, msgspec.structs.replace(make_evaluation(), stress=stress)))
+
+    assert "spoilt 3" in " ".join(page.text)
+    assert any(
+        a.get("aria-label", "").startswith("Bars: accuracy on spoilt pictures, from 60.0") for a in page.all("svg")
+    )
