@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_asl_device.inference.hands.hand import Hand
 from edge_asl_device.inference.hands.one_euro import OneEuro
 from edge_asl_device.inference.hands.region import Region, region_of_landmarks
-from edge_asl_device.inference.hands.stage import CANDIDATES, FURTHER, PLAIN, PRESENT, Eyes, look, prominence
+from edge_asl_device.inference.hands.stage import CANDIDATES, FURTHER, PLAIN, PRESENT, SURE_PALM, Eyes, look, prominence
 
 GAP_S = 0.5
 """Frames further apart than this have nothing to do with one another."""
@@ -70,7 +70,7 @@ class HandFollower:
     def _forget(self) -> None:
         """There is no hand to follow; the next one is another."""
         self._shown.forget()
-        self._views = itertools.cycle(view for further in FURTHER for view in (PLAIN, further))
+        self._searches = itertools.cycle(search for further in FURTHER for search in (PLAIN, further))
         self._region = None
         self._other_side_s: float | None = None
         self._rival_s: float | None = None
@@ -87,7 +87,7 @@ class HandFollower:
         return None
 
     def _anywhere(self, frame: NDArray[np.uint8]) -> Hand | None:
-        hand = look(self._eyes, frame, next(self._views))
+        hand = look(self._eyes, frame, next(self._searches))
         if hand is None or not self._is_one(hand):
             return None
         self._forget()
@@ -117,7 +117,8 @@ class HandFollower:
         return self._eyes.read(frame, region_of_landmarks(rival.landmarks, rival.left))
 
     def _rival(self, frame: NDArray[np.uint8], hand: Hand) -> Hand | None:
-        beside = [region for region in self._eyes.palms(frame, PLAIN)[:CANDIDATES] if _apart(region, hand.region)]
+        palms = self._eyes.palms(frame, PLAIN.view, SURE_PALM)[:CANDIDATES]
+        beside = [palm.region for palm in palms if _apart(palm.region, hand.region)]
         for other in (self._eyes.read(frame, region) for region in beside):
             clearly = prominence(other, self._height) > prominence(hand, self._height) + CLEARLY
             if clearly and self._is_one(other) and _apart(region_of_landmarks(other.landmarks), hand.region):

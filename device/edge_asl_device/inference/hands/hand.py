@@ -18,8 +18,7 @@ class Hand(NamedTuple):
     presence: float
     """0 to 1: how sure the model is that its region shows a hand."""
     left: bool
-    """Whether it looks like a left hand with its palm to a mirror: in a camera's picture, unmirrored, this is the
-    signer's right."""
+    """Whether it is a left hand; a right one, where the picture is a mirror image."""
     region: Region
     """The part of the frame that was read."""
     pooled: NDArray[np.float32]

@@ -25,19 +25,22 @@ _LAYERS = ((8, 2), (16, 6))
 
 
 class View(NamedTuple):
-    """How the palm model looks at a frame: all of it, in the middle of its input, with black around."""
+    """How the palm model looks at a frame, with black around it; as it stands, at all of it."""
 
     zoom: float = 1.0
-    """1: the frame's longer side fills the input. Less: smaller, for hands that fill the frame."""
+    """1: the frame's longer side fills the input. Less: smaller, for hands that fill the frame; more: part of it."""
     turn: float = 0.0
     """Radians clockwise: the model knows hands that point up."""
+    x: float = 0.5
+    """What comes to the middle of the input, in widths of the frame."""
+    y: float = 0.5
 
     def to_picture(self, height: int, width: int) -> NDArray[np.float64]:
         """The affine map, float64 (2, 3), from the frame's pixels to the input's."""
         scale = self.zoom * SIZE / max(height, width)
         cos, sin = scale * math.cos(self.turn), scale * math.sin(self.turn)
         linear = np.array([[cos, -sin], [sin, cos]])
-        return np.column_stack([linear, SIZE / 2 - linear @ (width / 2, height / 2)])
+        return np.column_stack([linear, SIZE / 2 - linear @ (self.x * width, self.y * height)])
 
 
 class Palms(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -15,11 +15,44 @@ from edge_asl_device.inference.hands.palms import View, decode, look_at, regions
 from edge_asl_device.inference.hands.region import Region, cut, region_of_landmarks, to_frame
 
 PRESENT = 0.5
-PALM = 0.5
+"""From this presence on a region that is being followed shows a hand."""
+SURE_PALM = 0.5
+"""Palms below this score are only read where none above it shows a hand."""
 CANDIDATES = 2
 CROP = 224
-PLAIN = View()
-FURTHER: tuple[View, ...] = (View(0.6), View(1.0, math.pi), View(1.0, math.pi / 2), View(1.0, -math.pi / 2))
+_SMALL = 192
+"""A picture with a side shorter than this is a cut-out hand rather than a frame."""
+
+
+class Search(NamedTuple):
+    """One look at the frame."""
+
+    view: View
+    palm: float
+    """The lowest score of a palm that is read."""
+    presence: float
+    """The lowest presence of a hand that is believed: the odder the view, the more it must be one."""
+
+
+PLAIN = Search(View(), 0.1, 0.5)
+FURTHER = (
+    Search(View(0.625), 0.1, 0.5),
+    *(Search(View(1.0, turn), 0.3, 0.7) for turn in (math.pi, math.pi / 2, -math.pi / 2)),
+    *(
+        Search(View(1 / 0.6, 0.0, x, y), 0.3, 0.8)
+        for x, y in ((0.5, 0.5), (0.3, 0.35), (0.7, 0.35), (0.3, 0.7), (0.7, 0.7))
+    ),
+)
+"""Tried in this order where a plain look finds nothing; what each finds, and finds wrongly: docs/adr/0007."""
+
+
+class Palm(NamedTuple):
+    """A palm that was seen."""
+
+    score: float
+    """0 to 1."""
+    region: Region
+    """Of its hand."""
 
 
 class Engine(Protocol):
@@ -35,8 +68,8 @@ class Engine(Protocol):
 class Eyes(Protocol):
     """What the two models can do with a frame, RGB uint8 (H, W, 3)."""
 
-    def palms(self, frame: NDArray[np.uint8], view: View) -> list[Region]:
-        """The regions of the palms seen through ``view``, best first."""
+    def palms(self, frame: NDArray[np.uint8], view: View, lowest: float) -> list[Palm]:
+        """The palms seen through ``view`` with at least the score ``lowest``, best first."""
         ...
 
     def read(self, frame: NDArray[np.uint8], region: Region) -> Hand:
@@ -59,21 +92,27 @@ class HandStage:
 
     def find(self, frame: NDArray[np.uint8]) -> Hand | None:
         """The raised, larger hand of RGB uint8 ``frame`` (H, W, 3), wherever it points; None where there is none."""
-        for view in (PLAIN, *FURTHER):
-            hand = look(self, frame, view)
+        for search in (PLAIN, *FURTHER):
+            hand = look(self, frame, search)
             if hand is not None:
                 return hand
-        return None
+        height, width = frame.shape[:2]
+        if min(height, width) >= _SMALL:
+            return None
+        whole = Region(width / 2, height / 2, float(max(height, width)), 0.0)
+        return _read_again(self, frame, self.read(frame, whole), PRESENT)
 
-    def palms(self, frame: NDArray[np.uint8], view: View = PLAIN) -> list[Region]:
-        """The regions of the palms in RGB uint8 ``frame`` (H, W, 3), best first."""
-        picture = quantized(look_at(frame, view), self._palm_pixels)
-        boxes, scores = self._palms.invoke(picture)
+    def palms(self, frame: NDArray[np.uint8], view: View, lowest: float) -> list[Palm]:
+        """The palms in RGB uint8 ``frame`` (H, W, 3), best first."""
+        boxes, scores = self._palms.invoke(quantized(look_at(frame, view), self._palm_pixels))
         box_tensor, score_tensor = self._palms.spec.outputs
         logits = real(scores.reshape(-1), score_tensor)
-        places = np.flatnonzero(logits >= score_limit(PALM))
-        palms = decode(real(boxes[0, places], box_tensor), logits[places], places)
-        return regions(suppress(palms), view, *frame.shape[:2])
+        places = np.flatnonzero(logits >= score_limit(lowest))
+        found = suppress(decode(real(boxes[0, places], box_tensor), logits[places], places))
+        return [
+            Palm(float(score), region)
+            for score, region in zip(found.scores, regions(found, view, *frame.shape[:2]), strict=True)
+        ]
 
     def read(self, frame: NDArray[np.uint8], region: Region) -> Hand:
         """What the landmark model sees in ``region`` of RGB uint8 ``frame`` (H, W, 3)."""
@@ -82,22 +121,29 @@ class HandStage:
             real(answer[0], tensor) for answer, tensor in zip(answers, self._landmarks.spec.outputs, strict=True)
         )
         points = to_frame(landmarks.reshape(-1, 2), region, CROP)
-        left = bool(side[0] > 0.5) != region.mirrored
+        left = bool(side[0] < 0.5) != region.mirrored
         return Hand(points, float(presence[0]), left, region, pooled, early)
 
 
-def look(eyes: Eyes, frame: NDArray[np.uint8], view: View = PLAIN) -> Hand | None:
-    """The raised, larger hand of RGB uint8 ``frame`` (H, W, 3) through one view; None where there is none.
+def look(eyes: Eyes, frame: NDArray[np.uint8], search: Search = PLAIN) -> Hand | None:
+    """The raised, larger hand of RGB uint8 ``frame`` (H, W, 3) in one look; None where there is none.
 
     It is read twice: the region of its own landmarks fits it better than that of its palm, and a left one is mirrored.
     """
-    hands = [eyes.read(frame, region) for region in eyes.palms(frame, view)[:CANDIDATES]]
-    present = [hand for hand in hands if hand.presence >= PRESENT]
-    if not present:
-        return None
-    best = max(present, key=lambda hand: prominence(hand, frame.shape[0]))
-    again = eyes.read(frame, region_of_landmarks(best.landmarks, best.left))
-    return again if again.presence >= PRESENT else None
+    palms = eyes.palms(frame, search.view, search.palm)[:CANDIDATES]
+    sure = [palm for palm in palms if palm.score >= SURE_PALM]
+    for some in (sure, palms[len(sure) :]):
+        hands = [eyes.read(frame, palm.region) for palm in some]
+        present = [hand for hand in hands if hand.presence >= search.presence]
+        if present:
+            best = max(present, key=lambda hand: prominence(hand, frame.shape[0]))
+            return _read_again(eyes, frame, best, search.presence)
+    return None
+
+
+def _read_again(eyes: Eyes, frame: NDArray[np.uint8], hand: Hand, presence: float) -> Hand | None:
+    again = eyes.read(frame, region_of_landmarks(hand.landmarks, hand.left))
+    return again if again.presence >= presence else None
 
 
 def prominence(hand: Hand, height: int) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 from edge_asl_device.inference.hands.hand import Hand
 from edge_asl_device.inference.hands.palms import View
 from edge_asl_device.inference.hands.region import Region, region_of_landmarks
+from edge_asl_device.inference.hands.stage import Palm
 
 GOLDEN = json.loads((Path(__file__).parents[3] / "data" / "hands" / "mediapipe.json").read_text())
 _OPEN_HAND = np.array(GOLDEN["hands"][6]["landmarks"], np.float32)
@@ -38,10 +39,10 @@ class DrawnEyes:
         self.views: list[View] = []
         self.read_regions: list[Region] = []
 
-    def palms(self, frame: np.ndarray, view: View) -> list[Region]:
+    def palms(self, frame: np.ndarray, view: View, lowest: float) -> list[Palm]:
         self.views.append(view)
         seen = self.seen_through is None or view in self.seen_through
-        return [region_of_landmarks(hand) for hand in self.hands] if seen else []
+        return [Palm(0.9, region_of_landmarks(hand)) for hand in self.hands] if seen else []
 
     def read(self, frame: np.ndarray, region: Region) -> Hand:
         self.read_regions.append(region)

@@ -43,21 +43,21 @@ def test_a_hand_is_followed_across_the_frame_without_losing_it():
         hand = hand_at(x, 240, 90)
         found = film.frame(hand)
         np.testing.assert_array_equal(found.landmarks, hand)
-    assert set(film.eyes.views) == {PLAIN}
+    assert set(film.eyes.views) == {PLAIN.view}
 
 
 def test_without_a_hand_each_frame_costs_one_search_and_every_view_has_its_turn():
     film = Film(DrawnEyes())
     for _ in range(2 * len(FURTHER)):
         assert film.frame() is None
-    assert film.eyes.views[::2] == [PLAIN] * len(FURTHER)
-    assert film.eyes.views[1::2] == list(FURTHER)
+    assert film.eyes.views[::2] == [PLAIN.view] * len(FURTHER)
+    assert film.eyes.views[1::2] == [search.view for search in FURTHER]
 
 
 def test_a_hand_that_only_a_further_view_shows_is_found_and_followed():
     film = Film(DrawnEyes())
-    film.eyes.seen_through = {FURTHER[-1]}
-    assert film.still(0.5, hand_at(300, 200, 100)) is not None
+    film.eyes.seen_through = {FURTHER[-1].view}
+    assert film.still(1.0, hand_at(300, 200, 100)) is not None
     looked = len(film.eyes.views)
     film.still(0.3, hand_at(300, 200, 100))
     assert len(film.eyes.views) <= looked + 1

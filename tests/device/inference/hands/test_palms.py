@@ -71,7 +71,9 @@ def test_overlap_of_boxes_also_of_empty_ones():
 
 
 @pytest.mark.parametrize("size", [(480, 640), (640, 480), (100, 100), (33, 400)])
-@pytest.mark.parametrize("view", [View(), View(0.5), View(1.0, math.pi), View(0.7, math.pi / 2), View(1.0, -0.4)])
+@pytest.mark.parametrize(
+    "view", [View(), View(0.5), View(1.0, math.pi), View(0.7, math.pi / 2), View(1.0, -0.4), View(1.7, 0.2, 0.3, 0.7)]
+)
 def test_what_is_seen_through_a_view_is_found_where_it_is(view: View, size: tuple[int, int]):
     """A palm box around a point of the picture comes back around that point of the frame, with its turn undone."""
     height, width = size
