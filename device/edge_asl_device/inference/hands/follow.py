@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from edge_asl_device.inference.hands.hand import Hand
 from edge_asl_device.inference.hands.one_euro import OneEuro
 from edge_asl_device.inference.hands.region import Region, region_of_landmarks
-from edge_asl_device.inference.hands.stage import CANDIDATES, FURTHER, PLAIN, PRESENT, SURE_PALM, Eyes, look, prominence
+from edge_asl_device.inference.hands.stage import CANDIDATES, PLAIN, PRESENT, SMALLER, SURE_PALM, Eyes, look, prominence
 
+LIVE = tuple(search._replace(presence=0.8) for search in (PLAIN, SMALLER))
+"""Tried by turns. Stricter and fewer than for a picture by itself: the next frame is another chance, for a sleeve to be
+taken for a hand as well as for the hand to be seen."""
 GAP_S = 0.5
 """Frames further apart than this have nothing to do with one another."""
 LOST_S = 0.3
@@ -27,15 +30,17 @@ SIDE_S = 0.4
 """For how long a hand must look like one of the other side before it is read as one."""
 SMALLEST = 0.03
 """A hand whose extent is less than this share of the frame's shorter side is not one any more."""
-CUTOFF_HZ, SLOPE = 2.0, 4.0
-"""Of the landmarks that are shown; the speed is in hands a second."""
+SHOWN_HZ, SHOWN_SLOPE = 2.0, 4.0
+"""How landmarks are smoothed for the eye; the speed is in hands a second."""
+REGION_HZ, REGION_SLOPE = 2.0, 5.0
+"""How regions are: readings of a still hand tremble a fifth less, those of a moving one are no worse."""
 
 
 class HandFollower:
     """Follows one hand through live frames.
 
     A frame costs one reading while the hand is followed, and twice a second a search for palms beside it. Where there
-    is none, it costs one search, plain and in a further view by turns, and the readings of what that finds.
+    is none, it costs one search and the readings of what that finds.
 
     Args:
         eyes: the two models: ``HandStage``.
@@ -43,7 +48,7 @@ class HandFollower:
 
     def __init__(self, eyes: Eyes) -> None:
         self._eyes = eyes
-        self._shown = OneEuro(CUTOFF_HZ, SLOPE)
+        self._shown, self._steady = OneEuro(SHOWN_HZ, SHOWN_SLOPE), OneEuro(REGION_HZ, REGION_SLOPE)
         self._region: Region | None = None
         self._time_s, self._height, self._width = -math.inf, 0, 0
         self._forget()
@@ -70,7 +75,8 @@ class HandFollower:
     def _forget(self) -> None:
         """There is no hand to follow; the next one is another."""
         self._shown.forget()
-        self._searches = itertools.cycle(search for further in FURTHER for search in (PLAIN, further))
+        self._steady.forget()
+        self._searches = itertools.cycle(LIVE)
         self._region = None
         self._other_side_s: float | None = None
         self._rival_s: float | None = None
@@ -133,7 +139,15 @@ class HandFollower:
             self._other_side_s = self._time_s
         elif self._time_s - self._other_side_s >= SIDE_S:
             self._other_side_s, mirrored = None, hand.left
-        return region_of_landmarks(hand.landmarks, mirrored)
+            self._steady.forget()
+        return self._steadied(region_of_landmarks(hand.landmarks, mirrored))
+
+    def _steadied(self, region: Region) -> Region:
+        cx, cy, side, angle, mirrored = region
+        # The angle as an arrow of the region's length: it has no end where it would jump.
+        taken = np.array([cx, cy, side, side * math.cos(angle), side * math.sin(angle)], np.float32)
+        cx, cy, side, x, y = map(float, self._steady.smooth(taken, self._time_s, unit=side / 2))
+        return Region(cx, cy, side, math.atan2(y, x), mirrored)
 
 
 def _apart(one: Region, other: Region) -> bool:

@@ -34,16 +34,13 @@ class Search(NamedTuple):
     """The lowest presence of a hand that is believed: the odder the view, the more it must be one."""
 
 
-PLAIN = Search(View(), 0.1, 0.5)
-FURTHER = (
-    Search(View(0.625), 0.1, 0.5),
-    *(Search(View(1.0, turn), 0.3, 0.7) for turn in (math.pi, math.pi / 2, -math.pi / 2)),
-    *(
-        Search(View(1 / 0.6, 0.0, x, y), 0.3, 0.8)
-        for x, y in ((0.5, 0.5), (0.3, 0.35), (0.7, 0.35), (0.3, 0.7), (0.7, 0.7))
-    ),
-)
-"""Tried in this order where a plain look finds nothing; what each finds, and finds wrongly: docs/adr/0007."""
+PLAIN, SMALLER = Search(View(), 0.1, 0.5), Search(View(0.625), 0.1, 0.5)
+_NEARER = [
+    Search(View(1 / 0.6, 0.0, x, y), 0.3, 0.8)
+    for x, y in ((0.5, 0.5), (0.3, 0.35), (0.7, 0.35), (0.3, 0.7), (0.7, 0.7))
+]
+SEARCHES = (PLAIN, SMALLER, *_NEARER)
+"""Tried in this order until a hand is found. What each finds, and finds wrongly: docs/adr/0007."""
 
 
 class Palm(NamedTuple):
@@ -92,7 +89,7 @@ class HandStage:
 
     def find(self, frame: NDArray[np.uint8]) -> Hand | None:
         """The raised, larger hand of RGB uint8 ``frame`` (H, W, 3), wherever it points; None where there is none."""
-        for search in (PLAIN, *FURTHER):
+        for search in SEARCHES:
             hand = look(self, frame, search)
             if hand is not None:
                 return hand

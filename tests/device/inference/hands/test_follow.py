@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from drawn import DrawnEyes, hand_at
 
-from edge_asl_device.inference.hands.follow import CHECK_S, GAP_S, LOST_S, SIDE_S, SWITCH_S, HandFollower
-from edge_asl_device.inference.hands.stage import FURTHER, PLAIN
+from edge_asl_device.inference.hands.follow import CHECK_S, GAP_S, LIVE, LOST_S, SIDE_S, SWITCH_S, HandFollower
+from edge_asl_device.inference.hands.stage import PLAIN, SMALLER
 
 FRAME = np.zeros((480, 640, 3), np.uint8)
 FRAME_S = 1 / 30
@@ -48,15 +48,14 @@ def test_a_hand_is_followed_across_the_frame_without_losing_it():
 
 def test_without_a_hand_each_frame_costs_one_search_and_every_view_has_its_turn():
     film = Film(DrawnEyes())
-    for _ in range(2 * len(FURTHER)):
+    for _ in range(2 * len(LIVE)):
         assert film.frame() is None
-    assert film.eyes.views[::2] == [PLAIN.view] * len(FURTHER)
-    assert film.eyes.views[1::2] == [search.view for search in FURTHER]
+    assert film.eyes.views == 2 * [search.view for search in LIVE]
 
 
-def test_a_hand_that_only_a_further_view_shows_is_found_and_followed():
+def test_a_hand_that_only_the_smaller_view_shows_is_found_and_followed():
     film = Film(DrawnEyes())
-    film.eyes.seen_through = {FURTHER[-1].view}
+    film.eyes.seen_through = {SMALLER.view}
     assert film.still(1.0, hand_at(300, 200, 100)) is not None
     looked = len(film.eyes.views)
     film.still(0.3, hand_at(300, 200, 100))

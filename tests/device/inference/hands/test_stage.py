@@ -1,0 +1,190 @@
+"""Looking for a hand and reading it: on hands by script, on numbers by script, and with the models that ship."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from drawn import DrawnEyes, hand_at
+
+from edge_asl_device.contract.manifest import LANDMARKS, PALMS, ModelSpec, Tensor, read_bundle
+from edge_asl_device.contract.pictures import read_picture
+from edge_asl_device.inference.engine import TfliteEngine
+from edge_asl_device.inference.hands.palms import View
+from edge_asl_device.inference.hands.region import Region
+from edge_asl_device.inference.hands.stage import (
+    SEARCHES,
+    HandStage,
+    look,
+    pixel_table,
+    quantized,
+    real,
+)
+
+ROOT = Path(__file__).resolve().parents[4]
+FRAME = np.zeros((480, 640, 3), np.uint8)
+GOLDEN = json.loads((ROOT / "tests" / "data" / "hands" / "mediapipe.json").read_text())
+
+
+def test_a_hand_is_read_twice_the_second_time_from_its_own_landmarks_and_a_left_one_mirrored():
+    eyes = DrawnEyes(hand_at(300, 200, 100), left=True)
+    found = look(eyes, FRAME)
+    assert [region.mirrored for region in eyes.read_regions] == [False, True]
+    assert found.region == eyes.read_regions[1]
+
+
+def test_of_two_hands_the_raised_larger_one():
+    resting, raised = hand_at(150, 400, 70), hand_at(450, 150, 110)
+    np.testing.assert_array_equal(look(DrawnEyes(resting, raised), FRAME).landmarks, raised)
+    np.testing.assert_array_equal(look(DrawnEyes(raised, resting), FRAME).landmarks, raised)
+
+
+class Unsure(DrawnEyes):
+    """Sees every palm with little confidence, every hand with less presence."""
+
+    score, presence = 0.9, 0.9
+
+    def palms(self, frame, view, lowest):
+        return [palm._replace(score=self.score) for palm in super().palms(frame, view, lowest)]
+
+    def read(self, frame, region):
+        found = super().read(frame, region)
+        return found._replace(presence=min(found.presence, self.presence))
+
+
+def test_the_odder_the_view_the_surer_a_hand_must_be():
+    eyes = Unsure(hand_at(300, 200, 100))
+    eyes.presence = 0.6
+    assert [look(eyes, FRAME, search) is not None for search in SEARCHES] == [True, True, *[False] * 5]
+    eyes.presence = 0.4
+    assert look(eyes, FRAME) is None
+
+
+def test_a_doubtful_palm_is_read_only_where_no_sure_one_shows_a_hand():
+    eyes = Unsure(hand_at(300, 200, 100))
+    eyes.score = 0.2
+    assert look(eyes, FRAME) is not None
+
+
+class Script:
+    """An engine that gives the same real numbers whatever it is shown, in steps of its tensors' scales."""
+
+    def __init__(self, side: int, *outputs: np.ndarray, scale: float = 0.01) -> None:
+        picture = Tensor((1, side, side, 3), 1 / 255, -128)
+        scales = [np.abs(output).max() / 127 if np.abs(output).max() > 1 else scale for output in outputs]
+        tensors = tuple(Tensor(output.shape, float(s), 0) for output, s in zip(outputs, scales, strict=True))
+        self.spec = ModelSpec(Path("script"), (picture,), tensors)
+        self.outputs = tuple(np.rint(o / s).astype(np.int8) for o, s in zip(outputs, scales, strict=True))
+        self.shown: list[np.ndarray] = []
+
+    def invoke(self, *tensors: np.ndarray) -> tuple[np.ndarray, ...]:
+        self.shown += tensors
+        return self.outputs
+
+
+def palm_script(case: dict | None = None) -> Script:
+    boxes, logits = np.zeros((1, 2016, 18), np.float32), np.full((1, 2016, 1), -9, np.float32)
+    if case is not None:
+        boxes[0, case["places"]], logits[0, case["places"], 0] = case["boxes"], case["logits"]
+    return Script(192, boxes, logits)
+
+
+def landmark_script(presence: float, handedness: float = 0.9) -> Script:
+    points = np.stack([np.linspace(60, 160, 21), np.linspace(180, 40, 21)], axis=1).reshape(1, 42)
+    inner = np.ones((1, 1152)) * 0.5, np.ones((1, 192)) * -0.5
+    return Script(224, points, np.array([[presence]]), np.array([[handedness]]), *inner)
+
+
+@pytest.mark.parametrize("case", GOLDEN["palms"])
+def test_palms_out_of_int8_tensors_are_mediapipes_but_for_their_steps(case: dict):
+    found = HandStage(palm_script(case), landmark_script(0.9)).palms(np.zeros((192, 192, 3), np.uint8), View(), 0.5)
+    assert len(found) == len(case["expected"])
+    for palm, expected in zip(found, case["expected"], strict=True):
+        left, top, right, bottom = expected["box"]
+        assert palm.score == pytest.approx(expected["score"], abs=0.02)
+        assert palm.region.side == pytest.approx(2.6 * max(right - left, bottom - top), rel=0.1)
+        assert math.hypot(palm.region.cx - (left + right) / 2, palm.region.cy - (top + bottom) / 2) < palm.region.side
+
+
+def test_a_reading_is_in_the_frames_pixels_and_says_which_hand_it_is():
+    frame = np.zeros((480, 640, 3), np.uint8)
+    engine = landmark_script(0.8, handedness=0.9)
+    stage = HandStage(palm_script(), engine)
+
+    upright = stage.read(frame, Region(300, 200, 224, 0.0))
+    mirrored = stage.read(frame, Region(300, 200, 224, 0.0, mirrored=True))
+
+    np.testing.assert_allclose(upright.landmarks[0], (300 - 112 + 60, 200 - 112 + 180), atol=1)
+    np.testing.assert_allclose(mirrored.landmarks[0], (300 + 112 - 60, 200 - 112 + 180), atol=1)
+    assert upright.presence == pytest.approx(0.8, abs=0.01)
+    assert (upright.left, mirrored.left) == (False, True)
+    assert (upright.pooled.shape, upright.early.shape) == ((1152,), (192,))
+    assert upright.pooled.dtype == upright.early.dtype == upright.landmarks.dtype == np.float32
+    assert upright.early[0] == pytest.approx(-0.5, abs=0.01)
+
+
+def test_a_small_picture_is_a_cut_out_hand_and_read_as_a_whole():
+    stage = HandStage(palm_script(), landmark_script(0.9))
+    found = stage.find(np.zeros((100, 100, 3), np.uint8))
+    assert found is not None
+    assert stage.find(FRAME) is None
+    assert HandStage(palm_script(), landmark_script(0.3)).find(np.zeros((100, 100, 3), np.uint8)) is None
+
+
+def test_a_frame_without_a_hand_is_looked_at_in_every_way():
+    engine = palm_script()
+    assert HandStage(engine, landmark_script(0.9)).find(FRAME) is None
+    assert len(engine.shown) == len(SEARCHES)
+
+
+def test_pixels_are_what_the_input_tensor_makes_of_them():
+    exact = pixel_table(Tensor((1, 2, 2, 3), 1 / 255, -128))
+    np.testing.assert_array_equal(exact, np.arange(256) - 128)
+    narrow = pixel_table(Tensor((1, 2, 2, 3), 0.9 / 255, -128))
+    assert (narrow[0], narrow[255]) == (-128, 127)
+    picture = np.array([[[0, 128, 255]]], np.uint8)
+    tensor = quantized(picture, exact)
+    assert (tensor.dtype, tensor.tolist()) == (np.int8, [[[[-128, 0, 127]]]])
+
+
+def test_numbers_are_what_the_output_tensor_makes_of_them():
+    np.testing.assert_allclose(real(np.array([-128, 0, 127], np.int8), Tensor((3,), 0.5, -28)), [-50, 14, 77.5])
+
+
+@pytest.fixture(scope="module")
+def shipped() -> HandStage:
+    """The hand stage of the letters that ship."""
+    folder = ROOT / "models" / "letters"
+    if not folder.exists():
+        pytest.skip(f"{folder} is not there")
+    bundle = read_bundle(folder)
+    engines = [TfliteEngine(bundle.spec(name), bundle.content(bundle.models[name].file)) for name in (PALMS, LANDMARKS)]
+    return HandStage(*engines)
+
+
+def test_the_drawn_hand_of_l_is_found_where_it_is_drawn(shipped: HandStage):
+    sign = ROOT / "device" / "edge_asl_device" / "web" / "static" / "signs" / "L.webp"
+    drawn = cv2.imread(str(sign), cv2.IMREAD_UNCHANGED).astype(float)
+    frame = np.full((360, 480, 3), 160, np.uint8)
+    alpha = drawn[:, :, 3:] / 255
+    frame[100:292, 150:342] = (drawn[:, :, 2::-1] * alpha + 160 * (1 - alpha)).astype(np.uint8)
+
+    found = shipped.find(frame)
+
+    assert found is not None
+    assert (found.landmarks.min(axis=0) > (140, 90)).all()
+    assert (found.landmarks.max(axis=0) < (352, 302)).all()
+    assert found.landmarks[8, 1] < found.landmarks[12, 1] < found.landmarks[0, 1]  # index up, others folded, wrist down
+
+
+def test_hands_in_photographs_are_found_and_empty_ones_are_not(shipped: HandStage, photographs: Path):
+    people = sorted((photographs / "stranger").glob("[A-Z]/*.jpg"))[::20]
+    found = [shipped.find(read_picture(path)) is not None for path in people]
+    names = (photographs / "letters" / "hand-free.txt").read_text().split()
+    wrongly = [shipped.find(read_picture(photographs / "letters" / "Nothing" / name)) is not None for name in names]
+    assert np.mean(found) >= 0.98
+    assert np.mean(wrongly) <= 0.1
