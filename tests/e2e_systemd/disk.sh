@@ -26,7 +26,7 @@ screen=
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 keys=$(ls /usr/share/keyrings/debian-archive-keyring.* 2>/dev/null | head -n 1)
 mmdebstrap --quiet --mode=root --variant=minbase ${keys:+--keyring="$keys"} \
-    --include="systemd-sysv,dbus,udev,login,passwd,kmod,linux-image-amd64,initramfs-tools,python3-venv,espeak-ng$screen" \
+    --include="systemd-sysv,dbus,udev,login,passwd,procps,kmod,linux-image-amd64,initramfs-tools,python3-venv,espeak-ng$screen" \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
     --dpkgopt='force-unsafe-io' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     "$release" "$root" "deb $mirror $release main"

@@ -93,13 +93,12 @@ def _announce(address: str) -> None:
 
 def _open(address: str) -> None:
     """In the desktop's browser; where there is no desktop, over ssh say, the address must do."""
+    _announce(address)
     opener = shutil.which("xdg-open")
-    if opener is None or not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        _announce(address)
-        return
-    print(f"\n    {address}    opens in your browser; Ctrl-C ends\n", flush=True)
-    # In a session of its own: Ctrl-C ends the program, not a browser that had to be started.
-    subprocess.Popen([opener, address], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    if opener is not None and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        # In a session of its own: Ctrl-C ends the program, not a browser that had to be started.
+        nothing = subprocess.DEVNULL
+        subprocess.Popen([opener, address], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
 
 
 def _settings(options: argparse.Namespace, **more: Any) -> Settings:
