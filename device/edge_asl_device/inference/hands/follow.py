@@ -26,8 +26,8 @@ CLEARLY = 0.1
 """By how much the other hand must be more prominent, in heights of the frame, …"""
 SWITCH_S = 1.0
 """… and for how long, before it is followed instead."""
-SIDE_S = 0.4
-"""For how long a hand must look like one of the other side before it is read as one."""
+SIDE_S = 1.0
+"""For how long a hand must look like one of the other side before it is read as one: hands that turn do for a while."""
 SMALLEST = 0.03
 """A hand whose extent is less than this share of the frame's shorter side is not one any more."""
 SHOWN_HZ, SHOWN_SLOPE = 2.0, 4.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import cv2
@@ -85,7 +86,9 @@ class HandStage:
 
     def __init__(self, palms: Engine, landmarks: Engine) -> None:
         self._palms, self._landmarks = palms, landmarks
-        self._palm_pixels, self._crop_pixels = (pixel_table(engine.spec.inputs[0]) for engine in (palms, landmarks))
+        self._palm_input, self._landmark_input = (
+            pixel_quantizer(engine.spec.inputs[0]) for engine in (palms, landmarks)
+        )
 
     def find(self, frame: NDArray[np.uint8]) -> Hand | None:
         """The raised, larger hand of RGB uint8 ``frame`` (H, W, 3), wherever it points; None where there is none."""
@@ -101,7 +104,7 @@ class HandStage:
 
     def palms(self, frame: NDArray[np.uint8], view: View, lowest: float) -> list[Palm]:
         """The palms in RGB uint8 ``frame`` (H, W, 3), best first."""
-        boxes, scores = self._palms.invoke(quantized(look_at(frame, view), self._palm_pixels))
+        boxes, scores = self._palms.invoke(self._palm_input(look_at(frame, view)))
         box_tensor, score_tensor = self._palms.spec.outputs
         logits = real(scores.reshape(-1), score_tensor)
         places = np.flatnonzero(logits >= score_limit(lowest))
@@ -113,7 +116,7 @@ class HandStage:
 
     def read(self, frame: NDArray[np.uint8], region: Region) -> Hand:
         """What the landmark model sees in ``region`` of RGB uint8 ``frame`` (H, W, 3)."""
-        answers = self._landmarks.invoke(quantized(cut(frame, region, CROP), self._crop_pixels))
+        answers = self._landmarks.invoke(self._landmark_input(cut(frame, region, CROP)))
         landmarks, presence, side, pooled, early = (
             real(answer[0], tensor) for answer, tensor in zip(answers, self._landmarks.spec.outputs, strict=True)
         )
@@ -149,15 +152,16 @@ def prominence(hand: Hand, height: int) -> float:
     return (math.sqrt(float(extent.prod())) - float(hand.landmarks[:, 1].mean())) / height
 
 
-def pixel_table(tensor: Tensor) -> NDArray[np.int8]:
-    """Pixel 0 to 255 → the number that stands for pixel/255 in a model's input: int8 (256,)."""
+def pixel_quantizer(tensor: Tensor) -> Callable[[NDArray[np.uint8]], NDArray[np.int8]]:
+    """What turns RGB uint8 (H, W, 3) into int8 (1, H, W, 3) for a model that takes pixel/255.
+
+    At a scale of 1/255 and a zero point of −128 that is *pixel XOR 0x80*, ten times as quick as a table.
+    """
     values: NDArray[np.float64] = np.arange(256) / 255 / tensor.scale + tensor.zero_point
-    return np.clip(np.rint(values), -128, 127).astype(np.int8)
-
-
-def quantized(picture: NDArray[np.uint8], table: NDArray[np.int8]) -> NDArray[np.int8]:
-    """RGB uint8 (H, W, 3) through a ``pixel_table``: int8 (1, H, W, 3)."""
-    return cv2.LUT(picture, table)[np.newaxis]  # type: ignore[return-value]
+    table = np.clip(np.rint(values), -128, 127).astype(np.int8)
+    if np.array_equal(table, np.arange(-128, 128)):
+        return lambda picture: np.bitwise_xor(picture, 0x80).view(np.int8)[np.newaxis]
+    return lambda picture: cv2.LUT(picture, table)[np.newaxis]  # type: ignore[return-value]
 
 
 def real(numbers: NDArray[np.int8], tensor: Tensor) -> NDArray[np.float32]:

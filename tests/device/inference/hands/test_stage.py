@@ -20,8 +20,7 @@ from edge_asl_device.inference.hands.stage import (
     SEARCHES,
     HandStage,
     look,
-    pixel_table,
-    quantized,
+    pixel_quantizer,
     real,
 )
 
@@ -141,14 +140,13 @@ def test_a_frame_without_a_hand_is_looked_at_in_every_way():
     assert len(engine.shown) == len(SEARCHES)
 
 
-def test_pixels_are_what_the_input_tensor_makes_of_them():
-    exact = pixel_table(Tensor((1, 2, 2, 3), 1 / 255, -128))
-    np.testing.assert_array_equal(exact, np.arange(256) - 128)
-    narrow = pixel_table(Tensor((1, 2, 2, 3), 0.9 / 255, -128))
-    assert (narrow[0], narrow[255]) == (-128, 127)
-    picture = np.array([[[0, 128, 255]]], np.uint8)
-    tensor = quantized(picture, exact)
-    assert (tensor.dtype, tensor.tolist()) == (np.int8, [[[[-128, 0, 127]]]])
+@pytest.mark.parametrize("scale", [1 / 255, 0.9 / 255, 1.1 / 255])
+def test_pixels_are_what_the_input_tensor_makes_of_them(scale: float):
+    picture = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
+    tensor = pixel_quantizer(Tensor((1, 16, 16, 3), scale, -128))(picture)
+    assert (tensor.dtype, tensor.shape) == (np.int8, (1, 16, 16, 3))
+    meant = (tensor[0, :, :, 0].ravel() + 128.0) * scale
+    np.testing.assert_allclose(meant, np.minimum(np.arange(256) / 255, 255 * scale), atol=scale / 2 + 1e-6)
 
 
 def test_numbers_are_what_the_output_tensor_makes_of_them():
