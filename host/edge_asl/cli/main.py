@@ -48,6 +48,13 @@ class Part(StrEnum):
     test = "test"
 
 
+class HandVariant(StrEnum):
+    """Which of Google's two sizes."""
+
+    full = "full"
+    lite = "lite"
+
+
 _REMEDIES = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
@@ -177,6 +184,36 @@ def inspect(
     typer.echo(format_facts(facts))
     if mapping is not None:
         typer.echo(f"\n{format_mapping(mapping)}")
+
+
+@app.command()
+def hands(
+    data: DataOption,
+    layout: LayoutOption = "auto",
+    variant: Annotated[
+        HandVariant, typer.Option(help="Google's models; builds take full, lite is for comparison.")
+    ] = HandVariant.full,
+    pictures: Annotated[
+        int, typer.Option(help="How many pictures to calibrate with, and how many others to compare on.", min=8)
+    ] = 160,
+    seed: Annotated[int, typer.Option(help="Chooses the pictures.", min=0)] = 0,
+    wheel: Annotated[Path | None, option("The wheel mediapipe 0.10.14, for a workstation without internet.")] = None,
+    picture: Annotated[Path | None, option("Draw the hands that differ most, float and int8, here (.jpg).")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Quantize the models that find a hand in a frame, and compare them with the float ones.
+
+    Builds do this by themselves. The models are kept in a cache; a second run finds them there.
+    """
+    from edge_asl.hands.report import HandsRequest, format_report, make_hands
+    from edge_asl.progress import console
+
+    request = HandsRequest(data, layout, variant.value, pictures, seed, wheel, picture)
+    report = make_hands(request, console())
+    if json:
+        print_json(report)
+    else:
+        typer.echo(format_report(report))
 
 
 @app.command("compile-edgetpu")

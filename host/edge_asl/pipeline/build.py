@@ -23,6 +23,7 @@ from edge_asl.pipeline.context import BuildContext, BuildRequest, open_context
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import digest_of
 from edge_asl.tflite.facts import model_facts
+from edge_asl.tflite.inspect import contract_violations
 from edge_asl.tflite.metadata import embed_labels
 from edge_asl.training.weights import NO_WEIGHTS
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER
@@ -137,7 +138,12 @@ def _quantize(context: BuildContext, trained: str) -> str:
             converted = quantize(network, pixels.read(rows))
         description = f"{len(labels)} hand signs, {recipe.model.backbone} {recipe.model.alpha:g}, full int8"
         content = embed_labels(converted, labels, request.out.name, description)
-        check_model(content, len(labels), recipe.quantization.runtime, context.progress)
+        check_model(
+            content,
+            lambda facts: contract_violations(facts, len(labels)),
+            recipe.quantization.runtime,
+            context.progress,
+        )
         keep_calibration_pictures(kept, context.dataset, [context.dataset.pictures[row] for row in rows])
         write_atomically(model, content)
 

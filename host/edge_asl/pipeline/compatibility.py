@@ -6,12 +6,12 @@ import importlib.util
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_asl.errors import QuantizationError
 from edge_asl.progress import Progress
-from edge_asl.tflite.facts import model_facts
-from edge_asl.tflite.inspect import contract_violations
+from edge_asl.tflite.facts import ModelFacts, model_facts
 from edge_asl.tflite.operator_versions import version_key
 
 # Module and minimum version of the runtimes that a recipe may name; the workstation always has LiteRT.
@@ -27,8 +27,12 @@ interpreter.invoke()
 """
 
 
-def check_model(model: bytes, classes: int, runtime: str, progress: Progress) -> None:
+def check_model(
+    model: bytes, violations_of: Callable[[ModelFacts], list[str]], runtime: str, progress: Progress
+) -> None:
     """Check a ``.tflite`` file's bytes against the contract and a recipe's ``quantization.runtime``.
+
+    ``violations_of`` says in what a model's facts differ from the contract.
 
     Raises:
         QuantizationError: a tensor violates the contract, an operator is too new, or the runtime refuses the file.
@@ -37,7 +41,7 @@ def check_model(model: bytes, classes: int, runtime: str, progress: Progress) ->
         file.write(model)
         file.flush()
         facts = model_facts(Path(file.name))
-        if violations := contract_violations(facts, classes):
+        if violations := violations_of(facts):
             more = f"; and {len(violations) - 3} more" if len(violations) > 3 else ""
             raise QuantizationError(f"model: not full int8 as the contract requires: {'; '.join(violations[:3])}{more}")
         module, version = _PROMISED[runtime]

@@ -14,8 +14,8 @@ from typing import Any
 import flatbuffers  # type: ignore[import-untyped]
 
 from edge_asl.errors import QuantizationError
-from edge_asl.tflite.graph import IDENTIFIER as MODEL_IDENTIFIER
 from edge_asl.tflite.graph import Graph, load_model, read_graphs
+from edge_asl.tflite.serialisation import serialise
 from edge_asl_device.contract.manifest import LABELS
 
 ENTRY = b"TFLITE_METADATA"
@@ -33,9 +33,6 @@ _PARSER = "1.0.0"  # the oldest parser that knows all of this
 _MEAN = 128.0
 _DEVIATION = 128.0
 
-# schema.fbs asks for 16 (Buffer.data, force_align): kernels load weights with vector instructions.
-_ALIGNMENT = 16
-
 
 def embed_labels(model: bytes, labels: Sequence[str], name: str, description: str) -> bytes:
     """Add metadata and labels to a model, whose outputs stay the same to the bit. Deterministic.
@@ -50,7 +47,7 @@ def embed_labels(model: bytes, labels: Sequence[str], name: str, description: st
     graph = read_graphs(unpacked, name)[0]
     _check(graph, labels, name)
     _set_entry(unpacked, model_metadata(graph, name, description))
-    return _append_zip(_serialise(unpacked), LABELS, "".join(f"{label}\n" for label in labels))
+    return _append_zip(serialise(unpacked), LABELS, "".join(f"{label}\n" for label in labels))
 
 
 def model_metadata(graph: Graph, name: str, description: str) -> bytes:
@@ -93,22 +90,6 @@ def _write(b: flatbuffers.Builder, value: Any) -> int:
     return int(b.EndObject())
 
 
-class _AlignedBuffer:
-    """A schema ``Buffer`` that aligns its bytes, which the generated ``BufferT.Pack`` does not."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def Pack(self, b: flatbuffers.Builder) -> int:  # noqa: N802 - called by the generated ModelT.Pack
-        b.StartVector(1, len(self.data), _ALIGNMENT)
-        b.head -= len(self.data)
-        b.Bytes[b.head : b.head + len(self.data)] = self.data
-        data = b.EndVector()
-        b.StartObject(3)
-        b.PrependUOffsetTRelativeSlot(0, data, 0)
-        return int(b.EndObject())
-
-
 def _set_entry(model: Any, metadata: bytes) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
@@ -119,13 +100,6 @@ def _set_entry(model: Any, metadata: bytes) -> None:
             return
     model.metadata.append(schema.MetadataT(name=ENTRY, buffer=len(model.buffers)))
     model.buffers.append(schema.BufferT(data=metadata))
-
-
-def _serialise(model: Any) -> bytes:
-    model.buffers = [buffer if buffer.data is None else _AlignedBuffer(bytes(buffer.data)) for buffer in model.buffers]
-    b = flatbuffers.Builder(1 << 20)
-    b.Finish(model.Pack(b), file_identifier=MODEL_IDENTIFIER)
-    return bytes(b.Output())
 
 
 def _append_zip(model: bytes, name: str, text: str) -> bytes:

@@ -17,12 +17,13 @@ import pytest
 
 import edge_asl
 import edge_asl_device
-from edge_asl.deploy.environment.download import environment, fill_wheelhouse, reason
+from edge_asl.deploy.environment.download import fill_wheelhouse
 from edge_asl.deploy.environment.layout import LaidOut, device_files, environment_for
 from edge_asl.deploy.environment.platforms import MACHINES, TABLE, Platform, choose
 from edge_asl.deploy.environment.wheels import pick, read_pins
 from edge_asl.errors import PlatformError
 from edge_asl.progress import Quiet
+from edge_asl.workstation.pip import environment, reason
 
 BOOKWORM = Platform("debian", "bookworm", "aarch64", 64, "3.11", "2.36")
 TRIXIE = Platform("debian", "trixie", "aarch64", 64, "3.13", "2.41")

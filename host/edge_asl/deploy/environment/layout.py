@@ -29,6 +29,7 @@ from edge_asl.deploy.environment.platforms import Choice
 from edge_asl.deploy.environment.wheels import UNUSED, members, pick, read_pins, verified
 from edge_asl.errors import PlatformError
 from edge_asl.progress import Progress, Quiet
+from edge_asl.workstation.cache_folder import cache_folder
 from edge_asl_device.contract.tree import Tree
 from edge_asl_device.errors import FileError, ReleaseError
 from edge_asl_device.releases.environment import (
@@ -256,8 +257,3 @@ def _site(choice: Choice) -> str:
 
 def _key(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def cache_folder() -> Path:
-    """Where this user's environments are cached."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-asl"

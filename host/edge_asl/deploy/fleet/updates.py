@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edge_asl.deploy.deployment import format_plan
-from edge_asl.deploy.environment.layout import cache_folder, delete_unused
+from edge_asl.deploy.environment.layout import delete_unused
 from edge_asl.deploy.environment.platforms import AUTO
 from edge_asl.deploy.facts import Facts
 from edge_asl.deploy.keys import sign_for_devices
@@ -28,6 +28,7 @@ from edge_asl.deploy.steps.agent_steps import Send
 from edge_asl.deploy.steps.step import AgentCommand, DetachedCommand, ProgramCommand, StepContext
 from edge_asl.errors import DeviceError
 from edge_asl.progress import Progress
+from edge_asl.workstation.cache_folder import cache_folder
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import replacing_file
 from edge_asl_device.releases.installation import Installation
