@@ -28,6 +28,8 @@ class Reading(NamedTuple):
     """The part of the frame that was read; None where no hand was found."""
     landmarks: NDArray[np.float32] | None
     """As ``Recognition``'s."""
+    still: bool
+    """As ``Motion``'s."""
 
 
 class Reader:
@@ -72,7 +74,7 @@ class Reader:
         for stage, seconds in found.stages.items():
             self._observe(stage, seconds)
         self._observe("transcribe", time.perf_counter() - recognised)
-        return Reading(state, found.square, found.landmarks)
+        return Reading(state, found.square, found.landmarks, motion.still)
 
 
 def decoder_with(decoder: Decoder, overrides: dict[str, float]) -> Decoder:

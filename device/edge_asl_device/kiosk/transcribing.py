@@ -130,7 +130,7 @@ class Transcribing(Mode):
         )
 
     def _see(self, time_s: float, reading: Reading, brightness: float | None) -> _Seen:
-        state, square, landmarks = reading
+        state, square, landmarks, still = reading
         seen = state.hand and square is not None
         if seen:
             self._hand_s = time_s
@@ -141,7 +141,7 @@ class Transcribing(Mode):
             hand=None if landmarks is None else _hand_view(landmarks),
             scene="too-dark" if dark else "hand" if present else "no-hand",
             letter=Letter(state.leading, round(state.probability, 2), round(state.held, 2)) if state.leading else None,
-            doubt=self._doubting.look(time_s, state, landmarks, seen=seen, present=present),
+            doubt=self._doubting.look(time_s, state, still=still, seen=seen, present=present),
         )
 
     def _clear_when_left(self, time_s: float) -> None:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
-
 from edge_asl_device.kiosk.doubting import GUESS_PROBABILITY, GUESS_S, SETTLE_S, Doubting
 from edge_asl_device.text.transcriber import State
 from edge_asl_device.web.messages import Doubt
 
 FRAME_S = 1 / 30
-SIZE = 100.0
-HAND = np.random.default_rng(1).uniform(0, SIZE, (21, 2)).astype(np.float32)
-HAND[0], HAND[1] = 0, SIZE
 
 
 def seen(best: str = "M", probability: float = 0.5, leading: str | None = None) -> State:
@@ -24,27 +18,20 @@ class Visitor:
 
     def __init__(self) -> None:
         self._doubting, self.time_s = Doubting(), 50.0
-        self._x = 200.0
 
-    def shows(
-        self, seconds: float, state: State, speed: float = 0.0, tremble: float = 0.0, *, followed: bool = True
-    ) -> list[Doubt | None]:
-        """Every doubt while a hand moves at so many of its sizes a second, or trembles by so many pixels."""
-        found = []
-        for frame in range(round(seconds / FRAME_S)):
-            self.time_s += FRAME_S
-            self._x += speed * SIZE * FRAME_S
-            landmarks = HAND + np.float32([self._x + tremble * (-1) ** frame, 50.0])
-            found.append(
-                self._doubting.look(self.time_s, state, landmarks if followed else None, seen=True, present=True)
-            )
-        return found
+    def shows(self, seconds: float, state: State, *, still: bool = True) -> list[Doubt | None]:
+        """Every doubt while a hand is seen."""
+        return self._feed(seconds, state, still=still, seen=True, present=True)
 
     def leaves(self, seconds: float, *, present: bool) -> list[Doubt | None]:
+        """Every doubt while none is seen, though one may have been there a moment ago."""
+        return self._feed(seconds, seen("", 0.0), still=True, seen=False, present=present)
+
+    def _feed(self, seconds: float, state: State, **hand: bool) -> list[Doubt | None]:
         found = []
         for _ in range(round(seconds / FRAME_S)):
             self.time_s += FRAME_S
-            found.append(self._doubting.look(self.time_s, seen("", 0.0), None, seen=False, present=present))
+            found.append(self._doubting.look(self.time_s, state, **hand))
         return found
 
 
@@ -55,15 +42,9 @@ def test_a_still_hand_that_reads_as_nothing_is_unsure_after_a_moment():
 
 
 def test_a_hand_that_moves_is_asked_to_be_still():
-    found = Visitor().shows(1.0, seen(), speed=3.0)
+    found = Visitor().shows(1.0, seen(), still=False)
     assert found[0] is None
     assert found[-1] == Doubt("moving")
-
-
-@pytest.mark.parametrize("tremble", [0.5, 0.8])
-def test_trembling_is_not_moving(tremble: float):
-    """0.8 pixels of 100 to and fro at 30 frames a second: 0.5 sizes a second."""
-    assert Doubt("moving") not in Visitor().shows(2.0, seen(), tremble=tremble)
 
 
 def test_a_letter_in_front_is_no_doubt_and_ends_one_at_once():
@@ -75,7 +56,7 @@ def test_a_letter_in_front_is_no_doubt_and_ends_one_at_once():
 def test_between_two_letters_there_is_no_doubt():
     visitor = Visitor()
     visitor.shows(0.5, seen("L", 0.9, leading="L"))
-    assert set(visitor.shows(SETTLE_S - 0.1, seen(), speed=3.0)) == {None}
+    assert set(visitor.shows(SETTLE_S - 0.1, seen(), still=False)) == {None}
 
 
 def test_it_changes_its_mind_slowly():
@@ -84,7 +65,7 @@ def test_it_changes_its_mind_slowly():
     visitor.shows(1.0, seen(probability=0.2))
     found = []
     for _ in range(5):
-        found += visitor.shows(0.1, seen(probability=0.2), speed=4.0)
+        found += visitor.shows(0.1, seen(probability=0.2), still=False)
         found += visitor.shows(0.5, seen(probability=0.2))
     assert set(found) == {Doubt("unsure")}
 
@@ -107,7 +88,7 @@ def test_no_guess_that_flickers_or_is_improbable():
 
 
 def test_no_guess_while_the_hand_moves():
-    assert {doubt.guess for doubt in Visitor().shows(2.0, seen("M", 0.5), speed=3.0) if doubt} == {None}
+    assert {doubt.guess for doubt in Visitor().shows(2.0, seen("M", 0.5), still=False) if doubt} == {None}
 
 
 def test_a_hand_missed_for_a_moment_changes_nothing_and_one_that_left_does():
@@ -115,7 +96,3 @@ def test_a_hand_missed_for_a_moment_changes_nothing_and_one_that_left_does():
     before = visitor.shows(2.0, seen())[-1]
     assert set(visitor.leaves(0.3, present=True)) == {before}
     assert set(visitor.leaves(0.3, present=False)) == {None}
-
-
-def test_without_landmarks_nothing_is_said_to_move():
-    assert Visitor().shows(1.0, seen(probability=0.2), speed=3.0, followed=False)[-1] == Doubt("unsure")
