@@ -25,7 +25,7 @@ def main() -> None:
             "--data",
             data,
             "--recipe",
-            "digits-mobilenet",
+            "digits",
             "--weights",
             weights / file,
             "--out",

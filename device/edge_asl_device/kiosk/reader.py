@@ -74,8 +74,7 @@ class Reader:
         for stage, seconds in found.stages.items():
             self._observe(stage, seconds)
         self._observe("transcribe", time.perf_counter() - recognised)
-        shown = found.landmarks if found.shown is None else found.shown
-        return Reading(state, found.square, shown, motion.still)
+        return Reading(state, found.square, found.landmarks, motion.still)
 
 
 def decoder_with(decoder: Decoder, overrides: dict[str, float]) -> Decoder:

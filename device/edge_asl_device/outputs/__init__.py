@@ -50,7 +50,7 @@ class Outputs:
         """
         self._started_s = time_s if self._started_s is None else self._started_s
         if state.accepted is not None:
-            letter = Letter(state.accepted, state.probability, time_s - self._started_s, state.text)
+            letter = Letter(state.accepted, state.probability, time_s - self._started_s, state.text, state.replaced)
             for output in self._outputs:
                 output.letter(letter)
         if state.text.endswith(" ") and not before.endswith(" ") and len(state.text) > len(before):

@@ -22,11 +22,16 @@ class Lines(Output):
         self._text = ""
 
     def letter(self, letter: Letter) -> None:
-        """``   1.20 s  A        0.98  HA``."""
+        """``   1.20 s  A        0.98  HA``, or ``…  HAJ  instead of I``."""
         if self._json:
-            print(json.dumps(letter._asdict() | {"time_s": round(letter.time_s, 3)}), flush=True)
+            told = letter._asdict() | {"time_s": round(letter.time_s, 3)}
+            print(json.dumps({name: value for name, value in told.items() if name != "replaces" or value}), flush=True)
         else:
-            print(f"{letter.time_s:7.2f} s  {letter.label:<8} {letter.probability:.2f}  {letter.text}", flush=True)
+            instead = f"  instead of {letter.replaces}" if letter.replaces else ""
+            print(
+                f"{letter.time_s:7.2f} s  {letter.label:<8} {letter.probability:.2f}  {letter.text}{instead}",
+                flush=True,
+            )
 
     def text(self, text: str) -> None:
         """Kept for the end."""

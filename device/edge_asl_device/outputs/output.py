@@ -34,6 +34,8 @@ class Letter(NamedTuple):
     """Seconds since the first frame."""
     text: str
     """All text, this letter included."""
+    replaces: str = ""
+    """What no longer stands in the text: an I that was read before the hand drew a J."""
 
 
 Control = Callable[[Mapping[str, Any], str], None]

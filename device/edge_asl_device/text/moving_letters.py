@@ -14,7 +14,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.text.track import INDEX, LITTLE, STEP_S, TO_TIP, WRIST, Points, Track, straightness
+from edge_asl_device.text.track import (
+    INDEX,
+    LITTLE,
+    STEP_S,
+    TO_TIP,
+    WRIST,
+    Points,
+    Track,
+    apart,
+    shape_of,
+    straightness,
+)
 
 LONGEST_S = 2.4
 """Slower than anybody draws."""
@@ -25,9 +36,16 @@ SLOWING = 0.35
 SLOW_PER_S = 0.6
 PACE_S = 0.1
 
+# A tip that keeps within so many palms for so long has rested …
+RESTS, REST_S = 0.12, 0.4
+# … unless that is the end of what it drew.
+ENDS_S = 0.2
+
 # A finger stands alone when it is straighter than the others by this much: 90 to 100 % of the I of three signers, and
 # 95 to 100 % of the D of two.
 ALONE = 0.1
+MEAN = 2
+"""Moments before and after that its straightness is averaged with."""
 # A finger that points at the camera is too short to be measured.
 ALONE_SHARE = 0.6
 
@@ -38,8 +56,14 @@ HOOK = 0.4
 TWIST = 0.3
 """… palms of it that come from turning the wrist, not from moving the arm."""
 
-STROKE = 0.35
+STROKE = 0.25
 """Palms from side to side of a Z's shortest stroke."""
+LOWER = 0.15
+"""Palms that its third stroke lies below the first, at least."""
+TILT = 0.5
+"""How far both may rise or fall for each palm aside."""
+RIGID = 0.3
+"""Palms that its hand changes its shape by, at most: passing from one letter to another, a tip may go any way."""
 TURN = 0.15
 """Palms to and fro that are no stroke: a trembling hand."""
 
@@ -69,27 +93,42 @@ class MovingLetters:
         # Most of the time the hand is held: what looks closer takes 0.5 ms.
         if track.now_s - start_s < SHORTEST_S or max(track.reach(finger.tip) for finger in FINGERS.values()) < LEAST:
             return None
-        now = _alone(track.ago(0.0)[np.newaxis])[0]
+        now = _alone(track.since(track.now_s - 2 * MEAN * STEP_S)).any(axis=0)
         fingers = [(letter, finger) for letter, finger in FINGERS.items() if now[finger.place]]
         if not fingers:
             return None
         points = track.since(start_s)
         alone = _alone(points)
         for letter, finger in fingers:
-            if not _slowing(points[:, finger.tip]):
+            tip = points[:, finger.tip]
+            rest = _rest(tip)
+            if len(tip) - rest < SHORTEST_S / STEP_S or not _slowing(tip):
                 continue
-            begun = finger.begun(points)
-            if begun is not None and alone[begun:, finger.place].mean() >= ALONE_SHARE:
+            begun = finger.begun(points[rest:])
+            if begun is not None and alone[rest + begun :, finger.place].mean() >= ALONE_SHARE:
                 self._since_s = track.now_s
-                return Drawn(letter, track.now_s - (len(points) - 1 - begun) * STEP_S)
+                return Drawn(letter, track.now_s - (len(points) - 1 - rest - begun) * STEP_S)
         return None
 
 
 def _alone(points: Points) -> NDArray[np.bool_]:
-    """Which finger stands alone: (n, 4)."""
+    """Which finger stands alone: (n, 4). A mean over neighbours in time: the bones of a fist are short and tremble."""
     straight = straightness(points)
+    reach = min(MEAN, len(straight) // 2)
+    sums = np.cumsum(np.pad(straight, ((reach + 1, reach), (0, 0)), "edge"), axis=0)
+    straight = (sums[2 * reach + 1 :] - sums[: -2 * reach - 1]) / (2 * reach + 1)
     others = np.stack([np.delete(straight, place, axis=1).max(axis=1) for place in range(4)], axis=1)
     return straight - others > ALONE  # type: ignore[no-any-return]
+
+
+def _rest(tip: Points) -> int:
+    """At which moment the tip (n, 2) set out, having rested; 0 where it did not. Corners are turned without a rest."""
+    span = round(REST_S / STEP_S)
+    if len(tip) < span:
+        return 0
+    windows = np.lib.stride_tricks.sliding_window_view(tip, span, axis=0)
+    rests = np.flatnonzero(np.ptp(windows, axis=2).max(axis=1)[: -round(ENDS_S / STEP_S)] <= RESTS)
+    return int(rests[-1]) + span - 1 if len(rests) else 0
 
 
 def _slowing(tip: Points) -> bool:
@@ -120,7 +159,7 @@ def _is_j(tip: Points, turned: Points) -> bool:
     farthest = int(aside.argmin())
     # Fallen first, then aside: on a slanting line both would come together.
     halfway = farthest + int(np.argmax(aside[farthest:] >= hook / 2))
-    if up[halfway] > -0.6 * fall:
+    if up[halfway] > -0.55 * fall:
         return False
     # The end goes aside or up, no longer down, as a lowered hand does.
     last = tip[-1] - tip[halfway]
@@ -133,14 +172,27 @@ def _begun_z(points: Points) -> int | None:
     corners = _corners(tip[:, 0])
     if len(corners) < 4:
         return None
-    corner = corners[-4:]
+    corner = [_leveled(tip, *corners[-4:-2]), *corners[-3:]]
     first, second, third = np.diff(tip[corner], axis=0)
     widths = np.abs([first[0], second[0], third[0]])
-    if widths.min() < max(STROKE, 0.4 * widths.max()):
+    if widths.min() < max(STROKE, widths.max() / 3) or _reshaped(points[corner[0] :: 3]) > RIGID:
         return None
-    level = max(abs(first[1]) / widths[0], abs(third[1]) / widths[2]) <= 0.8
-    falls = second[1] <= -0.25 * widths[1] and second[1] <= min(first[1], third[1]) - 0.15
-    return corner[0] if level and falls else None
+    # The whole Z may be tilted: its first and third stroke say by how much.
+    tilt = float(first[1] / first[0] + third[1] / third[0]) / 2
+    falls = second[1] - tilt * second[0]
+    return corner[0] if abs(tilt) <= TILT and falls <= -max(LOWER, widths[1] / 4) else None
+
+
+def _reshaped(points: Points) -> float:
+    """By how many palms the first of the hands (n, 21, 2) differs in shape from the one that does most."""
+    return max(apart(shape_of(hand), shape_of(points[0])) for hand in points)
+
+
+def _leveled(tip: Points, start: int, end: int) -> int:
+    """Where a stroke that ends at ``end`` begins to go aside: a hand raised into place only goes up before."""
+    aside, up = np.abs(tip[start:end] - tip[end]).T
+    level = np.flatnonzero(up <= TILT * aside)
+    return start + int(level[aside[level].argmax()]) if len(level) else start
 
 
 def _corners(aside: NDArray[np.float64]) -> list[int]:

@@ -67,9 +67,11 @@ class Track:
         """
         if self._end > self._first and not 0 < time_s - self.now_s <= GAP_S:
             self.clear()
-        points = None if landmarks is None else landmarks.astype(np.float64)
-        size = 0.0 if points is None else float(np.linalg.norm(points[KNUCKLES, :] - points[WRIST], axis=1).max())
-        if points is None or not (0 < size < np.inf and np.isfinite(points).all()):
+        if landmarks is None or not np.isfinite(landmarks).all():
+            return False
+        points = landmarks.astype(np.float64)
+        size = float(np.linalg.norm(points[KNUCKLES, :] - points[WRIST], axis=1).max())
+        if size <= 0:
             return False
         if self._end > self._first and self._jumped(time_s, points, size):
             self.clear()

@@ -180,6 +180,9 @@ class Transcriber:
         if self._taken is None or motion.spent:
             return
         low = self._smoothed[self._labels.index(self._taken)] < self._decoder.release_probability
+        if motion.tracked and motion.still and self._leading is None:
+            # A hand that is held lets go of nothing, however unsure the model becomes of it.
+            low = np.False_
         # Time counts from the first low moment on: at 10 frames a second a single misread one is no release.
         self._released_s = self._released_s + elapsed_s if low and self._low else 0.0
         self._low = bool(low)

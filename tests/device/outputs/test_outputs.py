@@ -69,6 +69,22 @@ def test_a_new_output_is_one_file_and_one_line(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("as_json", "wanted"),
     [
+        (False, "   0.00 s  J        0.90  HAJ  instead of I"),
+        (True, {"label": "J", "probability": 0.9, "time_s": 0.0, "text": "HAJ", "replaces": "I"}),
+    ],
+)
+def test_a_letter_that_takes_the_place_of_another_says_so(
+    capsys: pytest.CaptureFixture[str], as_json: bool, wanted: object
+):
+    with open_outputs(["lines"], Context(as_json=as_json)) as outputs:
+        outputs.read(1.0, "HAI", state("HAJ", "J")._replace(replaced="I"))
+    line = capsys.readouterr().out.splitlines()[0]
+    assert (json.loads(line) if as_json else line) == wanted
+
+
+@pytest.mark.parametrize(
+    ("as_json", "wanted"),
+    [
         (False, ["   1.50 s  A        0.90  A", "text: A"]),
         (True, [{"label": "A", "probability": 0.9, "time_s": 1.5, "text": "A"}, {"text": "A"}]),
     ],
