@@ -112,7 +112,7 @@ def build(seed: int) -> Path:
     if not pictures.exists():
         run("edge-asl", "synth", "pictures", pictures, "--signs", "letters", "--count", 24, "--size", 224)
     run(
-        "edge-asl", "build", "--data", pictures, "--recipe", "letters", "--out", bundle, "--json",
+        "edge-asl", "build", "--data", pictures, "--recipe", "letters-mobilenet", "--out", bundle, "--json",
         "--weights", folder("EDGE_ASL_WEIGHTS") / "mobilenet_v2_0.35_224_no_top.weights.h5",
         "--calibration", OUT / "calibration_data",
         *(f"--set={item}" for item in (*SETTINGS, f"training.seed={seed}")),

@@ -25,7 +25,7 @@ def main() -> None:
             "--data",
             data,
             "--recipe",
-            "digits",
+            "digits-mobilenet",
             "--weights",
             weights / file,
             "--out",

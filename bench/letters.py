@@ -21,7 +21,7 @@ def main() -> None:
     for stale in (target, OUT / "models" / ".work" / target.name):
         shutil.rmtree(stale, ignore_errors=True)
     text, seconds = run(
-        "edge-asl", "build", "--data", data / "letters", "--recipe", "letters", "--out", target, "--json",
+        "edge-asl", "build", "--data", data / "letters", "--recipe", "letters-mobilenet", "--out", target, "--json",
         "--weights", weights / "mobilenet_v2_1.0_224_no_top.weights.h5", "--calibration", OUT / "calibration_data",
     )  # fmt: skip
     found = last_json(text)

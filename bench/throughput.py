@@ -57,7 +57,7 @@ def theirs(data: Path, weights: Path) -> float:
 def ours(dataset: Dataset, weights: Path, size: int, scratch: Path) -> float:
     """Pictures per second of ``edge_asl.training``, everything included except building the network."""
     recipe = load_recipe(
-        "digits",
+        "digits-mobilenet",
         [
             "model.backbone=mobilenet", "model.alpha=1.0", f"model.size={size}", f"training.layers={LAYERS - 2}",
             f"training.epochs={OUR_EPOCHS}", "training.variants=2", "training.batch=32", "training.learning_rate=1e-4",

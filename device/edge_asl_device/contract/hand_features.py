@@ -9,6 +9,7 @@ read people who are not in the training pictures better than the raw positions; 
 from __future__ import annotations
 
 import itertools
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +23,23 @@ FINGERS = ((0, 1, 2, 3, 4), (0, 5, 6, 7, 8), (0, 9, 10, 11, 12), (0, 13, 14, 15,
 """MediaPipe's landmarks: each finger from the wrist to its tip, the thumb first."""
 BONES = tuple(bone for finger in FINGERS for bone in itertools.pairwise(finger))
 
-POOLED, EARLY = 1152, 192
+POOLED = 1152
 SHAPE = 2 * POINTS + POINTS * (POINTS - 1) // 2 + 2 * len(BONES) + len(BONES) * (len(BONES) - 1) // 2
-TURN = 2
-FEATURES = SHAPE + TURN + EARLY + POOLED
+DIRECTIONS = 12
+TURN = DIRECTIONS + 2
+FEATURES = SHAPE + TURN + POOLED
 
 LIMIT = 6.0
 """Standardised features are clipped to ± this many standard deviations."""
-FEATURES_TENSOR = Tensor((1, FEATURES), float(np.float32(LIMIT / 127)), 0)
+SIGN_INPUTS = {
+    name: Tensor((1, length), float(np.float32(LIMIT / 127)), 0)
+    for name, length in (("inner", TURN + POOLED), ("shape", SHAPE))
+}
+"""The inputs of the sign network, in any order."""
 
+Number = TypeVar("Number", bound=np.generic)
+
+_SHARPNESS = 4.0
 _PAIRS = np.triu_indices(POINTS, 1)
 _BONE_PAIRS = np.triu_indices(len(BONES), 1)
 _STARTS, _ENDS = (np.array(ends) for ends in zip(*BONES, strict=True))
@@ -59,27 +68,32 @@ def shape_features(landmarks: NDArray[np.float32], mirrored: NDArray[np.bool_]) 
     return np.concatenate([points.reshape(n, -1), distances, bones.reshape(n, -1), cosines], axis=1)
 
 
-def inner_features(
-    angle: NDArray[np.float32], early: NDArray[np.float32], pooled: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def inner_features(angle: NDArray[np.float32], pooled: NDArray[np.float32]) -> NDArray[np.float32]:
     """What the landmark model saw inside, with the turn of the region that it saw and cannot know.
 
     Args:
-        angle: float32 (n,), radians, of the (mirrored) region.
-        early: float32 (n, ``EARLY``).
+        angle: float32 (n,), radians, of the (mirrored) region. Two numbers among a thousand are overlooked, so it is
+            given as twelve directions too, each the nearer to 1 the nearer it is (a von Mises kernel).
         pooled: float32 (n, ``POOLED``), 0 and more but for rounding; square roots tame its long tail.
 
     Returns:
-        float32 (n, ``TURN + EARLY + POOLED``).
+        float32 (n, ``TURN + POOLED``).
     """
+    directions = np.arange(DIRECTIONS, dtype=np.float32) * np.float32(2 * np.pi / DIRECTIONS)
+    near = np.exp(_SHARPNESS * (np.cos(angle[:, None] - directions) - 1))
     turn = np.stack([np.sin(angle), np.cos(angle)], axis=1)
-    return np.concatenate([turn, early, np.sqrt(np.maximum(pooled, 0))], axis=1, dtype=np.float32)
+    return np.concatenate([near, turn, np.sqrt(np.maximum(pooled, 0))], axis=1, dtype=np.float32)
 
 
 def standardised(features: NDArray[np.float32], scaling: NDArray[np.float32]) -> NDArray[np.float32]:
     """Features (n, k) less the first row of ``scaling`` (2, k), divided by the second, clipped to ± ``LIMIT``."""
     scaled: NDArray[np.float32] = np.clip((features - scaling[0]) / scaling[1], -LIMIT, LIMIT)
     return scaled
+
+
+def parts_of(features: NDArray[Number]) -> dict[str, NDArray[Number]]:
+    """Features (n, ``FEATURES``) as the inputs of the sign network, by the names of ``SIGN_INPUTS``."""
+    return {"inner": features[:, SHAPE:], "shape": features[:, :SHAPE]}
 
 
 def to_tensor(features: NDArray[np.float32]) -> NDArray[np.int8]:

@@ -327,7 +327,7 @@ def _parse_format_1(found: object, name: str) -> SquareManifest:
 
 def _parse_format_2(found: object, name: str) -> HandManifest:
     manifest = _parsed(HandManifest, found, name)
-    wanted = HAND_MODELS | {SIGN: (("features",), ("probabilities",))}
+    wanted = HAND_MODELS
     expected: dict[str, tuple[object, object]] = {
         "crop": (Crop.HAND.value, manifest.crop.value),
         "models": (sorted(wanted), sorted(manifest.models)),
@@ -336,7 +336,7 @@ def _parse_format_2(found: object, name: str) -> HandManifest:
         expected[f"models.{model}"] = (
             names,
             (
-                tuple(manifest.models[model].inputs),
+                tuple(sorted(manifest.models[model].inputs)),
                 tuple(manifest.models[model].outputs),
             ),
         )
@@ -350,8 +350,9 @@ def _parse_format_2(found: object, name: str) -> HandManifest:
 HAND_MODELS = {
     PALMS: (("picture",), ("boxes", "scores")),
     LANDMARKS: (("picture",), ("landmarks", "presence", "handedness", "pooled", "early")),
+    SIGN: (("inner", "shape"), ("probabilities",)),
 }
-"""The models of a hand stage → the names of their inputs and outputs, in order."""
+"""The models of a bundle that reads hands → the names of their inputs, sorted, and of their outputs, in order."""
 
 _FORMATS: Mapping[int, Callable[[object, str], Manifest]] = {1: _parse_format_1, 2: _parse_format_2}
 """Format version → its parser. A parser stays for ever; a bundle of each format lies in tests/data."""

@@ -9,10 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl_device.contract.decode import Prediction, top
-from edge_asl_device.contract.manifest import EDGETPU_MODEL, SIGN, Bundle, HandManifest, SquareManifest, read_bundle
+from edge_asl_device.contract.manifest import (
+    EDGETPU_MODEL,
+    LANDMARKS,
+    PALMS,
+    SCALING,
+    SIGN,
+    Bundle,
+    HandManifest,
+    SquareManifest,
+    read_bundle,
+)
 from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.inference.engine import EDGETPU, PROCESSOR, TfliteEngine
+from edge_asl_device.inference.hand_stages import HandStages
+from edge_asl_device.inference.hands.stage import HandStage
 from edge_asl_device.inference.recognition import Recognition, Stages
+from edge_asl_device.inference.sign_network import SignNetwork, read_scaling
 from edge_asl_device.inference.square_stages import SquareStages
 
 
@@ -90,6 +103,9 @@ class Recogniser:
 
 def _stages(bundle: Bundle, engines: dict[str, TfliteEngine]) -> Stages:
     if isinstance(bundle.manifest, HandManifest):
-        raise NotImplementedError
+        scaling = read_scaling(bundle.content(SCALING), str(bundle.folder / SCALING))
+        stage = HandStage(engines[PALMS], engines[LANDMARKS])
+        sign = SignNetwork(engines[SIGN], scaling, bundle.models[SIGN].inputs)
+        return HandStages(stage, sign, bundle.labels)
     assert isinstance(bundle.manifest, SquareManifest)  # noqa: S101 - there is no third
     return SquareStages(bundle.manifest, engines[SIGN])

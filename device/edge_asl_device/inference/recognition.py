@@ -25,6 +25,8 @@ class Recognition(NamedTuple):
     """Stage → seconds, in order."""
     landmarks: NDArray[np.float32] | None = None
     """float32 (21, 2): the hand's points in the frame's pixels, x to the right, y down; None without a hand stage."""
+    shown: NDArray[np.float32] | None = None
+    """The same for the eye, smoothed over time; None in a picture by itself."""
     left: bool = False
     """Whether it looks like a left hand; only with landmarks."""
 
@@ -32,8 +34,10 @@ class Recognition(NamedTuple):
 class Stages(Protocol):
     """The stages between a frame and the probabilities of its sign."""
 
-    locator: Locator
-    """Finds the square of a frame that a picture of a sign should show."""
+    @property
+    def locator(self) -> Locator:
+        """Finds the square of a frame that a picture of a sign should show."""
+        ...
 
     def recognise(
         self, frame: NDArray[np.uint8], known: Square | None = None, time_s: float | None = None

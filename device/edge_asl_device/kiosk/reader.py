@@ -74,7 +74,8 @@ class Reader:
         for stage, seconds in found.stages.items():
             self._observe(stage, seconds)
         self._observe("transcribe", time.perf_counter() - recognised)
-        return Reading(state, found.square, found.landmarks, motion.still)
+        shown = found.landmarks if found.shown is None else found.shown
+        return Reading(state, found.square, shown, motion.still)
 
 
 def decoder_with(decoder: Decoder, overrides: dict[str, float]) -> Decoder:

@@ -13,7 +13,7 @@ from edge_asl.datasets.units import Unit, bursts_of, make_units, random_key, shu
 from edge_asl.errors import DataError
 
 PARTS = ("train", "validation", "test")
-METHODS = ("auto", "signer", "block", "fraction", "counts")
+METHODS = ("auto", "signer", "block", "fraction", "counts", "left-out")
 BLOCK_SIZE = 20
 """Neighbours that stay together: in the public letters, one room lasts for 5 to 20 numbers."""
 
@@ -40,7 +40,8 @@ def make_split(
     Args:
         by: ``signer`` puts all pictures of a person into one part (unknown people train). ``block`` holds out, per
             class, a run of consecutive file numbers. ``fraction`` draws at random per class; ``counts`` takes so many
-            per class. ``auto``: by signer if signers are known, else by burst, else by block, else by fraction.
+            per class. ``left-out``: all train, and whoever is read is left out in turn (for recipes that read hands).
+            ``auto``: by signer if signers are known, else by burst, else by block, else by fraction.
         validation, test: fractions from 0 to 1; the rest trains.
         counts: training, validation and test pictures per class, for ``counts``; the rest is unused.
         allow_shared_people: allow a split that is not by signer although signers are known.
@@ -53,6 +54,9 @@ def make_split(
     pictures = sorted(dataset.pictures, key=lambda picture: picture.path)
     if how == "signer":
         parts = split_people(pictures, shares, seed)
+    elif how == "left-out":
+        parts = {"train": [picture.path for picture in pictures], "validation": [], "test": []}
+        shares = {"train": 1.0, "validation": 0.0, "test": 0.0}
     elif how == "counts":
         parts = _by_counts(pictures, counts or (0, 0, 0), seed)
     else:
@@ -110,7 +114,7 @@ def _method(dataset: Dataset, by: str, counts: object, shares: Shares, allow_sha
             f"{dataset.name}: expected {needed} people or more to split by signer, found {people}; name them in "
             "signers.csv or by a signer pattern, ask for fewer parts, or allow shared people"
         )
-    if by != "signer" and people and not allow_shared_people:
+    if by not in ("signer", "left-out") and people and not allow_shared_people:
         raise DataError(
             f"{dataset.name}: a split by {by} would put known people ({people}) into several parts; split by signer, "
             "or allow shared people if the weaker claim is acceptable"

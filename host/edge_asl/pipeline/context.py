@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge_asl import __version__
 from edge_asl.datasets.labels import choose_labels
 from edge_asl.datasets.pixel_store import PixelStore
@@ -73,9 +76,28 @@ class BuildContext(NamedTuple):
         return PixelStore(self.path("pictures.u8"), self.dataset, self.spec)
 
     @property
+    def leaves_out(self) -> bool:
+        """Whether there is no test part, and networks trained without some of the people are tested on these."""
+        return self.split.method == "left-out"
+
+    @property
     def evaluated_part(self) -> str:
-        """The part that the model is evaluated on: ``test``, or ``validation`` if there is no test part."""
+        """The part that the model is evaluated on: ``test``, or ``validation`` if there is no test part; ``train``
+        where people are left out in turn.
+        """
+        if self.leaves_out:
+            return "train"
         return "test" if self.split.parts["test"] else "validation"
+
+    def truth(self) -> NDArray[np.int64]:
+        """The class of each picture of the data set, int (N,)."""
+        number = {label: i for i, label in enumerate(self.dataset.labels)}
+        return np.array([number[picture.label] for picture in self.dataset.pictures], np.int64)
+
+    def rows(self, *parts: str) -> NDArray[np.int64]:
+        """The pictures of some parts of the split, as indices into the data set's, sorted."""
+        wanted = {path for part in parts for path in self.split.parts[part]}
+        return np.array([i for i, picture in enumerate(self.dataset.pictures) if picture.path in wanted], np.int64)
 
     def evaluated_pictures(self) -> list[Picture]:
         """The pictures that the model is evaluated on."""
@@ -110,7 +132,7 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
     )
     cache.run("split", settings, [split_path], lambda: write_split(split_path, _split(request, dataset)))
     split = read_split(split_path, dataset)
-    for part in ("train", "validation"):
+    for part in ("train", "validation") if recipe.reads == "square" else ("train",):
         if not split.parts[part]:
             raise DataError(
                 f"{dataset.name}: the split by {split.method} leaves no pictures for {part}; "

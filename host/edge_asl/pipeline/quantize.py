@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from edge_asl.errors import QuantizationError
 from edge_asl.training.batches import as_floats
 from edge_asl.training.quiet import keras, tf
+from edge_asl_device.contract.hand_features import LIMIT, parts_of
 from edge_asl_device.inference.silence import native_output_silenced
 
 
 def quantize(network: keras.Model, calibration: NDArray[np.uint8]) -> bytes:
-    """Convert a float network to a full-integer TensorFlow Lite model.
+    """Convert a float network that sees pictures to a full-integer TensorFlow Lite model.
 
     Args:
         network: float32 (batch, H, W, 3), (pixel − 128) / 128, to softmax.
@@ -27,12 +28,30 @@ def quantize(network: keras.Model, calibration: NDArray[np.uint8]) -> bytes:
     Raises:
         QuantizationError: the converter refuses.
     """
+    return _converted(network, lambda: _representative(calibration))
+
+
+def quantize_sign_network(network: keras.Model, calibration: NDArray[np.float32]) -> bytes:
+    """The same for a network that takes the parts of standardised features of hands, float32 (N, ``FEATURES``).
+
+    Returns:
+        The ``.tflite`` file's bytes: inputs int8 as ``SIGN_INPUTS``, output int8 scale 1/256 zero point −128.
+    """
+    # Both ends of the range must occur in every part, or its scale is not exactly the contract's.
+    ends = np.full((1, calibration.shape[1]), LIMIT, np.float32)
+    ends[0, ::2] = -LIMIT * 128 / 127
+    rows = np.concatenate([ends, calibration])[:, np.newaxis]
+    return _converted(network, lambda: (parts_of(row) for row in rows))
+
+
+def _converted(network: keras.Model, representative: Callable[[], Iterable[Any]]) -> bytes:
     # A batch of one is fixed in the graph: the Edge TPU compiler wants no dynamic shape, and converting from a
     # concrete function fails on Keras 3's variables (READ_VARIABLE).
-    fixed = keras.Input(batch_shape=(1, *calibration.shape[1:]))
-    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(fixed, network(fixed, training=False)))
+    fixed = [keras.Input(batch_shape=(1, *wanted.shape[1:]), name=wanted.name) for wanted in network.inputs]
+    answer = network(fixed if len(fixed) > 1 else fixed[0], training=False)
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(fixed, answer))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _representative(calibration)
+    converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8

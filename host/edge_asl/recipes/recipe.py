@@ -31,7 +31,7 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
     layout: Literal["auto", "folders", "people", "flat", "csv", "yolo"] = "auto"
     labels: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] | None = None
     """Only these, with ranges: ``["A-Z", "del"]``; pictures of others are left out. None: all that the data have."""
-    split: Literal["auto", "signer", "block", "fraction", "counts"] = "auto"
+    split: Literal["auto", "signer", "block", "fraction", "counts", "left-out"] = "auto"
     validation: Fraction = 0.15
     test: Fraction = 0.15
     counts: tuple[int, int, int] | None = None
@@ -121,10 +121,35 @@ class Quantization(Struct, frozen=True, forbid_unknown_fields=True):
     """The oldest runtime that must load the model."""
 
 
+class Sign(Struct, frozen=True, forbid_unknown_fields=True):
+    """[sign]: the network that names the sign of a hand, in recipes that read hands."""
+
+    epochs: Annotated[int, Meta(ge=1, le=10_000)] = 30
+    batch: Annotated[int, Meta(ge=1, le=8192)] = 128
+    learning_rate: Positive = 2e-3
+    weight_decay: Annotated[float, Meta(ge=0.0, le=1e6)] = 1e-3
+    label_smoothing: Fraction = 0.1
+    rotation_deg: Annotated[float, Meta(ge=0.0, le=180.0)] = 12.0
+    """Standard deviation of the turn of a hand in training. G and Q differ by a quarter turn."""
+    bones: Fraction = 0.08
+    """Standard deviation of the lengths of fingers, as a fraction."""
+    noise: Fraction = 0.015
+    """Standard deviation of the landmarks' positions, in lengths of the palm."""
+    folds: Annotated[int, Meta(ge=2, le=100)] = 5
+    """Parts in which people are left out in turn, to find out how strangers are read and what is sure enough."""
+    precision: Fraction = 0.985
+    """How many of the answers for people left out must be right: this sets the threshold below which no letter is
+    shown."""
+
+
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     """A whole recipe."""
 
     description: str
+    reads: Literal["square", "hand"] = "square"
+    """``square``: a MobileNet sees a square of the frame. ``hand``: a hand stage finds the hand, and a small network
+    names its sign from its landmarks and from what the landmark model saw inside."""
+    sign: Sign = Sign()
     data: Data = Data()
     model: Model = Model()
     training: Training = Training()

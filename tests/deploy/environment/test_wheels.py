@@ -58,7 +58,7 @@ def test_a_wheel_holds_the_whole_package_and_nothing_else(wheels: dict[str, Path
 def test_what_is_no_python_is_there_too(wheels: dict[str, Path]):
     host = names(wheels["edge_asl"])
 
-    for recipe in ("demo", "digits", "letters", "letters-small"):
+    for recipe in ("demo", "digits", "digits-mobilenet", "letters", "letters-mobilenet", "letters-small"):
         assert f"edge_asl/recipes/{recipe}.toml" in host
     assert "edge_asl/evaluation/report.html.j2" in host
 

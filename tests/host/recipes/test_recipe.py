@@ -19,7 +19,7 @@ MINIMAL = 'description = "mine"\n'
 def test_every_shipped_recipe_loads_and_says_what_it_is():
     names = recipe_names()
 
-    assert {"demo", "digits", "letters", "letters-small"} <= set(names)
+    assert {"demo", "digits", "digits-mobilenet", "letters", "letters-mobilenet", "letters-small"} <= set(names)
     for name in names:
         recipe = load_recipe(name)
         assert len(recipe.description) > 20

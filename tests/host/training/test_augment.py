@@ -14,7 +14,7 @@ from edge_asl.training.augment import augment
 NONE = Augmentation(
     mirror=0.0, rotation_deg=0.0, zoom=0.0, shift=0.0, shear=0.0, brightness=0.0, contrast=0.0, colour=0.0
 )
-STRONG = load_recipe("letters").augmentation
+STRONG = load_recipe("letters-mobilenet").augmentation
 SIDE = 48
 
 

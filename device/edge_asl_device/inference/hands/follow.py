@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from edge_asl_device.inference.hands.hand import Hand
 from edge_asl_device.inference.hands.one_euro import OneEuro
 from edge_asl_device.inference.hands.region import Region, region_of_landmarks
-from edge_asl_device.inference.hands.stage import CANDIDATES, PLAIN, PRESENT, SMALLER, SURE_PALM, Eyes, look, prominence
+from edge_asl_device.inference.hands.stage import CANDIDATES, PLAIN, PRESENT, SMALLER, Eyes, look, prominence
 
 LIVE = tuple(search._replace(presence=0.8) for search in (PLAIN, SMALLER))
 """Tried by turns. Stricter and fewer than for a picture by itself: the next frame is another chance, for a sleeve to be
 taken for a hand as well as for the hand to be seen."""
-GAP_S = 0.5
+GAP_S = 1.0
 """Frames further apart than this have nothing to do with one another."""
 LOST_S = 0.3
 """How long a hand that is not seen is still awaited where it was: a blurred frame is not a hand taken away."""
@@ -25,7 +25,7 @@ CHECK_S = 0.5
 CLEARLY = 0.1
 """By how much the other hand must be more prominent, in heights of the frame, …"""
 SWITCH_S = 1.0
-"""… and for how long, before it is followed instead."""
+"""… and for how long, before it is followed instead; at once where the followed one is not worth following anew."""
 SIDE_S = 1.0
 """For how long a hand must look like one of the other side before it is read as one: hands that turn do for a while."""
 SMALLEST = 0.03
@@ -49,6 +49,7 @@ class HandFollower:
     def __init__(self, eyes: Eyes) -> None:
         self._eyes = eyes
         self._shown, self._steady = OneEuro(SHOWN_HZ, SHOWN_SLOPE), OneEuro(REGION_HZ, REGION_SLOPE)
+        self._searches = itertools.cycle(LIVE)
         self._region: Region | None = None
         self._time_s, self._height, self._width = -math.inf, 0, 0
         self._forget()
@@ -76,7 +77,6 @@ class HandFollower:
         """There is no hand to follow; the next one is another."""
         self._shown.forget()
         self._steady.forget()
-        self._searches = itertools.cycle(LIVE)
         self._region = None
         self._other_side_s: float | None = None
         self._rival_s: float | None = None
@@ -117,17 +117,19 @@ class HandFollower:
             return hand
         if self._rival_s is None:
             self._rival_s = self._time_s
-        if self._time_s - self._rival_s < SWITCH_S:
+        if self._time_s - self._rival_s < SWITCH_S and hand.presence >= LIVE[0].presence:
             return hand
         self._forget()
         return self._eyes.read(frame, region_of_landmarks(rival.landmarks, rival.left))
 
     def _rival(self, frame: NDArray[np.uint8], hand: Hand) -> Hand | None:
-        palms = self._eyes.palms(frame, PLAIN.view, SURE_PALM)[:CANDIDATES]
+        search = LIVE[0]
+        palms = self._eyes.palms(frame, search.view, search.palm)[:CANDIDATES]
         beside = [palm.region for palm in palms if _apart(palm.region, hand.region)]
         for other in (self._eyes.read(frame, region) for region in beside):
             clearly = prominence(other, self._height) > prominence(hand, self._height) + CLEARLY
-            if clearly and self._is_one(other) and _apart(region_of_landmarks(other.landmarks), hand.region):
+            another = other.presence >= search.presence and _apart(region_of_landmarks(other.landmarks), hand.region)
+            if clearly and another and self._is_one(other):
                 return other
         return None
 

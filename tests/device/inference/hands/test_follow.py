@@ -7,6 +7,8 @@ import pytest
 from drawn import DrawnEyes, hand_at
 
 from edge_asl_device.inference.hands.follow import CHECK_S, GAP_S, LIVE, LOST_S, SIDE_S, SWITCH_S, HandFollower
+from edge_asl_device.inference.hands.hand import Hand
+from edge_asl_device.inference.hands.region import Region
 from edge_asl_device.inference.hands.stage import PLAIN, SMALLER
 
 FRAME = np.zeros((480, 640, 3), np.uint8)
@@ -97,6 +99,34 @@ def test_it_changes_to_the_raised_larger_hand_but_not_at_once():
     film.still(0.2, resting)
     assert film.still(SWITCH_S - 0.1, resting, raised).landmarks[:, 0].mean() == pytest.approx(150, abs=1)
     assert film.still(2 * CHECK_S + 0.2, resting, raised).landmarks[:, 0].mean() == pytest.approx(450, abs=1)
+
+
+class OneDoubtful(DrawnEyes):
+    """Whatever is lower than the middle of the frame has little presence: a sleeve."""
+
+    doubtful = 0.9
+
+    def read(self, frame: np.ndarray, region: Region) -> Hand:
+        found = super().read(frame, region)
+        low = found.landmarks[:, 1].mean() > 240
+        return found._replace(presence=min(found.presence, self.doubtful)) if low else found
+
+
+def test_a_doubtful_hand_is_left_for_a_raised_one_at_the_next_check():
+    eyes = OneDoubtful()
+    film = Film(eyes)
+    film.still(0.2, hand_at(150, 400, 70))
+    eyes.doubtful = 0.6
+    found = film.still(CHECK_S, hand_at(150, 400, 70), hand_at(450, 150, 110))
+    assert found.landmarks[:, 0].mean() == pytest.approx(450, abs=1)
+
+
+def test_also_at_a_frame_every_two_seconds_each_view_has_its_turn():
+    eyes = DrawnEyes()
+    follower = HandFollower(eyes)
+    for time_s in (0.0, 2.0):
+        follower.follow(FRAME, time_s)
+    assert eyes.views == [search.view for search in LIVE]
 
 
 def test_of_two_new_hands_the_raised_larger_one_is_followed():

@@ -1,0 +1,66 @@
+"""The stages of a bundle of format 2: find the hand, follow it, name its sign from its features."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl_device.contract.manifest import MARGIN
+from edge_asl_device.contract.preprocess import Box, Square, square_around
+from edge_asl_device.inference.hands.follow import HandFollower
+from edge_asl_device.inference.hands.stage import HandStage
+from edge_asl_device.inference.recognition import Recognition
+from edge_asl_device.inference.sign_network import SignNetwork
+from edge_asl_device.text.buffer import NOTHING
+
+SURROUNDINGS = 3.0
+"""The landmark model sees twice the hand, turned; the palm model wants more around it."""
+
+
+class HandStages:
+    """Palms → landmarks → features → sign network."""
+
+    def __init__(self, stage: HandStage, sign: SignNetwork, labels: tuple[str, ...]) -> None:
+        self.stage, self.sign, self.locator = stage, sign, HandLocator(stage)
+        self._follower = HandFollower(stage)
+        self._nobody = np.zeros(len(labels), np.float32)
+        if NOTHING in labels:
+            self._nobody[labels.index(NOTHING)] = 1
+
+    def recognise(
+        self, frame: NDArray[np.uint8], known: Square | None = None, time_s: float | None = None
+    ) -> Recognition:
+        """See ``Recogniser.recognise``."""
+        started = time.perf_counter()
+        hand = self.stage.find(frame) if time_s is None else self._follower.follow(frame, time_s)
+        located_s = time.perf_counter() - started
+        if hand is None:
+            return Recognition(None, None, self._nobody, {"locate": located_s})
+        found, stages = self.sign.answer(hand)
+        shown = hand.landmarks if hand.smoothed is None else hand.smoothed
+        square = square_of_hand(shown, frame.shape[0], frame.shape[1])
+        stages = {"locate": located_s} | stages
+        return Recognition(square, square.cut(frame), found, stages, hand.landmarks, hand.smoothed, hand.left)
+
+
+class HandLocator:
+    """Where a picture of a sign is cut out of a frame: the hand with as much around it as the hand stage needs."""
+
+    def __init__(self, stage: HandStage) -> None:
+        self._stage = stage
+
+    def locate(self, frame: NDArray[np.uint8]) -> Square | None:
+        """See ``Locator``."""
+        hand = self._stage.find(frame)
+        return None if hand is None else square_of_hand(hand.landmarks, frame.shape[0], frame.shape[1], SURROUNDINGS)
+
+
+def square_of_hand(landmarks: NDArray[np.float32], height: int, width: int, margin: float = MARGIN) -> Square:
+    """The square around a hand's landmarks, float32 (21, 2) in pixels, ``margin`` times as long as they extend."""
+    low, high = landmarks.min(axis=0), landmarks.max(axis=0)
+    (x, y), (w, h) = (low + high) / 2, high - low
+    return square_around(
+        Box(float(x / width), float(y / height), float(w / width), float(h / height)), height, width, margin
+    )

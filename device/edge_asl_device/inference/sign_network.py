@@ -1,0 +1,74 @@
+"""From a hand to probabilities: features → standardise → invoke → decode."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl_device.contract.decode import probabilities
+from edge_asl_device.contract.hand_features import (
+    FEATURES,
+    inner_features,
+    parts_of,
+    shape_features,
+    standardised,
+    to_tensor,
+)
+from edge_asl_device.errors import BundleError
+from edge_asl_device.inference.engine import TfliteEngine
+from edge_asl_device.inference.hands.hand import Hand
+
+
+class SignNetwork:
+    """The network that names the sign of a hand, in its engine.
+
+    Args:
+        engine: runs the model.
+        scaling: float32 (2, ``FEATURES``), see ``standardised``.
+        inputs: the names of the model's inputs, in its own order.
+    """
+
+    def __init__(self, engine: TfliteEngine, scaling: NDArray[np.float32], inputs: Iterable[str]) -> None:
+        self.engine = engine
+        self._scaling, self._inputs = scaling, tuple(inputs)
+
+    def answer(self, hand: Hand) -> tuple[NDArray[np.float32], dict[str, float]]:
+        """The probability of every class, float32 (classes,), 0 to 255/256, and stage → seconds."""
+        started = time.perf_counter()
+        parts = parts_of(to_tensor(standardised(features_of(hand), self._scaling)))
+        prepared = time.perf_counter()
+        (output,) = self.engine.invoke(*(parts[name] for name in self._inputs))
+        invoked = time.perf_counter()
+        found = probabilities(output)
+        decode_s = time.perf_counter() - invoked
+        return found, {"features": prepared - started, "invoke": invoked - prepared, "decode": decode_s}
+
+
+def features_of(hand: Hand) -> NDArray[np.float32]:
+    """All features of one hand, float32 (1, ``FEATURES``)."""
+    region = hand.region
+    shape = shape_features(hand.landmarks[None], np.array([region.mirrored]))
+    inner = inner_features(np.array([region.angle], np.float32), hand.pooled[None])
+    return np.concatenate([shape, inner], axis=1)
+
+
+def read_scaling(content: bytes, name: str) -> NDArray[np.float32]:
+    """``scaling.npy``'s bytes; ``name`` appears in error messages.
+
+    Raises:
+        BundleError: not float32 (2, ``FEATURES``), or a divisor that is not positive.
+    """
+    try:
+        scaling: NDArray[np.float32] = np.load(BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise BundleError(f"{name}: not an array: {error}; build the bundle again") from error
+    if not isinstance(scaling, np.ndarray) or scaling.dtype != np.float32 or scaling.shape != (2, FEATURES):
+        found = f"{getattr(scaling, 'dtype', '?')} {getattr(scaling, 'shape', '')}"
+        raise BundleError(f"{name}: expected float32 (2, {FEATURES}), found {found}; build the bundle again")
+    if not np.isfinite(scaling).all() or not (scaling[1] > 0).all():
+        raise BundleError(f"{name}: a divisor is not a positive number; build the bundle again")
+    return scaling

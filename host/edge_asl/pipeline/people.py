@@ -1,0 +1,85 @@
+"""People left out in turn: what a network says of those it has not seen, and how sure it must be to be believed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl.datasets.splits import BLOCK_SIZE
+from edge_asl.datasets.types import Picture
+from edge_asl.datasets.units import random_key
+
+
+def group_of(picture: Picture) -> str:
+    """Who is left out together with this picture: a person, or, where the data name nobody, its neighbours in time."""
+    if picture.signer is not None:
+        return picture.signer
+    if picture.block is not None:
+        return f"block {picture.block // BLOCK_SIZE}"
+    return picture.burst or picture.path
+
+
+def folds_of(pictures: Sequence[Picture], count: int, seed: int) -> NDArray[np.int64]:
+    """The fold of each picture, int (n,), below ``count``: whole groups, about the same number of pictures in each."""
+    groups = [group_of(picture) for picture in pictures]
+    sizes = Counter(groups)
+    filled = [0] * min(count, len(sizes))
+    fold: dict[str, int] = {}
+    for group in sorted(sizes, key=lambda group: (-sizes[group], random_key(seed, group))):
+        fold[group] = filled.index(min(filled))
+        filled[fold[group]] += sizes[group]
+    return np.array([fold[group] for group in groups], np.int64)
+
+
+def weights_of(pictures: Sequence[Picture]) -> NDArray[np.float32]:
+    """How much each picture counts in training, float32 (n,), 1 on average.
+
+    A person with a thousand pictures of a sign knows less than a hundred people with ten: each sign of each person
+    counts with the square root of its pictures.
+    """
+    cells = [(group_of(picture), picture.label) for picture in pictures]
+    sizes = Counter(cells)
+    weights = np.array([sizes[cell] ** -0.5 for cell in cells], np.float32)
+    return weights / weights.mean() if len(weights) else weights
+
+
+def fit_temperature(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
+    """What to divide the logits by so that probabilities say how often they are right (Guo et al. 2017, arXiv
+    1706.04599), 0.25 to 4.
+
+    Args:
+        probabilities: float32 (n, classes).
+        truth: int (n,).
+    """
+    own = np.arange(len(truth))
+
+    def loss(temperature: float) -> float:
+        return -float(np.log(np.maximum(cool(probabilities, temperature)[own, truth], 1e-9)).mean())
+
+    return float(min(np.geomspace(0.25, 4.0, 81), key=loss))
+
+
+def cool(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Probabilities (n, classes) as they are when the logits are divided by ``temperature``."""
+    powers = np.maximum(probabilities, 1e-9) ** np.float32(1 / temperature)
+    cooled: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+    return cooled
+
+
+def fit_threshold(probabilities: NDArray[np.float32], truth: NDArray[np.int64], precision: float) -> float:
+    """The lowest probability from which on at least ``precision`` of the answers are right, 0.5 to 0.95.
+
+    Args:
+        probabilities: float32 (n, classes), of people left out.
+        truth: int (n,).
+        precision: 0 to 1.
+    """
+    best, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    order = np.argsort(-best, kind="stable")
+    share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    last = np.append(best[order][:-1] != best[order][1:], True)  # of equal ones, all are answered or none
+    enough = np.flatnonzero((share >= precision) & last)
+    return float(np.clip(best[order[enough[-1]]] if len(enough) else 0.95, 0.5, 0.95))

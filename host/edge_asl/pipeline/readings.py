@@ -1,0 +1,102 @@
+"""The hand stage on every picture of a data set: once as a device does it, and from disturbed regions for training."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import math
+import os
+import threading
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl.datasets.types import Dataset, Frame
+from edge_asl.progress import Advance
+from edge_asl.training.readings import Readings
+from edge_asl_device.contract.hand_features import POINTS, POOLED
+from edge_asl_device.inference.hand_stages import square_of_hand
+from edge_asl_device.inference.hands.hand import Hand
+from edge_asl_device.inference.hands.region import Region
+from edge_asl_device.inference.hands.stage import CROP, HandStage
+
+VIEWS = 5
+
+# How far a region is off when a device follows a moving hand, and more: a network that has seen such regions is not
+# irritated by them. Shares of the region's side, its logarithm, and radians.
+_SHIFT, _SCALE, _TURN = 0.025, 0.10, math.radians(15)
+
+
+def read_hands(stage_of: Callable[[], HandStage], dataset: Dataset, advance: Advance, seed: int) -> Readings:
+    """Read every picture of ``dataset``, in its order.
+
+    Args:
+        stage_of: makes a hand stage; each thread has its own.
+        dataset: the pictures.
+        advance: told how many have been read.
+        seed: decides how regions are disturbed.
+
+    Raises:
+        PictureError: a picture cannot be read.
+    """
+    readings, own = _empty(len(dataset.pictures)), threading.local()
+
+    def read(row: int) -> None:
+        if not hasattr(own, "stage"):
+            own.stage = stage_of()
+        frame = dataset.load(dataset.pictures[row])
+        hand = own.stage.find(frame)
+        if hand is not None:
+            rng = np.random.default_rng((seed, row))
+            _keep(readings, row, [hand, *(_disturbed(own.stage, frame, hand.region, rng) for _ in range(VIEWS - 1))])
+            readings.square[row] = square_of_hand(hand.landmarks, frame.shape[0], frame.shape[1])
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, _ in enumerate(pool.map(read, range(len(dataset.pictures))), 1):
+            advance(done)
+    return readings
+
+
+def _empty(pictures: int) -> Readings:
+    n = (pictures, VIEWS)
+    return Readings(
+        np.zeros(pictures, bool),
+        np.zeros((pictures, 3), np.int32),
+        np.zeros(n, bool),
+        np.zeros((*n, POINTS, 2), np.float32),
+        np.zeros(n, np.float32),
+        np.zeros((*n, POOLED), np.float16),
+    )
+
+
+def _keep(readings: Readings, row: int, hands: Sequence[Hand]) -> None:
+    readings.found[row] = True
+    for view, hand in enumerate(hands):
+        readings.mirrored[row, view] = hand.region.mirrored
+        readings.landmarks[row, view] = hand.landmarks
+        readings.angle[row, view] = hand.region.angle
+        readings.pooled[row, view] = hand.pooled
+
+
+def _disturbed(stage: HandStage, frame: Frame, region: Region, rng: np.random.Generator) -> Hand:
+    """The same hand in another light, from a region that is a little off."""
+    shift = rng.normal(0, _SHIFT, 2) * region.side
+    other = region._replace(
+        cx=region.cx + shift[0],
+        cy=region.cy + shift[1],
+        side=region.side * math.exp(rng.normal(0, _SCALE)),
+        angle=region.angle + rng.uniform(-_TURN, _TURN),
+    )
+    return stage.read(_in_other_light(frame, region.side, rng), other)
+
+
+def _in_other_light(frame: Frame, side: float, rng: np.random.Generator) -> Frame:
+    """Another colour, gamma and contrast, and sometimes a blur, which counts in pixels of the model's crop."""
+    levels = np.linspace(0, 1, 256)[:, None].repeat(3, 1)
+    levels = np.clip(levels * rng.uniform(0.85, 1.15, 3), 0, 1) ** (2 ** rng.normal(0, 0.5))
+    levels = np.clip((levels - 0.5) * rng.uniform(0.7, 1.2) + 0.5, 0, 1)
+    table: NDArray[np.uint8] = np.rint(levels * 255).astype(np.uint8)[None]
+    if rng.random() < 0.3:
+        frame = cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.5, 2.0) * side / CROP)  # type: ignore[assignment]
+    return cv2.LUT(frame, table)  # type: ignore[return-value]

@@ -1,0 +1,139 @@
+"""The model of a bundle of format 1: pictures → training → quantization."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from edge_asl.datasets.pixel_store import write_pixel_store
+from edge_asl.pipeline.calibration_set import LIST, keep_calibration_pictures
+from edge_asl.pipeline.compatibility import check_model
+from edge_asl.pipeline.context import BuildContext
+from edge_asl.pipeline.models import FLOAT_PROBABILITIES, HISTORY, Models, common_fields
+from edge_asl.recipes.recipe import digest_of
+from edge_asl.tflite.facts import model_facts
+from edge_asl.tflite.inspect import contract_violations
+from edge_asl.tflite.metadata import embed_labels
+from edge_asl.training.weights import NO_WEIGHTS
+from edge_asl_device.contract.manifest import MODEL, Metrics, Output, SquareManifest
+from edge_asl_device.files import sha256_of, write_atomically
+
+FLOAT_WEIGHTS = "float-weights.npz"
+
+
+def square_models(context: BuildContext) -> Models:
+    """Decode, train and quantize, or find that all is done."""
+    _decode(context)
+    trained = _train(context)
+    quantized = _quantize(context, trained)
+    return Models(quantized, (MODEL,), None, manifest_of, _facts)
+
+
+def manifest_of(context: BuildContext, metrics: Metrics | None) -> SquareManifest:
+    """The manifest but for the list of files."""
+    facts = model_facts(context.path(MODEL))
+    return SquareManifest(
+        input=context.spec,
+        output=Output(len(context.dataset.labels)),
+        operators=facts.operator_versions,
+        minimum_runtime=facts.minimum_runtime or "unknown",
+        decoder=context.request.recipe.decoder,
+        **common_fields(context, metrics),
+    )
+
+
+def _decode(context: BuildContext) -> None:
+    target = context.path("pictures.u8")
+
+    def make() -> None:
+        with context.progress.task("decoded", len(context.dataset.pictures)) as advance:
+            write_pixel_store(context.dataset, context.spec, target, advance)
+
+    context.cache.run("pictures", context.base_digest, [target], make)
+
+
+def _train(context: BuildContext) -> str:
+    """Train the float network; leaves its weights, its history and its probabilities on the evaluated pictures."""
+    recipe = context.request.recipe
+    weights = context.request.weights
+    content = sha256_of(Path(weights)) if Path(weights).is_file() else weights
+    digest = digest_of(context.base_digest, recipe.model, recipe.training, recipe.augmentation, content)
+    outputs = [context.path(name) for name in (FLOAT_WEIGHTS, HISTORY, FLOAT_PROBABILITIES)]
+
+    def make() -> None:
+        from edge_asl.training.checkpoint import save_weights
+        from edge_asl.training.fit import TrainingJob, predict_rows, predictor, train
+
+        features = digest_of(context.base_digest, recipe.model, content)[:16]
+        checkpoint = context.path(f"checkpoint-{digest[:16]}.npz")
+        with context.pixel_store() as pixels:
+            job = TrainingJob(
+                recipe,
+                pixels,
+                pixels.rows_of(context.split.parts["train"]),
+                pixels.rows_of(context.split.parts["validation"]),
+                len(context.dataset.labels),
+                weights,
+                context.path(f"features-{features}.npy"),
+                checkpoint,
+                context.path("logs") / digest[:16],
+            )
+            network, history = train(job, context.progress)
+            save_weights(outputs[0], network.get_weights())
+            write_atomically(outputs[1], msgspec.json.format(msgspec.json.encode(history), indent=1))
+            evaluated = pixels.rows_of([picture.path for picture in context.evaluated_pictures()])
+            np.save(outputs[2], predict_rows(predictor(network), job.inputs, evaluated))
+        checkpoint.unlink(missing_ok=True)
+
+    context.cache.run("training", digest, outputs, make)
+    return digest
+
+
+def _quantize(context: BuildContext, trained: str) -> str:
+    """Convert to int8, check against the contract, keep the calibration pictures."""
+    request, labels = context.request, context.dataset.labels
+    digest = digest_of(trained, request.recipe.quantization, labels, request.out.name)
+    model, kept = context.path(MODEL), request.calibration / request.out.name
+
+    def make() -> None:
+        from edge_asl.pipeline.quantize import choose_calibration_rows, quantize
+        from edge_asl.training.backbone import build_network
+        from edge_asl.training.checkpoint import load_weights
+
+        recipe = request.recipe
+        network = build_network(recipe.model, len(labels), NO_WEIGHTS)
+        network.set_weights(load_weights(context.path(FLOAT_WEIGHTS)))
+        with context.pixel_store() as pixels:
+            training = pixels.rows_of(context.split.parts["train"])
+            count, seed = recipe.quantization.pictures, recipe.training.seed
+            rows = choose_calibration_rows(training, pixels.classes, count, seed)
+            context.progress.say(f"  full integer, {len(rows)} calibration pictures")
+            converted = quantize(network, pixels.read(rows))
+        description = f"{len(labels)} hand signs, {recipe.model.backbone} {recipe.model.alpha:g}, full int8"
+        content = embed_labels(converted, labels, request.out.name, description)
+        check_model(
+            content,
+            lambda facts: contract_violations(facts, len(labels)),
+            recipe.quantization.runtime,
+            context.progress,
+        )
+        keep_calibration_pictures(kept, context.dataset, [context.dataset.pictures[row] for row in rows])
+        write_atomically(model, content)
+
+    context.cache.run("quantization", digest, [model, kept / LIST], make)
+    return digest
+
+
+def _facts(context: BuildContext) -> dict[str, str]:
+    recipe = context.request.recipe
+    history = msgspec.json.decode(context.path(HISTORY).read_bytes())
+    model = model_facts(context.path(MODEL))
+    return {
+        "model": f"{recipe.model.backbone}, width {recipe.model.alpha:g}, {recipe.model.size} px",
+        "size": f"{model.size / 1e6:.2f} MB",
+        "arithmetic": f"{model.multiply_accumulates / 1e6:.0f} million multiply-accumulates per picture",
+        "oldest runtime": f"TensorFlow Lite {model.minimum_runtime}",
+        "training": f"{len(history)} epochs, {sum(epoch[-1] for epoch in history):.0f} s",
+    }

@@ -1,0 +1,61 @@
+"""What the hand stage read of a data set's pictures: made once, kept, and all that the sign network is trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl_device.contract.hand_features import inner_features, shape_features
+from edge_asl_device.files import replacing_file
+
+
+class Readings(NamedTuple):
+    """N pictures, each read V times. View 0 is what a device reads; the others are read from disturbed regions."""
+
+    found: NDArray[np.bool_]
+    """(N,): where no hand was found, the other arrays hold zeros."""
+    square: NDArray[np.int32]
+    """(N, 3): left edge, top edge and side of the square around the hand in the frame."""
+    mirrored: NDArray[np.bool_]
+    """(N, V): read as a left hand."""
+    landmarks: NDArray[np.float32]
+    """(N, V, 21, 2), in the frame's pixels."""
+    angle: NDArray[np.float32]
+    """(N, V): the region's turn, radians."""
+    pooled: NDArray[np.float16]
+    """(N, V, 1152)."""
+
+    def features(
+        self,
+        rows: NDArray[np.int64],
+        view: NDArray[np.int64] | int = 0,
+        landmarks: NDArray[np.float32] | None = None,
+        turned: NDArray[np.float32] | float = 0.0,
+    ) -> NDArray[np.float32]:
+        """The features of some pictures, float32 (n, ``FEATURES``), as a device computes them.
+
+        Args:
+            rows: int (n,).
+            view: int (n,) or one for all.
+            landmarks: float32 (n, 21, 2) instead of those read, moved as training likes.
+            turned: radians by which these were turned.
+        """
+        points = self.landmarks[rows, view] if landmarks is None else landmarks
+        shape = shape_features(points.astype(np.float32), self.mirrored[rows, view])
+        angle = (self.angle[rows, view] + turned).astype(np.float32)
+        return np.concatenate([shape, inner_features(angle, self.pooled[rows, view].astype(np.float32))], axis=1)
+
+
+def save_readings(path: Path, readings: Readings) -> None:
+    """Write them to ``path`` (.npz), completely or not at all."""
+    with replacing_file(path) as beside, beside.open("wb") as file:
+        np.savez(file, **readings._asdict())
+
+
+def load_readings(path: Path) -> Readings:
+    """What ``save_readings`` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        return Readings(**{name: file[name] for name in Readings._fields})

@@ -1,0 +1,150 @@
+"""Training the sign network: three small networks on one hand's features, whose answers are multiplied."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl.progress import Advance, unwatched
+from edge_asl.recipes.recipe import Sign
+from edge_asl.training.quiet import keras, tf
+from edge_asl.training.readings import Readings
+from edge_asl_device.contract.hand_features import FINGERS, SIGN_INPUTS, TURN, parts_of, standardised
+
+# A feature that hardly varies must not be blown up by its standardisation.
+_FLOOR = 0.02
+_HIDDEN, _DROPOUT, _INNER_DROPOUT = (256, 128), 0.3, 0.3
+
+
+class SignNet(NamedTuple):
+    """A trained network and the scaling of its features."""
+
+    branches: keras.Model
+    """The parts of standardised features (``parts_of``), float32 (n, k) → the logits of each branch (n, classes)."""
+    scaling: NDArray[np.float32]
+    """(2, ``FEATURES``)."""
+    temperature: float = 1.0
+
+    def network(self) -> keras.Model:
+        """The parts of the features → the product of the branches' probabilities, the softmax of their logits' sum."""
+        total = keras.layers.Add()(self.branches.outputs)
+        return keras.Model(self.branches.inputs, keras.layers.Softmax()(total / self.temperature))
+
+    def answer(self, readings: Readings, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Probabilities float32 (n, classes) of pictures with a hand, as a device reads them."""
+        features = standardised(readings.features(rows), self.scaling)
+        return np.asarray(self.network()(parts_of(features), training=False))
+
+
+class SignJob(NamedTuple):
+    """What a network is trained on."""
+
+    readings: Readings
+    rows: NDArray[np.int64]
+    """int (n,): pictures with a hand."""
+    labels: NDArray[np.int64]
+    """int (n,): the class of each."""
+    weights: NDArray[np.float32]
+    """float32 (n,): how much each counts; 1 on average."""
+    classes: int
+    settings: Sign
+    seed: int
+    """Decides the weights at the start, what is drawn in each epoch, and the order."""
+
+
+def train_sign_network(job: SignJob, advance: Advance = unwatched) -> tuple[SignNet, tuple[float, ...]]:
+    """Train; returns the network and the loss of each epoch."""
+    keras.utils.set_random_seed(job.seed)
+    rng = np.random.default_rng(job.seed)
+    plain = job.readings.features(job.rows)
+    scaling = np.stack([plain.mean(axis=0), plain.std(axis=0) + _FLOOR]).astype(np.float32)
+    branches = build_branches(job.classes)
+    batches = -(-len(job.rows) // job.settings.batch)
+    step = _step(branches, job, batches)
+    history = []
+    for epoch in range(job.settings.epochs):
+        features = standardised(_drawn(job, rng), scaling)
+        losses = [
+            step(parts_of(features[batch]), job.labels[batch], job.weights[batch])
+            for batch in np.array_split(rng.permutation(len(job.rows)), batches)
+        ]
+        history.append(float(np.mean(losses)))
+        advance(epoch + 1, f"loss {history[-1]:.3f}")
+    return SignNet(branches, scaling), tuple(history)
+
+
+def build_branches(classes: int) -> keras.Model:
+    """The parts of the features → the logits of each branch, one output a branch.
+
+    One branch knows the shape alone, which serves strangers best; the other knows all.
+    """
+    inner, shape = (keras.Input(tensor.shape[1:], name=name) for name, tensor in sorted(SIGN_INPUTS.items()))
+    everything = keras.layers.Concatenate()([shape, inner])
+    return keras.Model([inner, shape], [_branch(shape, "shape", classes), _branch(everything, "all", classes)])
+
+
+def _branch(x: keras.KerasTensor, name: str, classes: int) -> keras.KerasTensor:
+    for number, units in enumerate(_HIDDEN):
+        x = keras.layers.Dense(units, activation="relu", name=f"{name}-{number}")(x)
+        x = keras.layers.Dropout(_DROPOUT)(x)
+    return keras.layers.Dense(classes, name=f"{name}-logits")(x)
+
+
+def _step(branches: keras.Model, job: SignJob, batches: int) -> Any:
+    """One step of training: each branch learns by itself, so that none leans on another that strangers may mislead."""
+    settings, classes = job.settings, job.classes
+    rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.epochs * batches)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
+    smoothing = settings.label_smoothing
+
+    def step(features: dict[str, tf.Tensor], labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        wanted = tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
+        with tf.GradientTape() as tape:
+            logits = branches(features | {"inner": _thinned(features["inner"])}, training=True)
+            losses = [tf.nn.softmax_cross_entropy_with_logits(wanted, one) for one in logits]
+            loss = tf.reduce_mean(tf.add_n(losses) * weights) / len(losses)
+        gradients = tape.gradient(loss, branches.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, branches.trainable_variables, strict=True))
+        return loss
+
+    return tf.function(step, reduce_retracing=True)
+
+
+def _thinned(inner: tf.Tensor) -> tf.Tensor:
+    """Some of what the landmark model saw inside dropped, lest it be learned by heart, and nothing of the turn."""
+    return tf.concat([inner[:, :TURN], tf.nn.dropout(inner[:, TURN:], _INNER_DROPOUT)], axis=1)
+
+
+def _drawn(job: SignJob, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Features for one epoch: of each picture one of its readings, as another hand that is turned a little."""
+    readings, rows, settings = job.readings, job.rows, job.settings
+    view = rng.integers(0, readings.angle.shape[1], len(rows))
+    turn = rng.normal(0, np.radians(settings.rotation_deg), len(rows)).astype(np.float32)
+    moved = turned(other_bones(readings.landmarks[rows, view], settings.bones, rng), turn)
+    palm = np.linalg.norm(moved[:, 9] - moved[:, 0], axis=1)[:, None, None]
+    moved += (rng.normal(0, settings.noise, moved.shape) * palm).astype(np.float32)
+    # What a mirrored region shows turns the other way.
+    return readings.features(rows, view, moved, np.where(readings.mirrored[rows, view], -turn, turn))
+
+
+def other_bones(landmarks: NDArray[np.float32], spread: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Hands (n, 21, 2) with fingers and bones of other lengths, by a standard deviation of ``spread``."""
+    n, moved = len(landmarks), landmarks.copy()
+    for finger in FINGERS:
+        length = 1 + rng.normal(0, spread, (n, 1))
+        for start, end in pairwise(finger):
+            bone = (landmarks[:, end] - landmarks[:, start]) * length * (1 + rng.normal(0, spread / 2, (n, 1)))
+            moved[:, end] = moved[:, start] + bone
+    return moved
+
+
+def turned(landmarks: NDArray[np.float32], angle: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Hands (n, 21, 2) turned clockwise (y is down) around their wrists by ``angle`` (n,), radians."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    rotation = np.stack([np.stack([cos, -sin], axis=1), np.stack([sin, cos], axis=1)], axis=1)
+    wrist = landmarks[:, :1]
+    moved: NDArray[np.float32] = (wrist + np.einsum("nij,nkj->nki", rotation, landmarks - wrist)).astype(np.float32)
+    return moved

@@ -1,0 +1,63 @@
+"""Leaving people out in turn, and how sure a network must be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_asl.datasets.types import Picture
+from edge_asl.pipeline.people import cool, fit_temperature, fit_threshold, folds_of, group_of, weights_of
+
+
+def pictures(**signers: int) -> list[Picture]:
+    return [Picture(f"{name}/{i}.jpg", "AB"[i % 2], name) for name, count in signers.items() for i in range(count)]
+
+
+def test_a_person_is_in_one_fold_and_folds_are_alike_in_size():
+    data = pictures(ada=40, bo=30, cy=10, di=20, ed=20)
+    folds = folds_of(data, 3, seed=1)
+
+    for name in {picture.signer for picture in data}:
+        assert len({int(f) for f, p in zip(folds, data, strict=True) if p.signer == name}) == 1
+    assert sorted(np.bincount(folds).tolist()) == [40, 40, 40]
+
+
+def test_fewer_people_than_folds_are_left_out_one_by_one():
+    assert sorted(np.bincount(folds_of(pictures(ada=3, bo=5), 10, seed=1)).tolist()) == [3, 5]
+
+
+def test_where_nobody_is_named_neighbours_stay_together():
+    first, near, far = (Picture(f"A{n}.jpg", "A", block=n) for n in (1, 5, 90))
+
+    assert group_of(first) == group_of(near) != group_of(far)
+
+
+def test_much_shown_signs_of_a_person_count_less_each_and_more_together():
+    weights = weights_of([*[Picture(f"{i}", "A", "ada") for i in range(16)], Picture("x", "A", "bo")])
+
+    assert weights.mean() == pytest.approx(1)
+    assert weights[16] / weights[0] == pytest.approx(4)
+
+
+def answers(sure: float, right: int, wrong: int) -> tuple[np.ndarray, np.ndarray]:
+    """Answers of two classes, all as ``sure``."""
+    probabilities = np.tile(np.array([sure, 1 - sure], np.float32), (right + wrong, 1))
+    return probabilities, np.array([0] * right + [1] * wrong)
+
+
+def test_temperature_makes_probabilities_honest():
+    probabilities, truth = answers(0.99, right=80, wrong=20)
+    temperature = fit_temperature(probabilities, truth)
+
+    assert temperature > 2
+    assert cool(probabilities, temperature)[0, 0] == pytest.approx(0.8, abs=0.03)
+    assert fit_temperature(*answers(0.8, right=80, wrong=20)) == pytest.approx(1, abs=0.1)
+
+
+def test_the_threshold_keeps_what_is_right_often_enough():
+    sure, unsure = answers(0.9, right=99, wrong=1), answers(0.6, right=60, wrong=40)
+    probabilities, truth = (np.concatenate(pair) for pair in zip(sure, unsure, strict=True))
+
+    assert fit_threshold(probabilities, truth, 0.985) == pytest.approx(0.9, abs=0.01)
+    assert fit_threshold(probabilities, truth, 0.7) == pytest.approx(0.6, abs=0.01)
+    assert fit_threshold(*answers(0.9, right=1, wrong=9), 0.985) == pytest.approx(0.95)
