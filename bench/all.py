@@ -17,6 +17,7 @@ ALL = (
     "throughput",
     "memory",
     "letters",
+    "people",
     "film",
     "kiosk",
     "videos",

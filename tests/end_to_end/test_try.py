@@ -15,7 +15,7 @@ from program import Listener, wait_for
 
 ROOT = Path(__file__).parents[2]
 FILM = ROOT / "tests" / "data" / "BALLY.mp4"
-SETUP_S = 900.0
+SETUP_S = 300.0
 OPENER = """#!/bin/sh
 echo "$1" > "$OPENED"
 """
@@ -45,8 +45,8 @@ def trial(desktop: dict[str, str]) -> Iterator[int]:
     command = ["make", "-C", str(ROOT), "try", f"CAMERA={FILM}", f"PORT={port}"]
     with subprocess.Popen(command, env=desktop, start_new_session=True) as making:
         opened = Path(desktop["OPENED"])
+        wait_for(lambda: opened.exists() or making.poll() is not None, SETUP_S)
         try:
-            wait_for(lambda: opened.exists() or making.poll() is not None, SETUP_S)
             assert opened.read_text() == f"http://127.0.0.1:{port}/\n"
             yield port
         finally:

@@ -38,6 +38,12 @@ LayoutOption = Annotated[str, typer.Option(help="auto, folders, people, flat, cs
 LabelsOption = Annotated[str | None, option("Only these signs: A-Z,del,space,nothing. Default: all.", metavar="LIST")]
 
 
+LeaveOneOutOption = Annotated[
+    bool,
+    typer.Option("--leave-one-out", help="Read each person with a model that was trained without this person."),
+]
+
+
 class Part(StrEnum):
     """Which part of the split ``evaluate`` measures."""
 
@@ -114,6 +120,7 @@ def build(
     min_accuracy: Annotated[
         float | None, option("Fail below this accuracy of the int8 model, 0 to 1.", min=0, max=1)
     ] = None,
+    leave_one_out: LeaveOneOutOption = False,
     version: Annotated[str | None, option("The bundle's version, dotted numbers; default: the date.")] = None,
     calibration: Annotated[Path, typer.Option(help="Folder for the calibration pictures.")] = Path("calibration_data"),
     json: JsonOption = False,
@@ -131,6 +138,7 @@ def build(
     loaded = load_recipe(recipe, [*(settings or ()), *chosen])
     bundle = out or Path("models") / Path(recipe).stem
     request = BuildRequest(data, recipe, loaded, weights, bundle, calibration, split, min_accuracy, version)
+    request = request._replace(leave_one_out=leave_one_out)
     _print_evaluation(run(request, console()), json)
     if not json:
         typer.echo(f"bundle: {bundle}\nreport: {bundle / 'report.html'}")
@@ -152,17 +160,22 @@ def evaluate(
         str | None,
         option("Measure pictures of these signs only: A-I,K-Y. The model answers with all it knows.", metavar="LIST"),
     ] = None,
+    leave_one_out: Annotated[
+        bool,
+        typer.Option("--leave-one-out", help="The people of the build, each read by a model trained without them."),
+    ] = False,
     stress: Annotated[bool, typer.Option("--stress", help="Also measure on pictures spoilt in a dozen ways.")] = False,
     report: Annotated[Path | None, option("Also write an HTML report here.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Measure a bundle on labelled pictures."""
     from edge_asl.datasets.labels import choose_labels
-    from edge_asl.pipeline.evaluate import evaluate_bundle
+    from edge_asl.pipeline.evaluate import LEFT_OUT, evaluate_bundle
     from edge_asl.progress import console
 
     chosen = None if only is None else choose_labels(only.split(","))
-    found = evaluate_bundle(bundle, data, part.value, layout, report, console(), only=chosen, stress=stress)
+    which = LEFT_OUT if leave_one_out else part.value
+    found = evaluate_bundle(bundle, data, which, layout, report, console(), only=chosen, stress=stress)
     _print_evaluation(found, json)
 
 

@@ -24,8 +24,8 @@ def in_several_parts(
 
 
 def shares_people(pictures: Iterable[Picture], how: str) -> bool:
-    """Whether a person may be in several parts: always, unless split by signers who are all known."""
-    return how != "signer" or any(picture.signer is None for picture in pictures)
+    """Whether a person who is measured may have been trained on: always, unless split by signers who are all known."""
+    return how not in ("signer", "left-out") or any(picture.signer is None for picture in pictures)
 
 
 def _people(picture: Picture) -> Iterable[object]:

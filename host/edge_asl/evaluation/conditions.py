@@ -26,7 +26,7 @@ class Conditions(NamedTuple):
     skin: float | None
     """Median lightness L* of the pixels within the outline of the hand's landmarks, 0 to 100. It is what the camera
     made of skin *and light*: a dark hand in the sun and a pale one in the shade have the same. It is no skin type."""
-    room: float
+    room: float | None
     """Median lightness L* of the pixels outside the hand's square, 0 to 100."""
 
 

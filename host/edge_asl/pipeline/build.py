@@ -12,11 +12,13 @@ import numpy as np
 
 from edge_asl.datasets.splits import describe_split
 from edge_asl.errors import AccuracyError
+from edge_asl.evaluation.kept import FILE, keep_predictions
 from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions, to_manifest_metrics
-from edge_asl.evaluation.predictions import most_confident_mistakes, predict
+from edge_asl.evaluation.predictions import hands_seen, most_confident_mistakes, predict
 from edge_asl.pipeline.bundle import package_versions, write_bundle
 from edge_asl.pipeline.context import BuildContext, BuildRequest, open_context
 from edge_asl.pipeline.hand_models import hand_models
+from edge_asl.pipeline.leave_one_out import ONE_BY_ONE, leave_out_each
 from edge_asl.pipeline.models import FLOAT_PROBABILITIES, Models
 from edge_asl.pipeline.square_models import square_models
 from edge_asl.progress import Progress
@@ -38,8 +40,10 @@ def build(request: BuildRequest, progress: Progress) -> Evaluation:
     Raises:
         EdgeAslError: anything a user can fix; the bundle at ``request.out`` is then as it was.
     """
-    context = open_context(request, progress)
+    context = open_context(_one_by_one(request), progress)
     models = hand_models(context) if request.recipe.reads == "hand" else square_models(context)
+    if request.leave_one_out and models.predictions is None:
+        models = models._replace(predictions=lambda context: leave_out_each(context, build))
     evaluated, evaluation = _evaluate(context, models)
     if request.min_accuracy is not None and evaluation.accuracy < request.min_accuracy:
         raise AccuracyError(
@@ -50,10 +54,22 @@ def build(request: BuildRequest, progress: Progress) -> Evaluation:
     return evaluation
 
 
+def _one_by_one(request: BuildRequest) -> BuildRequest:
+    """With --leave-one-out, recipes that read hands leave each person out by themselves instead of some at a time."""
+    recipe = request.recipe
+    if not request.leave_one_out or recipe.reads != "hand":
+        return request
+    data = msgspec.structs.replace(recipe.data, split="left-out")
+    sign = msgspec.structs.replace(recipe.sign, folds=ONE_BY_ONE)
+    return request._replace(recipe=msgspec.structs.replace(recipe, data=data, sign=sign))
+
+
 def _evaluate(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
     """Measure the int8 model through the device's own recogniser, and beside it the float network."""
-    digest = digest_of(models.digest, Evaluation.__struct_fields__, context.request.warnings)
+    request = context.request
+    digest = digest_of(models.digest, Evaluation.__struct_fields__, request.warnings, request.leave_one_out)
     outputs = [context.path(METRICS), context.path(REPORT)]
+    kept = context.path(FILE)
 
     def make() -> None:
         from edge_asl.evaluation.report import write_metrics, write_report
@@ -61,12 +77,15 @@ def _evaluate(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
         draft = context.path("draft")
         write_bundle(draft, models.manifest(context, None), _contents(context, models.files))
         pictures = context.evaluated_pictures()
+        kept.unlink(missing_ok=True)
         if models.predictions is None:
             predictions = predict(draft, context.dataset, pictures, context.progress)
             predictions = predictions._replace(probabilities_float=np.load(context.path(FLOAT_PROBABILITIES)))
             measured = f"{context.evaluated_part} by {context.split.method}"
         else:
             predictions, measured = models.predictions(context), "people left out in turn"
+            pictures = pictures if context.leaves_out else list(context.dataset.pictures)
+            keep_predictions(kept, context.dataset, pictures, predictions)
         evaluation = evaluate_predictions(predictions, measured)
         write_metrics(outputs[0], evaluation)
         write_report(
@@ -75,7 +94,8 @@ def _evaluate(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
             title=context.request.out.name,
             facts=_facts(context, models),
             mistakes=most_confident_mistakes(context.dataset, pictures, predictions),
-            shares_people=context.split.shares_people,
+            shares_people=context.split.shares_people and models.predictions is None,
+            hands=hands_seen(context.dataset, pictures, predictions),
             warnings=[*context.request.warnings, *_warnings(context, evaluation)],
         )
 

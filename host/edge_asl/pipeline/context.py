@@ -48,6 +48,8 @@ class BuildRequest(NamedTuple):
     version: str | None = None
     warnings: tuple[str, ...] = ()
     """What the report should say before the figures."""
+    leave_one_out: bool = False
+    """Measure on each person in turn, with a model that was trained without this person."""
 
     @property
     def work(self) -> Path:

@@ -13,6 +13,7 @@ from edge_asl.datasets.split_files import read_split
 from edge_asl.datasets.splits import describe_left_out, pictures_of
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
+from edge_asl.evaluation.kept import FILE, chosen_rows, kept_predictions
 from edge_asl.evaluation.metrics import Evaluation, Predictions, evaluate_predictions
 from edge_asl.evaluation.predictions import hands_seen, most_confident_mistakes, predict
 from edge_asl.evaluation.report import write_report
@@ -23,6 +24,7 @@ from edge_asl.progress import Progress
 from edge_asl_device.contract.manifest import Bundle, Metrics, read_bundle
 from edge_asl_device.inference.recogniser import Recogniser
 
+LEFT_OUT = "left-out"
 FAR = 0.1
 """A loss of so much accuracy from the own test pictures to other people's is more than chance and other light."""
 
@@ -39,22 +41,31 @@ def evaluate_bundle(
 ) -> Evaluation:
     """Measure a bundle on folders of labelled pictures; those with labels unknown to the bundle are left out.
 
-    ``part`` is ``train``, ``validation``, ``test``, ``all``, or ``auto``: test if these are the data that the bundle
-    was built from, else all. ``report`` is where to write an HTML report, if anywhere. With ``only``, pictures of these
-    signs are measured, while the model answers with all that it knows. ``stress`` measures the stress set as well.
+    Args:
+        folder: the bundle.
+        data: the folders, read as one.
+        part: ``train``, ``validation``, ``test``, ``all``; ``auto``: test if these are the data that the bundle was
+            built from, else all; ``left-out``: what the build found of people whom it left out in turn.
+        layout: as for ``read_dataset``.
+        report: where to write an HTML report, if anywhere.
+        progress: shows how far it is.
+        only: pictures of these signs are measured, while the model answers with all that it knows.
+        stress: measure the stress set as well.
 
     Raises:
         EdgeAslError: bundle or data cannot be read, or no split of these data is known.
     """
     bundle = read_bundle(folder)
     dataset = _read(bundle, data, layout, progress)
-    pictures, split, warning = _select(bundle, dataset, part)
+    if part == LEFT_OUT:
+        pictures, predictions, split = _left_out(bundle, dataset, only)
+        warning = None
+    else:
+        pictures, split, warning = _select(bundle, dataset, part)
+        pictures, split = _only(pictures, only, split)
+        predictions = predict(folder, dataset, pictures, progress)
     if warning:
         progress.say(f"warning: {warning}")
-    if only is not None:
-        pictures = _only(pictures, only)
-        split += f", only {' '.join(order_labels(picture.label for picture in pictures))}"
-    predictions = predict(folder, dataset, pictures, progress)
     evaluation = evaluate_predictions(predictions, f"{dataset.title}, {split}")
     if stress:
         stood = _stress(bundle, dataset, pictures, predictions, progress)
@@ -91,13 +102,24 @@ def _read(bundle: Bundle, data: Sequence[Path], layout: str, progress: Progress)
     return dataset
 
 
-def _only(pictures: Sequence[Picture], only: Choice) -> list[Picture]:
+def _left_out(bundle: Bundle, dataset: Dataset, only: Choice | None) -> tuple[list[Picture], Predictions, str]:
+    everybody, predictions = kept_predictions(work_folder(bundle.folder) / FILE, dataset)
+    pictures, split = _only(everybody, only, "people left out in turn")
+    kept = set(pictures)
+    return pictures, chosen_rows(predictions, [row for row, picture in enumerate(everybody) if picture in kept]), split
+
+
+def _only(pictures: list[Picture], only: Choice | None, split: str) -> tuple[list[Picture], str]:
+    """The pictures of the signs that are asked for, and how to call them."""
+    if only is None:
+        return pictures, split
     chosen = [picture for picture in pictures if only.has(picture.label)]
-    missing = order_labels(only.named - {picture.label for picture in chosen})
+    found = order_labels(picture.label for picture in chosen)
+    missing = order_labels(only.named.difference(found))
     if missing or not chosen:
         has = ", ".join(order_labels(picture.label for picture in pictures))
         raise DataError(f"--only: found no picture of {', '.join(missing) or 'these signs'}, only of {has}")
-    return chosen
+    return chosen, f"{split}, only {' '.join(found)}"
 
 
 def _stress(

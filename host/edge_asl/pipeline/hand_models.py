@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asl.evaluation.kept import conditions_from
 from edge_asl.evaluation.metrics import Predictions
 from edge_asl.hands.models import HandModels, hand_models_for
 from edge_asl.pipeline.compatibility import check_model
@@ -101,6 +102,9 @@ def _predictions(context: BuildContext) -> Predictions:
         [picture.signer for picture in pictures],
         probabilities_float=left_out.plain[rows],
         squares=[Square(*map(int, readings.square[row])) if readings.found[row] else None for row in rows],
+        hand_stage=True,
+        threshold=left_out.threshold,
+        conditions=conditions_from(readings.conditions[rows]),
     )
 
 

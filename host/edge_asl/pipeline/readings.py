@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl.datasets.types import Dataset, Frame
+from edge_asl.evaluation.conditions import conditions_of
+from edge_asl.evaluation.kept import conditions_array
 from edge_asl.progress import Advance
 from edge_asl.training.readings import Readings
 from edge_asl_device.contract.hand_features import POINTS, POOLED
+from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.inference.hand_stages import square_of_hand
 from edge_asl_device.inference.hands.hand import Hand
 from edge_asl_device.inference.hands.region import Region
@@ -51,6 +54,7 @@ def read_hands(stage_of: Callable[[], HandStage], dataset: Dataset, advance: Adv
             rng = np.random.default_rng((seed, row))
             _keep(readings, row, [hand, *(_disturbed(own.stage, frame, hand.region, rng) for _ in range(VIEWS - 1))])
             readings.square[row] = square_of_hand(hand.landmarks, frame.shape[0], frame.shape[1])
+        readings.conditions[row] = _conditions(frame, hand, readings.square[row])
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for done, _ in enumerate(pool.map(read, range(len(dataset.pictures))), 1):
@@ -63,11 +67,20 @@ def _empty(pictures: int) -> Readings:
     return Readings(
         np.zeros(pictures, bool),
         np.zeros((pictures, 3), np.int32),
+        np.full((pictures, 4), np.nan, np.float32),
         np.zeros(n, bool),
         np.zeros((*n, POINTS, 2), np.float32),
         np.zeros(n, np.float32),
         np.zeros((*n, POOLED), np.float16),
     )
+
+
+def _conditions(frame: Frame, hand: Hand | None, square: NDArray[np.int32]) -> NDArray[np.float32]:
+    where, points, left = None, None, False
+    if hand is not None:
+        where, points, left = Square(*map(int, square)), hand.landmarks, hand.left
+    row: NDArray[np.float32] = conditions_array([conditions_of(frame, where, points, left)])[0]
+    return row
 
 
 def _keep(readings: Readings, row: int, hands: Sequence[Hand]) -> None:

@@ -19,6 +19,8 @@ class Readings(NamedTuple):
     """(N,): where no hand was found, the other arrays hold zeros."""
     square: NDArray[np.int32]
     """(N, 3): left edge, top edge and side of the square around the hand in the frame."""
+    conditions: NDArray[np.float32]
+    """(N, 4): size, side, lightness of the skin and of the room (``evaluation/conditions.py``); NaN: unknown."""
     mirrored: NDArray[np.bool_]
     """(N, V): read as a left hand."""
     landmarks: NDArray[np.float32]
@@ -58,4 +60,7 @@ def save_readings(path: Path, readings: Readings) -> None:
 def load_readings(path: Path) -> Readings:
     """What ``save_readings`` wrote."""
     with np.load(path, allow_pickle=False) as file:
-        return Readings(**{name: file[name] for name in Readings._fields})
+        arrays = {name: file[name] for name in file.files}
+    # Working folders of before have no conditions: the figures then lack some rows, and nothing is read again.
+    arrays.setdefault("conditions", np.full((len(arrays["found"]), 4), np.nan, np.float32))
+    return Readings(**arrays)
