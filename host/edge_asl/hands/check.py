@@ -49,9 +49,13 @@ FIXED: dict[str, Range] = {
     "boxes": Range(-120, 140),
     "scores": Range(-8, 8),
     "landmarks": Range(-8, 232),
+    "presence": Range(-8, 8),
+    "handedness": Range(-8, 8),
 }
 """Ranges that are not measured. Boxes: pixels of 192 around an anchor. Scores: logits, of which the threshold lies at
-0; they reach −30, but nothing depends on them beyond ±8 (.03 %). Landmarks: pixels of 224, some beyond the edges."""
+0; they reach −30, but nothing depends on them beyond ±8 (.03 %). Landmarks: pixels of 224, some beyond the edges.
+Presence and handedness: their logits. All pictures of the calibration show a hand; from them alone, "no hand" would lie
+outside of the range and read as 50 %."""
 
 
 def check(name: str, content: bytes, runtime: str, progress: Progress) -> None:

@@ -34,7 +34,7 @@ PICTURES = 160
 """How many are looked at for the ranges; more change nothing that can be measured (docs/training.md)."""
 FULL, LITE = "full", "lite"
 
-_METHOD = 1
+_METHOD = 2
 """Counts changes of this folder's code that change the models."""
 _PACKAGES = ("ai-edge-litert", "ai-edge-quantizer", "opencv-python-headless")
 

@@ -20,8 +20,8 @@ class Range(NamedTuple):
     high: float
 
 
-# Operators whose input and output must have one range.
-_PASSING = ("CONCATENATION", "RESHAPE")
+# Operators whose input and output must have one range; and LOGISTIC, whose output is 0 to 1 in any case.
+_PASSING = ("CONCATENATION", "LOGISTIC", "RESHAPE")
 
 
 def measure_ranges(network: bytes, pictures: NDArray[np.uint8], advance: Advance = unwatched) -> dict[str, Range]:
@@ -65,7 +65,10 @@ def _computed(network: bytes) -> list[GraphTensor]:
 
 
 def with_fixed(network: bytes, ranges: Mapping[str, Range], fixed: Mapping[str, Range]) -> dict[str, Range]:
-    """``ranges``, but those of the inputs and outputs in ``fixed`` and of tensors that are only passed on to these."""
+    """``ranges``, but those of the inputs and outputs in ``fixed`` and of tensors that are only passed on to these.
+
+    For an output that a LOGISTIC makes, ``fixed`` is the range of its logit.
+    """
     graph = read_graphs(load_model(network, "network"), "network")[0]
     changed = dict(ranges) | dict(fixed)
     for tensor in graph.outputs:

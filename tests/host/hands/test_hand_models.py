@@ -152,6 +152,33 @@ def test_a_fixed_range_is_that_of_an_output(network: bytes, pictures: np.ndarray
     assert facts_of(quantized, tmp_path).outputs[1].scale == pytest.approx(6 / 255)
 
 
+def test_a_probability_reaches_down_to_0_whatever_the_calibration_showed(pictures: np.ndarray):
+    """Calibrated with hands only, "no hand" would otherwise be cut off at a logit of 0, and read as 50 %."""
+    from edge_asl.training.quiet import keras, tf
+
+    picture = keras.Input(batch_shape=(1, SIDE, SIDE, 3))
+    means = keras.layers.GlobalAveragePooling2D()(picture)
+    sure = keras.layers.Dense(
+        1, activation="sigmoid", kernel_initializer="ones", bias_initializer=keras.initializers.Constant(-1.0)
+    )
+    small = bytes(tf.lite.TFLiteConverter.from_keras_model(keras.Model(picture, sure(means))).convert())
+    model = load_model(small, "small")
+    graph = model.subgraphs[0]
+    make_names_unique(model)
+    set_boundary(model, {"picture": graph.inputs[0]}, {"presence": int(graph.outputs[0])})
+    network = serialise(model)
+    black, white = np.zeros_like(pictures[:1]), np.full_like(pictures[:1], 255)
+
+    fixed = {"picture": Range(0, 1), "presence": Range(-8, 8)}
+    ranges = with_fixed(network, measure_ranges(network, white), fixed)
+    exact, found = (
+        answers(m, np.concatenate([black, white])) for m in (network, quantize_network(network, ranges, ""))
+    )
+
+    np.testing.assert_allclose(found["presence"], exact["presence"], atol=0.03)
+    assert found["presence"][0] < 0.3
+
+
 def test_a_model_with_another_boundary_is_refused(network: bytes, tmp_path: Path):
     assert violations("palms", facts_of(network, tmp_path)) == [
         "expected tensors boxes, scores, found kept, early",
