@@ -35,6 +35,8 @@ def render(page: str, measured: dict[str, Any]) -> str:
             return f"{begin}\n{_table(table['header'], table['rows'])}\n{_machines([table])}\n{end}"
         rows = [row for script in _scripts(names) for row in measured["figures"] if row["script"] == script]
         shown.update(row["script"] for row in rows)
+        if not rows:
+            return f"{begin}\nNot measured yet.\n\n{end}"
         cells = [[row["name"], row["result"], row["required"], row["goal"], f"`{row['script']}`"] for row in rows]
         return (
             f"{begin}\n{_table(['what', 'result', 'required', 'goal', 'measured by'], cells)}\n{_machines(rows)}\n{end}"

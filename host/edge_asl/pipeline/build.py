@@ -45,6 +45,8 @@ def build(request: BuildRequest, progress: Progress) -> Evaluation:
     if request.leave_one_out and models.predictions is None:
         models = models._replace(predictions=lambda context: leave_out_each(context, build))
     evaluated, evaluation = _evaluate(context, models)
+    if context.split.shares_people and models.predictions is None:
+        context.progress.say("warning: the same people may be in training and in test; this says nothing of strangers")
     if request.min_accuracy is not None and evaluation.accuracy < request.min_accuracy:
         raise AccuracyError(
             f"{context.dataset.name}: expected accuracy {request.min_accuracy:.1%} or more on {evaluation.split}, "
