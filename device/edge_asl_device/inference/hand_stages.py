@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edge_asl_device.contract.manifest import MARGIN
 from edge_asl_device.contract.preprocess import Box, Square, square_around
 from edge_asl_device.inference.hands.follow import HandFollower
+from edge_asl_device.inference.hands.region import beside
 from edge_asl_device.inference.hands.stage import HandStage
 from edge_asl_device.inference.recognition import Recognition
 from edge_asl_device.inference.sign_network import SignNetwork
@@ -39,6 +40,10 @@ class HandStages:
         if hand is None:
             return Recognition(None, None, self._nobody, {"locate": located_s})
         found, stages = self.sign.answer(hand)
+        if time_s is None:
+            # A picture by itself is read twice; of live frames, the transcriber takes the mean of many.
+            again, _ = self.sign.answer(self.stage.read(frame, beside(hand.region)))
+            found = (found + again) / 2
         shown = hand.landmarks if hand.smoothed is None else hand.smoothed
         square = square_of_hand(shown, frame.shape[0], frame.shape[1])
         stages = {"locate": located_s} | stages

@@ -113,6 +113,12 @@ def build(
     ] = "imagenet",
     out: Annotated[Path | None, option("Bundle folder; default: models/RECIPE.")] = None,
     labels: LabelsOption = None,
+    landmarks: Annotated[
+        list[Path] | None,
+        option(
+            "Hands measured elsewhere, without pictures (.npz), to train by shape with.", "--landmarks", metavar="FILE"
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None, option("Override the recipe: --set training.epochs=5.", "--set", metavar="KEY=VALUE")
     ] = None,

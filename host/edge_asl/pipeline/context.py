@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -46,6 +47,8 @@ class BuildRequest(NamedTuple):
     min_accuracy: float | None = None
     """0 to 1."""
     version: str | None = None
+    landmarks: tuple[Path, ...] = ()
+    """Files or folders of measured hands, without pictures, for recipes that read hands."""
     warnings: tuple[str, ...] = ()
     """What the report should say before the figures."""
     leave_one_out: bool = False
@@ -122,6 +125,10 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
     if len(dataset.labels) < 2:
         found = ", ".join(dataset.labels) or "none"
         raise DataError(f"data.labels: expected two classes or more, found {found}; choose more labels")
+    if recipe.data.most is not None:
+        kept = spread(dataset.pictures, recipe.data.most)
+        progress.say(f"  {len(kept)} of them used, at most {recipe.data.most} of one sign by one person")
+        dataset = dataset._replace(pictures=kept)
     if dataset.left_out:
         progress.say(f"  {describe_left_out(dataset)}")
     spec = Input(
@@ -144,6 +151,18 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
     packages = [importlib.metadata.version(name) for name in ("opencv-python-headless", "tensorflow", "keras")]
     base = digest_of(__version__, packages, dataset.digest, split.parts, spec)
     return BuildContext(request, dataset, split, spec, cache, progress, base)
+
+
+def spread(pictures: Sequence[Picture], most: int) -> tuple[Picture, ...]:
+    """At most ``most`` pictures of one sign by one person, evenly spread over those that there are, in their order."""
+    cells: dict[tuple[str, str], list[int]] = defaultdict(list)
+    # Copies of one shot lie apart, so that few of them are taken together.
+    by_number = sorted(range(len(pictures)), key=lambda i: (pictures[i].block or 0, pictures[i].path))
+    for i in by_number:
+        picture = pictures[i]
+        cells[picture.signer or picture.source, picture.label].append(i)
+    kept = {cell[k * len(cell) // most] for cell in cells.values() for k in range(most)}
+    return tuple(picture for i, picture in enumerate(pictures) if i in kept)
 
 
 def _split(request: BuildRequest, dataset: Dataset) -> Split:

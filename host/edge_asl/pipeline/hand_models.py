@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -11,19 +12,21 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asl.datasets.landmark_files import read_landmark_files
 from edge_asl.evaluation.kept import conditions_from
 from edge_asl.evaluation.metrics import Predictions
 from edge_asl.hands.models import HandModels, hand_models_for
 from edge_asl.pipeline.compatibility import check_model
 from edge_asl.pipeline.context import BuildContext
 from edge_asl.pipeline.models import FLOAT_PROBABILITIES, HISTORY, Models, common_fields
-from edge_asl.pipeline.people import cool, fit_temperature, fit_threshold, folds_of, weights_of
+from edge_asl.pipeline.people import cool, fit_temperature, fit_threshold, folds_of, weights_of, weights_of_measured
 from edge_asl.pipeline.readings import read_hands
 from edge_asl.recipes.recipe import digest_of
 from edge_asl.tflite.facts import ModelFacts, model_facts
 from edge_asl.tflite.facts import Tensor as GraphTensor
 from edge_asl.tflite.graph import load_model, read_graphs
-from edge_asl.training.readings import Readings, load_readings, save_readings
+from edge_asl.training.measured import fitted
+from edge_asl.training.readings import DEVICE_VIEWS, Readings, load_readings, save_readings
 from edge_asl_device.contract.decode import probabilities
 from edge_asl_device.contract.hand_features import SIGN_INPUTS, parts_of, standardised, to_tensor
 from edge_asl_device.contract.manifest import (
@@ -50,7 +53,7 @@ from edge_asl_device.files import write_atomically
 from edge_asl_device.inference.engine import TfliteEngine
 
 if TYPE_CHECKING:  # TensorFlow comes with it
-    from edge_asl.training.sign_network import SignNet
+    from edge_asl.training.sign_network import MeasuredShapes, SignNet
 
 NOTICE = "NOTICE.txt"
 READINGS = "readings.npz"
@@ -129,7 +132,8 @@ def _read(context: BuildContext, hands: HandModels) -> str:
 def _train(context: BuildContext, read: str) -> str:
     """Train the sign network, and others without some of the people, to know how strangers are read."""
     recipe = context.request.recipe
-    digest = digest_of(read, recipe.sign, recipe.training.seed)
+    measured = hashlib.sha256(read_landmark_files(context.request.landmarks).content).hexdigest()
+    digest = digest_of(read, recipe.sign, recipe.training.seed, measured)
     outputs = [context.path(name) for name in (SIGN_WEIGHTS, SCALING, LEFT_OUT, HISTORY, FLOAT_PROBABILITIES)]
 
     def make() -> None:
@@ -186,8 +190,26 @@ def _trained(
     weights = weights_of([context.dataset.pictures[row] for row in seen])
     classes = len(context.dataset.labels)
     job = SignJob(readings, seen, truth[seen], weights, classes, recipe.sign, recipe.training.seed)
+    if context.request.landmarks:
+        job = job._replace(measured=_measured(context, readings, truth, seen))
     with context.progress.task(what, recipe.sign.epochs) as advance:
         return train_sign_network(job, advance)
+
+
+def _measured(
+    context: BuildContext, readings: Readings, truth: NDArray[np.int64], seen: NDArray[np.int64]
+) -> MeasuredShapes:
+    """The hands without pictures that are near enough to what was read of the pictures ``seen``."""
+    from edge_asl.training.sign_network import MeasuredShapes
+
+    hands = read_landmark_files(context.request.landmarks)
+    number = {label: i for i, label in enumerate(context.dataset.labels)}
+    labels = np.array([number.get(label, -1) for label in hands.labels], np.int64)
+    own = readings.landmarks[seen, 0] * np.where(readings.mirrored[seen, 0], -1, 1)[:, None, None] ** (1, 0)
+    landmarks, near = fitted(hands.landmarks, labels, own.astype(np.float32), truth[seen])
+    near &= labels >= 0
+    weights = weights_of_measured(hands, [context.dataset.pictures[row] for row in seen])
+    return MeasuredShapes(landmarks[near], labels[near], weights[near])
 
 
 Answer = Callable[[Readings, NDArray[np.int64]], NDArray[np.float32]]
@@ -219,7 +241,12 @@ def int8_answer(model: bytes, scaling: NDArray[np.float32], classes: int) -> Ans
     engine = TfliteEngine(ModelSpec(Path(MODEL), tuple(SIGN_INPUTS[name] for name in inputs), (output,)), model)
 
     def answer(readings: Readings, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        tensors = to_tensor(standardised(readings.features(rows), scaling))
+        views = [named(readings.features(rows, view)) for view in DEVICE_VIEWS]
+        mean: NDArray[np.float32] = np.mean(np.stack(views), axis=0, dtype=np.float32)
+        return mean
+
+    def named(features: NDArray[np.float32]) -> NDArray[np.float32]:
+        tensors = to_tensor(standardised(features, scaling))
         hands = (parts_of(tensor[np.newaxis]) for tensor in tensors)
         return np.stack([probabilities(engine.invoke(*(hand[name] for name in inputs))[0]) for hand in hands])
 

@@ -21,10 +21,10 @@ from edge_asl_device.contract.hand_features import POINTS, POOLED
 from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.inference.hand_stages import square_of_hand
 from edge_asl_device.inference.hands.hand import Hand
-from edge_asl_device.inference.hands.region import Region
+from edge_asl_device.inference.hands.region import Region, beside
 from edge_asl_device.inference.hands.stage import CROP, HandStage
 
-VIEWS = 5
+VIEWS = 4
 
 # How far a region is off when a device follows a moving hand, and more: a network that has seen such regions is not
 # irritated by them. Shares of the region's side, its logarithm, and radians.
@@ -52,7 +52,8 @@ def read_hands(stage_of: Callable[[], HandStage], dataset: Dataset, advance: Adv
         hand = own.stage.find(frame)
         if hand is not None:
             rng = np.random.default_rng((seed, row))
-            _keep(readings, row, [hand, *(_disturbed(own.stage, frame, hand.region, rng) for _ in range(VIEWS - 1))])
+            others = [_disturbed(own.stage, frame, hand.region, rng) for _ in range(VIEWS - 2)]
+            _keep(readings, row, [hand, own.stage.read(frame, beside(hand.region)), *others])
             readings.square[row] = square_of_hand(hand.landmarks, frame.shape[0], frame.shape[1])
         readings.conditions[row] = _conditions(frame, hand, readings.square[row])
 

@@ -32,6 +32,9 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
     labels: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] | None = None
     """Only these, with ranges: ``["A-Z", "del"]``; pictures of others are left out. None: all that the data have."""
     split: Literal["auto", "signer", "block", "fraction", "counts", "left-out"] = "auto"
+    most: Annotated[int, Meta(ge=1)] | None = None
+    """At most so many pictures of one sign by one person (or from one folder that names nobody), evenly spread over
+    those that there are: more of the same cost time and teach little. None: all."""
     validation: Fraction = 0.15
     test: Fraction = 0.15
     counts: tuple[int, int, int] | None = None

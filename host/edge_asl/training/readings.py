@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from edge_asl_device.contract.hand_features import inner_features, shape_features
 from edge_asl_device.files import replacing_file
 
+DEVICE_VIEWS = (0, 1)
+"""What a device reads of a picture by itself, and takes the mean of."""
+
 
 class Readings(NamedTuple):
-    """N pictures, each read V times. View 0 is what a device reads; the others are read from disturbed regions."""
+    """N pictures, each read V times. A device reads views 0 and 1; the others are read from disturbed regions."""
 
     found: NDArray[np.bool_]
     """(N,): where no hand was found, the other arrays hold zeros."""

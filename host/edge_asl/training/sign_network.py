@@ -11,8 +11,16 @@ from numpy.typing import NDArray
 from edge_asl.progress import Advance, unwatched
 from edge_asl.recipes.recipe import Sign
 from edge_asl.training.quiet import keras, tf
-from edge_asl.training.readings import Readings
-from edge_asl_device.contract.hand_features import FINGERS, SIGN_INPUTS, TURN, parts_of, standardised
+from edge_asl.training.readings import DEVICE_VIEWS, Readings
+from edge_asl_device.contract.hand_features import (
+    FINGERS,
+    SHAPE,
+    SIGN_INPUTS,
+    TURN,
+    parts_of,
+    shape_features,
+    standardised,
+)
 
 # A feature that hardly varies must not be blown up by its standardisation.
 _FLOOR = 0.02
@@ -35,8 +43,25 @@ class SignNet(NamedTuple):
 
     def answer(self, readings: Readings, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Probabilities float32 (n, classes) of pictures with a hand, as a device reads them."""
-        features = standardised(readings.features(rows), self.scaling)
-        return np.asarray(self.network()(parts_of(features), training=False))
+        views = [standardised(readings.features(rows, view), self.scaling) for view in DEVICE_VIEWS]
+        network = self.network()
+        answers = [np.asarray(network(parts_of(features), training=False)) for features in views]
+        mean: NDArray[np.float32] = np.mean(np.stack(answers), axis=0, dtype=np.float32)
+        return mean
+
+
+class MeasuredShapes(NamedTuple):
+    """Hands without pictures."""
+
+    landmarks: NDArray[np.float32]
+    """(m, 21, 2), left hands mirrored."""
+    labels: NDArray[np.int64]
+    """(m,)."""
+    weights: NDArray[np.float32]
+    """(m,), on the scale of the pictures'."""
+
+
+NO_SHAPES = MeasuredShapes(np.zeros((0, 21, 2), np.float32), np.zeros(0, np.int64), np.zeros(0, np.float32))
 
 
 class SignJob(NamedTuple):
@@ -53,6 +78,8 @@ class SignJob(NamedTuple):
     settings: Sign
     seed: int
     """Decides the weights at the start, what is drawn in each epoch, and the order."""
+    measured: MeasuredShapes = NO_SHAPES
+    """For the branch that knows the shape alone."""
 
 
 def train_sign_network(job: SignJob, advance: Advance = unwatched) -> tuple[SignNet, tuple[float, ...]]:
@@ -67,9 +94,14 @@ def train_sign_network(job: SignJob, advance: Advance = unwatched) -> tuple[Sign
     history = []
     for epoch in range(job.settings.epochs):
         features = standardised(_drawn(job, rng), scaling)
+        shapes = standardised(_drawn_shapes(job, rng), scaling[:, :SHAPE])
+        order = (np.array_split(rng.permutation(len(many)), batches) for many in (job.rows, shapes))
         losses = [
-            step(parts_of(features[batch]), job.labels[batch], job.weights[batch])
-            for batch in np.array_split(rng.permutation(len(job.rows)), batches)
+            step(
+                (parts_of(features[batch]), job.labels[batch], job.weights[batch]),
+                (shapes[more], job.measured.labels[more], job.measured.weights[more]),
+            )
+            for batch, more in zip(*order, strict=True)
         ]
         history.append(float(np.mean(losses)))
         advance(epoch + 1, f"loss {history[-1]:.3f}")
@@ -100,12 +132,19 @@ def _step(branches: keras.Model, job: SignJob, batches: int) -> Any:
     optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
     smoothing = settings.label_smoothing
 
-    def step(features: dict[str, tf.Tensor], labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    by_shape = keras.Model(branches.inputs[1], branches.outputs[0])
+
+    def cost(logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         wanted = tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
+        return tf.reduce_sum(tf.nn.softmax_cross_entropy_with_logits(wanted, logits) * weights)
+
+    def step(pictures: tuple[Any, ...], shapes: tuple[Any, ...]) -> tf.Tensor:
+        features, labels, weights = pictures
         with tf.GradientTape() as tape:
             logits = branches(features | {"inner": _thinned(features["inner"])}, training=True)
-            losses = [tf.nn.softmax_cross_entropy_with_logits(wanted, one) for one in logits]
-            loss = tf.reduce_mean(tf.add_n(losses) * weights) / len(losses)
+            costs = [cost(one, labels, weights) for one in logits]
+            costs.append(cost(by_shape(shapes[0], training=True), *shapes[1:]))
+            loss = tf.add_n(costs) / tf.cast(2 * tf.shape(labels)[0], tf.float32)
         gradients = tape.gradient(loss, branches.trainable_variables)
         optimizer.apply_gradients(zip(gradients, branches.trainable_variables, strict=True))
         return loss
@@ -128,6 +167,14 @@ def _drawn(job: SignJob, rng: np.random.Generator) -> NDArray[np.float32]:
     moved += (rng.normal(0, settings.noise, moved.shape) * palm).astype(np.float32)
     # What a mirrored region shows turns the other way.
     return readings.features(rows, view, moved, np.where(readings.mirrored[rows, view], -turn, turn))
+
+
+def _drawn_shapes(job: SignJob, rng: np.random.Generator) -> NDArray[np.float32]:
+    """The same of hands without pictures: their shape alone."""
+    landmarks = job.measured.landmarks
+    turn = rng.normal(0, np.radians(job.settings.rotation_deg), len(landmarks)).astype(np.float32)
+    moved = turned(other_bones(landmarks, job.settings.bones, rng), turn)
+    return shape_features(moved, np.zeros(len(landmarks), bool))
 
 
 def other_bones(landmarks: NDArray[np.float32], spread: float, rng: np.random.Generator) -> NDArray[np.float32]:

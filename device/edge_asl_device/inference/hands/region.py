@@ -64,6 +64,11 @@ def region_of_landmarks(landmarks: NDArray[np.float32], mirrored: bool = False) 
     )
 
 
+def beside(region: Region) -> Region:
+    """A region that shows the same hand a little smaller and turned by six degrees: for a second opinion."""
+    return region._replace(side=region.side * 1.07, angle=wrapped(region.angle + 0.1))
+
+
 def to_crop(region: Region, size: int) -> NDArray[np.float64]:
     """The affine map, float64 (2, 3), from the frame's pixels to those of the region cut out as (size, size)."""
     linear = size / max(region.side, 1.0) * _rotation(region.angle)

@@ -40,8 +40,10 @@ _NEARER = [
     Search(View(1 / 0.6, 0.0, x, y), 0.3, 0.8)
     for x, y in ((0.5, 0.5), (0.3, 0.35), (0.7, 0.35), (0.3, 0.7), (0.7, 0.7))
 ]
-SEARCHES = (PLAIN, SMALLER, *_NEARER)
-"""Tried in this order until a hand is found. What each finds, and finds wrongly: docs/adr/0007."""
+_SURE = [Search(view, SURE_PALM, PRESENT) for view in (View(), View(0.625))]
+SEARCHES = (*_SURE, PLAIN, SMALLER, *_NEARER)
+"""Tried in this order until a hand is found: a palm of a low score is often a fingernail that passes for one, so both
+views are asked for a sure one first. What each finds, and finds wrongly: docs/adr/0007."""
 
 
 class Palm(NamedTuple):
