@@ -115,9 +115,7 @@ def build(
     labels: LabelsOption = None,
     landmarks: Annotated[
         list[Path] | None,
-        option(
-            "Hands measured elsewhere, without pictures (.npz), to train by shape with.", "--landmarks", metavar="FILE"
-        ),
+        option("Hands without pictures (.npz), to train by shape with.", "--landmarks", metavar="FILE"),
     ] = None,
     settings: Annotated[
         list[str] | None, option("Override the recipe: --set training.epochs=5.", "--set", metavar="KEY=VALUE")
@@ -144,7 +142,7 @@ def build(
     loaded = load_recipe(recipe, [*(settings or ()), *chosen])
     bundle = out or Path("models") / Path(recipe).stem
     request = BuildRequest(data, recipe, loaded, weights, bundle, calibration, split, min_accuracy, version)
-    request = request._replace(leave_one_out=leave_one_out)
+    request = request._replace(leave_one_out=leave_one_out, landmarks=tuple(landmarks or ()))
     _print_evaluation(run(request, console()), json)
     if not json:
         typer.echo(f"bundle: {bundle}\nreport: {bundle / 'report.html'}")

@@ -51,7 +51,8 @@ def weights_of(pictures: Sequence[Picture]) -> NDArray[np.float32]:
 def weights_of_measured(hands: MeasuredHands, pictures: Sequence[Picture]) -> NDArray[np.float32]:
     """How much each of the hands without pictures counts beside these pictures, float32 (m,)."""
     ours = _by_cell([(group_of(picture), picture.label) for picture in pictures])
-    return MEASURED * _by_cell(list(zip(hands.sources, hands.labels, strict=True))) / ours.mean()
+    weights: NDArray[np.float32] = _by_cell(list(zip(hands.sources, hands.labels, strict=True))) / ours.mean()
+    return weights * MEASURED
 
 
 def _by_cell(cells: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
