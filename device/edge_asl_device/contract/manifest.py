@@ -184,7 +184,16 @@ class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
     """Expected calibration error of the int8 model, 15 bins."""
 
 
-class Provenance(Struct, frozen=True, forbid_unknown_fields=True):
+class Origin(Struct, frozen=True, forbid_unknown_fields=True):
+    """The bundle that another one was made from."""
+
+    name: Annotated[str, Meta(pattern=NAME)]
+    version: Annotated[str, Meta(pattern=VERSION)]
+    digest: Sha256
+    """Of its manifest."""
+
+
+class Provenance(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where the bundle comes from."""
 
     recipe: str
@@ -193,6 +202,8 @@ class Provenance(Struct, frozen=True, forbid_unknown_fields=True):
     data_digest: Sha256
     packages: dict[str, str]
     git_commit: str | None
+    improved: Origin | None = None
+    """The bundle that was trained further with the data, instead of a network that knew nothing."""
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

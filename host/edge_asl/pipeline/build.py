@@ -20,11 +20,14 @@ from edge_asl.pipeline.context import BuildContext, BuildRequest, open_context
 from edge_asl.pipeline.hand_models import hand_models
 from edge_asl.pipeline.leave_one_out import ONE_BY_ONE, leave_out_each
 from edge_asl.pipeline.models import FLOAT_PROBABILITIES, Models
+from edge_asl.pipeline.rehearsal import HANDS
 from edge_asl.pipeline.square_models import square_models
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import digest_of
+from edge_asl.training.training_file import FORMAT, VIEWS, encode_training_file, training_path
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER
 from edge_asl_device.contract.manifest import EDGETPU_MODEL, LABELS, MANIFEST
+from edge_asl_device.files import write_atomically
 
 METRICS = "metrics.json"
 REPORT = "report.html"
@@ -53,6 +56,7 @@ def build(request: BuildRequest, progress: Progress) -> Evaluation:
             f"found {evaluation.accuracy:.1%}; the bundle was not written, see {context.path(REPORT)}"
         )
     _bundle(context, models, evaluated, evaluation)
+    _keep_training(context, models)
     return evaluation
 
 
@@ -145,6 +149,19 @@ def _bundle(context: BuildContext, models: Models, evaluated: str, evaluation: E
     written = [request.out / name for name in (LABELS, KNOWN_ANSWER, *contents)]
     # compile-edgetpu changes the manifest; that is no reason to write the bundle again without its model.
     context.cache.run("bundle", digest, written, make, present=[request.out / MANIFEST])
+
+
+def _keep_training(context: BuildContext, models: Models) -> None:
+    """Write beside the bundle what an improvement at the site needs of this build."""
+    if (training_file := models.training_file) is None:
+        return
+    target = training_path(context.request.out)
+    digest = digest_of(models.digest, FORMAT, VIEWS, HANDS)
+
+    def make() -> None:
+        write_atomically(target, encode_training_file(training_file(context)))
+
+    context.cache.run("rehearsal set", digest, [target], make)
 
 
 def _contents(context: BuildContext, names: Iterable[str]) -> dict[str, bytes]:

@@ -21,12 +21,14 @@ from edge_asl.pipeline.context import BuildContext
 from edge_asl.pipeline.models import FLOAT_PROBABILITIES, HISTORY, Models, common_fields
 from edge_asl.pipeline.people import cool, fit_temperature, fit_threshold, folds_of, weights_of, weights_of_measured
 from edge_asl.pipeline.readings import read_hands
+from edge_asl.pipeline.rehearsal import rehearsal_set
 from edge_asl.recipes.recipe import digest_of
 from edge_asl.tflite.facts import ModelFacts, model_facts
 from edge_asl.tflite.facts import Tensor as GraphTensor
 from edge_asl.tflite.graph import load_model, read_graphs
 from edge_asl.training.measured import fitted
 from edge_asl.training.readings import DEVICE_VIEWS, Readings, load_readings, save_readings
+from edge_asl.training.training_file import TrainingFile
 from edge_asl_device.contract.decode import probabilities
 from edge_asl_device.contract.hand_features import SIGN_INPUTS, parts_of, standardised, to_tensor
 from edge_asl_device.contract.manifest import (
@@ -49,7 +51,7 @@ from edge_asl_device.contract.manifest import (
     Tensor,
 )
 from edge_asl_device.contract.preprocess import Square
-from edge_asl_device.files import write_atomically
+from edge_asl_device.files import sha256_of, write_atomically
 from edge_asl_device.inference.engine import TfliteEngine
 
 if TYPE_CHECKING:  # TensorFlow comes with it
@@ -90,7 +92,8 @@ def hand_models(context: BuildContext) -> Models:
     trained = _train(context, read)
     quantized = _quantize(context, trained)
     files = (MODEL, SCALING, PALMS_MODEL, LANDMARKS_MODEL, NOTICE)
-    return Models(quantized, files, _predictions if context.leaves_out else None, manifest_of, _facts)
+    predictions = _predictions if context.leaves_out else None
+    return Models(quantized, files, predictions, manifest_of, _facts, _training_file)
 
 
 def _predictions(context: BuildContext) -> Predictions:
@@ -268,12 +271,28 @@ def _quantize(context: BuildContext, trained: str) -> str:
         net = SignNet(branches, np.load(context.path(SCALING), allow_pickle=False), left_out.temperature)
         content = _quantized(context, net, readings, context.rows("train"))
         check_model(
-            content, lambda facts: _violations(facts, len(labels)), recipe.quantization.runtime, context.progress
+            content, lambda facts: violations(facts, len(labels)), recipe.quantization.runtime, context.progress
         )
         write_atomically(target, content)
 
     context.cache.run("quantization", digest, [target], make)
     return digest
+
+
+def _training_file(context: BuildContext) -> TrainingFile:
+    from edge_asl.training.checkpoint import load_weights
+
+    pictures, recipe = context.dataset.pictures, context.request.recipe
+    rows = context.rows("train", "validation")
+    pooled = describe(LANDMARKS, context.path(LANDMARKS_MODEL)).outputs["pooled"]
+    return TrainingFile(
+        sha256_of(context.path(MODEL)),
+        recipe.sign,
+        load_left_out(context.path(LEFT_OUT)).temperature,
+        load_weights(context.path(SIGN_WEIGHTS)),
+        pooled.scale,
+        rehearsal_set(load_readings(context.path(READINGS)), pictures, context.truth(), rows, recipe.training.seed),
+    )
 
 
 def manifest_of(context: BuildContext, metrics: Metrics | None) -> HandManifest:
@@ -283,13 +302,14 @@ def manifest_of(context: BuildContext, metrics: Metrics | None) -> HandManifest:
     return HandManifest(
         crop=Crop.HAND,
         features=Features.SHAPE_AND_INNER,
-        models={name: _model(name, context.path(file)) for name, file in files.items()},
+        models={name: describe(name, context.path(file)) for name, file in files.items()},
         decoder=msgspec.structs.replace(context.request.recipe.decoder, accept_probability=threshold),
         **common_fields(context, metrics),
     )
 
 
-def _model(name: str, path: Path) -> Model:
+def describe(name: str, path: Path) -> Model:
+    """The entry of a manifest for the model ``name``."""
     facts, (inputs, outputs) = model_facts(path), HAND_MODELS[name]
     if name == SIGN:
         inputs = tuple(name_of(tensor.name) for tensor in facts.inputs)
@@ -311,7 +331,7 @@ def _tensor(tensor: GraphTensor) -> Tensor:
     return Tensor(tensor.shape, float(np.float32(tensor.scale)), int(tensor.zero_point or 0))
 
 
-def _violations(facts: ModelFacts, classes: int) -> list[str]:
+def violations(facts: ModelFacts, classes: int) -> list[str]:
     """In what a sign network differs from the contract."""
     inputs = {name_of(tensor.name): (tensor.dtype, _tensor(tensor)) for tensor in facts.inputs}
     outputs = [(tensor.dtype, _tensor(tensor)) for tensor in facts.outputs]

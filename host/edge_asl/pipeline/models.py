@@ -11,6 +11,7 @@ from edge_asl.evaluation.metrics import Predictions
 from edge_asl.pipeline.bundle import git_commit, package_versions, version_of
 from edge_asl.pipeline.context import BuildContext
 from edge_asl.recipes.recipe import digest_of
+from edge_asl.training.training_file import TrainingFile
 from edge_asl_device.contract.manifest import Manifest, Metrics, Provenance
 
 HISTORY = "history.json"
@@ -31,6 +32,8 @@ class Models(NamedTuple):
     """The whole manifest except the list of files, which ``write_bundle`` fills in."""
     facts: Callable[[BuildContext], dict[str, str]]
     """What the report's last table says of them."""
+    training_file: Callable[[BuildContext], TrainingFile] | None = None
+    """What is needed to train the bundle further elsewhere, once it is written; None: it cannot be."""
 
 
 def common_fields(context: BuildContext, metrics: Metrics | None) -> dict[str, Any]:

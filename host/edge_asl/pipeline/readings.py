@@ -16,8 +16,7 @@ from edge_asl.datasets.types import Dataset, Frame
 from edge_asl.evaluation.conditions import conditions_of
 from edge_asl.evaluation.kept import conditions_array
 from edge_asl.progress import Advance
-from edge_asl.training.readings import Readings
-from edge_asl_device.contract.hand_features import POINTS, POOLED
+from edge_asl.training.readings import Readings, empty_readings
 from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.inference.hand_stages import square_of_hand
 from edge_asl_device.inference.hands.hand import Hand
@@ -43,7 +42,7 @@ def read_hands(stage_of: Callable[[], HandStage], dataset: Dataset, advance: Adv
     Raises:
         PictureError: a picture cannot be read.
     """
-    readings, own = _empty(len(dataset.pictures)), threading.local()
+    readings, own = empty_readings(len(dataset.pictures), VIEWS), threading.local()
 
     def read(row: int) -> None:
         if not hasattr(own, "stage"):
@@ -61,19 +60,6 @@ def read_hands(stage_of: Callable[[], HandStage], dataset: Dataset, advance: Adv
         for done, _ in enumerate(pool.map(read, range(len(dataset.pictures))), 1):
             advance(done)
     return readings
-
-
-def _empty(pictures: int) -> Readings:
-    n = (pictures, VIEWS)
-    return Readings(
-        np.zeros(pictures, bool),
-        np.zeros((pictures, 3), np.int32),
-        np.full((pictures, 4), np.nan, np.float32),
-        np.zeros(n, bool),
-        np.zeros((*n, POINTS, 2), np.float32),
-        np.zeros(n, np.float32),
-        np.zeros((*n, POOLED), np.float16),
-    )
 
 
 def _conditions(frame: Frame, hand: Hand | None, square: NDArray[np.int32]) -> NDArray[np.float32]:

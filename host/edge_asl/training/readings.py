@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.contract.hand_features import inner_features, shape_features
+from edge_asl_device.contract.hand_features import POINTS, POOLED, inner_features, shape_features
 from edge_asl_device.files import replacing_file
 
 DEVICE_VIEWS = (0, 1)
@@ -52,6 +52,39 @@ class Readings(NamedTuple):
         shape = shape_features(points.astype(np.float32), self.mirrored[rows, view])
         angle = (self.angle[rows, view] + turned).astype(np.float32)
         return np.concatenate([shape, inner_features(angle, self.pooled[rows, view].astype(np.float32))], axis=1)
+
+    def picked(self, rows: NDArray[np.int64], views: NDArray[np.int64]) -> Readings:
+        """Pictures ``rows`` (n,), and of each its ``views`` (n, v)."""
+        every = self._asdict()
+        of_views = {name: every.pop(name)[rows[:, None], views] for name in _OF_VIEWS}
+        return Readings(**of_views, **{name: array[rows] for name, array in every.items()})
+
+
+_OF_VIEWS = ("mirrored", "landmarks", "angle", "pooled")
+
+
+def empty_readings(pictures: int, views: int) -> Readings:
+    """Readings in which no hand is found, to be filled in."""
+    n = (pictures, views)
+    return Readings(
+        np.zeros(pictures, bool),
+        np.zeros((pictures, 3), np.int32),
+        np.full((pictures, 4), np.nan, np.float32),
+        np.zeros(n, bool),
+        np.zeros((*n, POINTS, 2), np.float32),
+        np.zeros(n, np.float32),
+        np.zeros((*n, POOLED), np.float16),
+    )
+
+
+def joined(first: Readings, second: Readings) -> Readings:
+    """One after the other; where one has fewer views, these are repeated."""
+    most = max(one.angle.shape[1] for one in (first, second))
+    both = []
+    for one in (first, second):
+        n, views = one.angle.shape
+        both.append(one.picked(np.arange(n), np.tile(np.arange(most) % views, (n, 1))))
+    return Readings(*map(np.concatenate, zip(*both, strict=True)))
 
 
 def save_readings(path: Path, readings: Readings) -> None:

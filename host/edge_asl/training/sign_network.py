@@ -82,13 +82,18 @@ class SignJob(NamedTuple):
     """For the branch that knows the shape alone."""
 
 
-def train_sign_network(job: SignJob, advance: Advance = unwatched) -> tuple[SignNet, tuple[float, ...]]:
-    """Train; returns the network and the loss of each epoch."""
+def train_sign_network(
+    job: SignJob, advance: Advance = unwatched, start: SignNet | None = None
+) -> tuple[SignNet, tuple[float, ...]]:
+    """Train, from the weights and with the scaling of ``start`` if there is one; returns the network and the loss of
+    each epoch.
+    """
     keras.utils.set_random_seed(job.seed)
     rng = np.random.default_rng(job.seed)
-    plain = job.readings.features(job.rows)
-    scaling = np.stack([plain.mean(axis=0), plain.std(axis=0) + _FLOOR]).astype(np.float32)
+    scaling = _scaling_of(job) if start is None else start.scaling
     branches = build_branches(job.classes)
+    if start is not None:
+        branches.set_weights(start.branches.get_weights())
     batches = -(-len(job.rows) // job.settings.batch)
     step = _step(branches, job, batches)
     history = []
@@ -106,6 +111,12 @@ def train_sign_network(job: SignJob, advance: Advance = unwatched) -> tuple[Sign
         history.append(float(np.mean(losses)))
         advance(epoch + 1, f"loss {history[-1]:.3f}")
     return SignNet(branches, scaling), tuple(history)
+
+
+def _scaling_of(job: SignJob) -> NDArray[np.float32]:
+    plain = job.readings.features(job.rows)
+    scaling: NDArray[np.float32] = np.stack([plain.mean(axis=0), plain.std(axis=0) + _FLOOR]).astype(np.float32)
+    return scaling
 
 
 def build_branches(classes: int) -> keras.Model:

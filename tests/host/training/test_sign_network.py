@@ -61,20 +61,18 @@ def test_other_bones_keep_the_wrist_and_change_every_length(found: dict[str, Any
 
 def draw(seed: int) -> Any:
     """Readings of hands that differ in shape and inner features, and their classes."""
-    from edge_asl.training.readings import Readings
+    from edge_asl.training.readings import empty_readings
 
     shapes = np.random.default_rng(0).normal(0, 50, (CLASSES, POINTS, 2))
     pooled = np.random.default_rng(1).uniform(0, 3, (CLASSES, POOLED))
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(CLASSES), PER_CLASS)
     n = (len(labels), 2)
-    readings = Readings(
-        np.ones(n[0], bool),
-        np.zeros((n[0], 3), np.int32),
-        np.zeros(n, bool),
-        (shapes[labels][:, None] + rng.normal(0, 6, (*n, POINTS, 2))).astype(np.float32),
-        rng.normal(0, 0.2, n).astype(np.float32),
-        (pooled[labels][:, None] + rng.normal(0, 0.3, (*n, POOLED))).astype(np.float16),
+    readings = empty_readings(*n)._replace(
+        found=np.ones(n[0], bool),
+        landmarks=(shapes[labels][:, None] + rng.normal(0, 6, (*n, POINTS, 2))).astype(np.float32),
+        angle=rng.normal(0, 0.2, n).astype(np.float32),
+        pooled=(pooled[labels][:, None] + rng.normal(0, 0.3, (*n, POOLED))).astype(np.float16),
     )
     return readings, labels.astype(np.int64)
 
