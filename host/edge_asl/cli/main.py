@@ -191,16 +191,16 @@ def inspect(
 ) -> None:
     """Show a model's operators, tensors, size, arithmetic and the oldest runtime that can run it."""
     from edge_asl.tflite.edgetpu import edgetpu_mapping, format_mapping
-    from edge_asl.tflite.inspect import format_facts, inspect_path, model_of
+    from edge_asl.tflite.inspect import format_facts, inspect_path, models_of
 
     facts = inspect_path(model)
-    mapping = edgetpu_mapping(model_of(model)) if edgetpu else None
+    mappings = {found.path: edgetpu_mapping(Path(found.path)) for found in models_of(facts)} if edgetpu else {}
     if json:
-        print_json(facts if mapping is None else {"model": facts, "edgetpu": mapping})
+        print_json({"model": facts, "edgetpu": mappings} if edgetpu else facts)
         return
     typer.echo(format_facts(facts))
-    if mapping is not None:
-        typer.echo(f"\n{format_mapping(mapping)}")
+    for path, mapping in mappings.items():
+        typer.echo(f"\n{Path(path).name}: {format_mapping(mapping)}")
 
 
 @app.command()

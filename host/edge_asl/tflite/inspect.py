@@ -10,14 +10,12 @@ from edge_asl.tflite.facts import ModelFacts, Tensor, model_facts
 from edge_asl_device.contract.manifest import (
     INPUT_SCALE,
     INPUT_ZERO_POINT,
-    MODEL,
     OUTPUT_SCALE,
     OUTPUT_ZERO_POINT,
     Manifest,
     Metrics,
     read_bundle,
 )
-from edge_asl_device.errors import BundleError
 
 SHOWN = 10
 """Number of floating-point tensors listed on a terminal."""
@@ -29,7 +27,8 @@ class BundleFacts(Struct, frozen=True):
     folder: str
     digest: str
     manifest: Manifest
-    model: ModelFacts
+    models: dict[str, ModelFacts]
+    """By name: ``sign``, and in a bundle of format 2 ``palms`` and ``landmarks`` too."""
 
 
 def inspect_path(path: Path) -> ModelFacts | BundleFacts:
@@ -42,20 +41,13 @@ def inspect_path(path: Path) -> ModelFacts | BundleFacts:
     if not path.is_dir():
         return model_facts(path)
     bundle = read_bundle(path)
-    return BundleFacts(str(path), bundle.digest, bundle.manifest, model_facts(bundle.model))
+    models = {name: model_facts(bundle.spec(name).path) for name in bundle.models}
+    return BundleFacts(str(path), bundle.digest, bundle.manifest, models)
 
 
-def model_of(path: Path) -> Path:
-    """The ``.tflite`` file that ``path`` is, or that the bundle in the folder ``path`` holds.
-
-    Raises:
-        BundleError: there is none.
-    """
-    model = path / MODEL if path.is_dir() else path
-    if not model.is_file():
-        found = f"a folder without {MODEL}" if path.is_dir() else "neither"
-        raise BundleError(f"{path}: expected a bundle folder or a .tflite file, found {found}")
-    return model
+def models_of(facts: ModelFacts | BundleFacts) -> tuple[ModelFacts, ...]:
+    """Of each model that was inspected."""
+    return tuple(facts.models.values()) if isinstance(facts, BundleFacts) else (facts,)
 
 
 def contract_violations(facts: ModelFacts, classes: int | None) -> list[str]:
@@ -83,7 +75,8 @@ def contract_violations(facts: ModelFacts, classes: int | None) -> list[str]:
 def format_facts(facts: ModelFacts | BundleFacts) -> str:
     """Facts as lines for a terminal, no newline at the end. For machines: ``msgspec.json.encode(facts)``."""
     if isinstance(facts, BundleFacts):
-        return "\n".join([*_bundle_lines(facts), "", format_facts(facts.model)])
+        models = (line for model in facts.models.values() for line in ("", format_facts(model)))
+        return "\n".join([*_bundle_lines(facts), *models])
     runtime = facts.minimum_runtime or "unknown"
     lines = [
         f"{facts.path}: {facts.size / 1e6:.2f} MB, {facts.parameters:,} parameters, "

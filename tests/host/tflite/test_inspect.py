@@ -12,7 +12,7 @@ from tiny_model import CLASSES, SIDE, TinyModels, tiny_models, write_tiny_bundle
 
 from edge_asl.errors import QuantizationError
 from edge_asl.tflite.facts import ModelFacts, model_facts
-from edge_asl.tflite.inspect import BundleFacts, contract_violations, format_facts, inspect_path, model_of
+from edge_asl.tflite.inspect import BundleFacts, contract_violations, format_facts, inspect_path, models_of
 from edge_asl.tflite.operator_versions import minimum_runtime, version_key
 from edge_asl_device.errors import BundleError
 
@@ -138,15 +138,15 @@ def test_a_missing_file_is_one_line(tmp_path: Path):
         inspect_path(tmp_path / "none.tflite")
 
 
-def test_the_model_of_a_bundle_or_a_file(tiny_models: TinyModels, tmp_path: Path):
-    bundle = write_tiny_bundle(tmp_path / "bundle", tiny_models.contract)
+def test_the_models_of_a_bundle_or_a_file(tiny_models: TinyModels, tmp_path: Path):
+    bundle = inspect_path(write_tiny_bundle(tmp_path / "bundle", tiny_models.contract))
 
-    assert model_of(bundle) == bundle / "model.tflite"
-    assert model_of(tiny_models.uint8) == tiny_models.uint8
-    with pytest.raises(BundleError, match=r"expected a bundle folder .*, found a folder without model\.tflite"):
-        model_of(tmp_path)
-    with pytest.raises(BundleError, match=r"none\.tflite: expected .* or a \.tflite file, found neither"):
-        model_of(tmp_path / "none.tflite")
+    assert isinstance(bundle, BundleFacts)
+    assert list(bundle.models) == ["sign"]
+    assert models_of(bundle) == (bundle.models["sign"],)
+    assert models_of(model_facts(tiny_models.uint8)) == (model_facts(tiny_models.uint8),)
+    with pytest.raises(BundleError, match=r"manifest\.json"):
+        inspect_path(tmp_path)
 
 
 def test_runtimes_come_from_the_table_and_compare_as_numbers():
