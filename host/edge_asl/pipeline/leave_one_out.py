@@ -63,7 +63,12 @@ def _without(context: BuildContext, left: list[Picture], fold: int, folds: int, 
         write_split(split, _split(context, paths))
         out = folder / "bundle"
         own = request._replace(
-            out=out, calibration=folder, split_file=split, min_accuracy=None, version=None, leave_one_out=False
+            out=out,
+            calibration=folder / "calibration",
+            split_file=split,
+            min_accuracy=None,
+            version=None,
+            leave_one_out=False,
         )
         build(own, context.progress)
         predictions = predict(out, context.dataset, left, context.progress)
