@@ -65,7 +65,7 @@ def shape_features(landmarks: NDArray[np.float32], mirrored: NDArray[np.bool_]) 
     bones /= np.linalg.norm(bones, axis=2, keepdims=True) + 1e-6
     cosines = (bones @ bones.transpose(0, 2, 1))[:, _BONE_PAIRS[0], _BONE_PAIRS[1]]
     n = len(landmarks)
-    return np.concatenate([points.reshape(n, -1), distances, bones.reshape(n, -1), cosines], axis=1)
+    return np.concatenate([points.reshape(n, 2 * POINTS), distances, bones.reshape(n, 2 * len(BONES)), cosines], axis=1)
 
 
 def inner_features(angle: NDArray[np.float32], pooled: NDArray[np.float32]) -> NDArray[np.float32]:
