@@ -17,6 +17,12 @@ def golden_bundle() -> Path:
 
 
 @pytest.fixture(scope="session")
+def hand_bundle() -> Path:
+    """A bundle of format 2 with stand-ins for its models, 30 KB; kept for ever. ``models/letters`` is a real one."""
+    return DATA / "bundle-v2"
+
+
+@pytest.fixture(scope="session")
 def photographs() -> Path:
     """Real photographs, where EDGE_ASL_DATA names their folder."""
     return _folder_from("EDGE_ASL_DATA")

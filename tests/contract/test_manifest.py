@@ -72,6 +72,53 @@ BROKEN = {
 }
 
 
+BROKEN_HANDS = {
+    "missing model": (drop("models", "palms"), "models: expected ['landmarks', 'palms', 'sign'], found ['landmarks'"),
+    "a model more": (lambda c: c["models"].update(face=c["models"]["sign"]), "models: expected ['landmarks', 'palms'"),
+    "its file is not listed": (drop("files", "palms.tflite"), "files: expected palms.tflite, found"),
+    "missing scaling": (drop("files", "scaling.npy"), "files: expected scaling.npy, found"),
+    "another way to cut": (put("centre-square", "crop"), "crop: expected hand, found centre-square"),
+    "other features": (put("pixels", "features"), "features: invalid enum value 'pixels'"),
+    "input of format 1": (put({}, "input"), "manifest: unknown field input"),
+    "a tensor missing": (
+        drop("models", "landmarks", "outputs", "early"),
+        "models.landmarks: expected (('picture',), ('landmarks', 'presence', 'handedness', 'pooled', 'early')), found",
+    ),
+    "outputs in another order": (
+        lambda c: c["models"]["palms"].update(outputs=dict(reversed(c["models"]["palms"]["outputs"].items()))),
+        "models.palms: expected (('picture',), ('boxes', 'scores')), found (('picture',), ('scores', 'boxes'))",
+    ),
+    "fewer anchors": (
+        put([1, 896, 18], "models", "palms", "outputs", "boxes", "shape"),
+        "models.palms: shape of boxes: expected (1, 2016, 18), found (1, 896, 18)",
+    ),
+    "the lite landmark model": (
+        put([1, 672], "models", "landmarks", "outputs", "pooled", "shape"),
+        "models.landmarks: shape of pooled: expected (1, 1152), found (1, 672)",
+    ),
+    "no shape": (put([], "models", "palms", "outputs", "boxes", "shape"), "length >= 1"),
+    "no scale": (put(0, "models", "palms", "outputs", "boxes", "scale"), "> 0.0"),
+    "features on another scale": (
+        put(0.5, "models", "sign", "inputs", "shape", "scale"), "models.sign.inputs.shape: expected Tensor(shape=(1, 4"
+    ),
+    "too few labels": (put(["A", "B"], "labels"), "models.sign.outputs.probabilities: expected Tensor(shape=(1, 2)"),
+    "two models in one": (put("../palms.tflite", "models", "sign", "file"), "models"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("edit", "message"), BROKEN_HANDS.values(), ids=BROKEN_HANDS.keys())
+def test_broken_manifests_of_format_2(
+    hand_bundle: Path, tmp_path: Path, edit: Callable[[dict[str, Any]], None], message: str
+) -> None:
+    bundle = Path(shutil.copytree(hand_bundle, tmp_path / "bundle"))
+    change(bundle / MANIFEST, edit)
+    with pytest.raises(BundleError) as raised:
+        read_bundle(bundle)
+    assert message in str(raised.value)
+    assert str(bundle) in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize(("edit", "message"), BROKEN.values(), ids=BROKEN.keys())
 def test_broken_manifests_say_what_was_expected_and_found(
     bundle: Path, edit: Callable[[dict[str, Any]], None], message: str

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from typing import Any
 
 from edge_asl_device.contract.pictures import list_pictures, read_picture
 from edge_asl_device.errors import PictureError
@@ -45,11 +46,19 @@ def bench(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(result))
         return 0
-    print(f"{result['runtime']}, frame {result['frame']}, input {result['input']}, {result['runs']} runs, ms")
-    print(f"{'':<14}{'median':>9}{'p95':>9}")
-    for name, key in (("bare inference", "raw_invoke_ms"), ("whole path", "whole_path_ms")):
-        numbers = result[key]
-        assert isinstance(numbers, dict)  # noqa: S101 - for the type checker
-        print(f"{name:<14}{numbers['median']:>9.3f}{numbers['p95']:>9.3f}")
-    print(f"{'ratio':<14}{result['ratio']:>9.3f}")
+    print("\n".join(_lines(result)))
     return 0
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    """What was measured, as a table."""
+    hands = "searched_ms" in result
+    rows = result["stages_ms"] | {"bare inference": result["raw_invoke_ms"]}
+    rows |= {"a frame searched": result["searched_ms"]} if hands else {}
+    rows["a frame followed" if hands else "whole path"] = result["whole_path_ms"]
+    return [
+        f"{result['runtime']}, frame {result['frame']}, input {result['input']}, {result['runs']} runs, ms",
+        f"{'':<18}{'median':>9}{'p95':>9}",
+        *(f"{name:<18}{numbers['median']:>9.3f}{numbers['p95']:>9.3f}" for name, numbers in rows.items()),
+        f"{'ratio':<18}{result['ratio']:>9.3f}",
+    ]

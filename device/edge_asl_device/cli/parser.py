@@ -45,7 +45,7 @@ def _add_classify(commands: Commands) -> None:
 
 
 def _add_bench(commands: Commands) -> None:
-    bench = _add(commands, "bench", "time the bare inference and the whole path side by side")
+    bench = _add(commands, "bench", "time each stage, the bare inference and the whole path")
     bench.add_argument("bundle", type=Path, help=_BUNDLE)
     bench.add_argument(
         "--runs", type=positive_number, default=300, metavar="N", help="repetitions of each (default: 300)"

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.contract.manifest import Tensor
+from edge_asl_device.contract.tensor import Tensor
 
 POINTS = 21
 WRIST = 0

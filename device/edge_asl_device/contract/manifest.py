@@ -19,6 +19,8 @@ from typing import Annotated, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from edge_asl_device.contract.hand_features import POINTS, POOLED, SIGN_INPUTS
+from edge_asl_device.contract.tensor import ModelSpec, Tensor
 from edge_asl_device.contract.tree import Entry, Tree, read_verified
 from edge_asl_device.contract.untrusted import brief, decode_json, file_errors_as, read_bounded
 from edge_asl_device.errors import BundleError
@@ -80,22 +82,6 @@ class Features(enum.Enum):
 
     SHAPE_AND_INNER = "shape-and-inner"
     """See ``contract.hand_features``."""
-
-
-class Tensor(Struct, frozen=True, forbid_unknown_fields=True):
-    """One int8 tensor of a model: value = scale × (number − zero point)."""
-
-    shape: Annotated[tuple[Annotated[int, Meta(ge=1, le=1_000_000)], ...], Meta(min_length=1, max_length=8)]
-    scale: Annotated[float, Meta(gt=0.0)]
-    zero_point: Annotated[int, Meta(ge=-128, le=127)]
-
-
-class ModelSpec(NamedTuple):
-    """One model of a bundle: its file, and what goes in and comes out, in the model's own order."""
-
-    path: Path
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
 
 
 class Input(Struct, frozen=True, forbid_unknown_fields=True):
@@ -278,7 +264,7 @@ class Bundle(NamedTuple):
     @property
     def model(self) -> Path:
         """The path of the model that names signs."""
-        return self.folder / MODEL
+        return self.spec().path
 
     def content(self, name: str) -> bytes:
         """The bytes of one of the bundle's files, checked again: what is used is what was verified.
@@ -338,32 +324,44 @@ def _parse_format_1(found: object, name: str) -> SquareManifest:
 
 def _parse_format_2(found: object, name: str) -> HandManifest:
     manifest = _parsed(HandManifest, found, name)
-    wanted = HAND_MODELS
-    expected: dict[str, tuple[object, object]] = {
-        "crop": (Crop.HAND.value, manifest.crop.value),
-        "models": (sorted(wanted), sorted(manifest.models)),
-    }
-    for model, names in wanted.items() if sorted(wanted) == sorted(manifest.models) else ():
-        expected[f"models.{model}"] = (
-            names,
-            (
-                tuple(sorted(manifest.models[model].inputs)),
-                tuple(manifest.models[model].outputs),
-            ),
-        )
-    _check_contract(manifest, name, expected, (SCALING, *(model.file for model in manifest.models.values())))
-    output = manifest.models[SIGN].outputs["probabilities"]
-    classes = Tensor((1, len(manifest.labels)), OUTPUT_SCALE, OUTPUT_ZERO_POINT)
-    _check_contract(manifest, name, {"models.sign.outputs.probabilities": (classes, output)}, ())
+    kinds = {"crop": (Crop.HAND.value, manifest.crop.value), "models": (sorted(HAND_MODELS), sorted(manifest.models))}
+    _check_contract(manifest, name, kinds, (SCALING, *(model.file for model in manifest.models.values())))
+    named = {key: (tuple(sorted(model.inputs)), tuple(model.outputs)) for key, model in manifest.models.items()}
+    _check_contract(manifest, name, {f"models.{key}": (HAND_MODELS[key], named[key]) for key in HAND_MODELS}, ())
+    _check_contract(manifest, name, _hand_tensors(manifest), ())
     return manifest
+
+
+def _hand_tensors(manifest: HandManifest) -> dict[str, tuple[object, object]]:
+    """Tensor → what it must be, and what it is."""
+    tensors: dict[str, tuple[object, object]] = {}
+    for key, shapes in _HAND_SHAPES.items():
+        found = manifest.models[key].inputs | manifest.models[key].outputs
+        tensors |= {f"models.{key}: shape of {tensor}": (shapes[tensor], found[tensor].shape) for tensor in shapes}
+    sign = manifest.models[SIGN]
+    tensors |= {f"models.sign.inputs.{part}": (SIGN_INPUTS[part], sign.inputs[part]) for part in SIGN_INPUTS}
+    classes = Output(len(manifest.labels)).tensor
+    return tensors | {"models.sign.outputs.probabilities": (classes, sign.outputs["probabilities"])}
 
 
 HAND_MODELS = {
     PALMS: (("picture",), ("boxes", "scores")),
     LANDMARKS: (("picture",), ("landmarks", "presence", "handedness", "pooled", "early")),
-    SIGN: (("inner", "shape"), ("probabilities",)),
+    SIGN: (tuple(sorted(SIGN_INPUTS)), ("probabilities",)),
 }
 """The models of a bundle that reads hands → the names of their inputs, sorted, and of their outputs, in order."""
+
+_HAND_SHAPES = {
+    PALMS: {"picture": (1, 192, 192, 3), "boxes": (1, 2016, 18), "scores": (1, 2016, 1)},
+    LANDMARKS: {
+        "picture": (1, 224, 224, 3),
+        "landmarks": (1, 2 * POINTS),
+        "presence": (1, 1),
+        "handedness": (1, 1),
+        "pooled": (1, POOLED),
+        "early": (1, 192),
+    },
+}
 
 _FORMATS: Mapping[int, Callable[[object, str], Manifest]] = {1: _parse_format_1, 2: _parse_format_2}
 """Format version → its parser. A parser stays for ever; a bundle of each format lies in tests/data."""

@@ -22,9 +22,10 @@ class Choice(NamedTuple):
 def choose(bundle: Bundle, runtime: str = "auto") -> Choice:
     """``edgetpu`` if the bundle's compiled model runs here, found out in a child process; else ``processor``.
 
+    Bundles of several models run on the processor: the one that a Coral could take over is the quickest of them.
     A libedgetpu that was built for another TensorFlow Lite ends its process with a segmentation fault.
     """
-    if EDGETPU_MODEL not in bundle.manifest.files:
+    if EDGETPU_MODEL not in bundle.manifest.files or len(bundle.models) > 1:
         return Choice(PROCESSOR, None)
     answer = probe(bundle.folder, runtime, TRIAL_LIMIT_S, EDGETPU)
     return Choice(EDGETPU, None) if answer["ok"] else Choice(PROCESSOR, str(answer["reason"]))

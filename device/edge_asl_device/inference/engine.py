@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.contract.manifest import ModelSpec, Tensor
+from edge_asl_device.contract.tensor import ModelSpec, Tensor
 from edge_asl_device.errors import BundleError, RuntimeMissing
 from edge_asl_device.inference.silence import native_output_silenced
 

@@ -21,8 +21,8 @@ from edge_asl_device.contract.manifest import (
     PALMS,
     PALMS_MODEL,
     Model,
-    Tensor,
 )
+from edge_asl_device.contract.tensor import Tensor
 
 RUNTIME = "tflite-2.14"
 """The oldest runtime that devices may have."""

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.contract.manifest import LANDMARKS, PALMS, Model, ModelSpec, Tensor
+from edge_asl_device.contract.manifest import LANDMARKS, PALMS, Model
+from edge_asl_device.contract.tensor import ModelSpec, Tensor
 from edge_asl_device.inference.engine import TfliteEngine
 from edge_asl_device.inference.hands.stage import HandStage
 from edge_asl_device.inference.silence import native_output_silenced

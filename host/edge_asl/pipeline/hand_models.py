@@ -47,10 +47,9 @@ from edge_asl_device.contract.manifest import (
     HandManifest,
     Metrics,
     Model,
-    ModelSpec,
-    Tensor,
 )
 from edge_asl_device.contract.preprocess import Square
+from edge_asl_device.contract.tensor import ModelSpec, Tensor
 from edge_asl_device.files import sha256_of, write_atomically
 from edge_asl_device.inference.engine import TfliteEngine
 

@@ -25,7 +25,8 @@ from edge_asl.tflite.edgetpu_compiler import (
 )
 from edge_asl.tflite.edgetpu_limits import SOURCE, obstacle
 from edge_asl.tflite.graph import damage_as_error, load_model, read_file, read_graphs
-from edge_asl_device.contract.manifest import EDGETPU_MODEL, MANIFEST, File, read_bundle
+from edge_asl_device.contract.manifest import EDGETPU_MODEL, MANIFEST, File, HandManifest, read_bundle
+from edge_asl_device.errors import BundleError
 from edge_asl_device.files import replacing_folder
 
 _AFTER_CPU = f"{ONE_SUBGRAPH}; an operator before it runs on the CPU"
@@ -103,11 +104,16 @@ def compile_edgetpu(bundle_folder: Path, *, timeout_s: float = 600) -> EdgeTpuCo
     The folder is replaced as a whole. A signature is dropped, because it was for the old manifest: sign again.
 
     Raises:
-        BundleError: the bundle is missing or damaged.
+        BundleError: the bundle is missing or damaged, or reads hands: that runs on the processor.
         ToolMissing: ``edgetpu_compiler`` is not installed or does not start.
         QuantizationError: the compiler refuses the model, maps nothing, or takes longer than ``timeout_s``.
     """
     bundle = read_bundle(bundle_folder)
+    if isinstance(bundle.manifest, HandManifest):
+        raise BundleError(
+            f"{bundle_folder}: reads hands with {len(bundle.models)} models, which run on the processor; a Coral is "
+            "supported for bundles with one model"
+        )
     with tempfile.TemporaryDirectory(prefix="edge-asl-edgetpu-") as folder:
         out = Path(folder)
         text = run_compiler(bundle.model, out, timeout_s)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
 
 from edge_asl.tflite.facts import ModelFacts, Tensor, model_facts
+from edge_asl.tflite.operator_versions import version_key
 from edge_asl_device.contract.manifest import (
     INPUT_SCALE,
     INPUT_ZERO_POINT,
@@ -120,12 +122,20 @@ def _bundle_lines(facts: BundleFacts) -> list[str]:
     manifest = facts.manifest
     return [
         f"{facts.folder}: {manifest.name} {manifest.version}, {manifest.created}, digest {facts.digest[:12]}…",
+        f"format {manifest.format_version}, {len(facts.models)} {'model' if len(facts.models) == 1 else 'models'}, "
+        f"TensorFlow Lite {_newest(facts.models.values())} or later",
         f"{len(manifest.labels)} labels: {' '.join(manifest.labels)}",
         _accuracy_line(manifest.metrics),
         f"recipe {manifest.provenance.recipe}, seed {manifest.provenance.seed}, "
         f"commit {manifest.provenance.git_commit or 'unknown'}",
         *(f"{name}: {file.size:,} bytes, sha256 {file.sha256[:12]}…" for name, file in manifest.files.items()),
     ]
+
+
+def _newest(models: Iterable[ModelFacts]) -> str:
+    """The oldest runtime that has every operator of every model."""
+    needed = [model.minimum_runtime for model in models if model.minimum_runtime]
+    return max(needed, key=version_key, default="unknown")
 
 
 def _accuracy_line(metrics: Metrics | None) -> str:

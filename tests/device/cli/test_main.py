@@ -353,7 +353,38 @@ def test_bench_in_words(golden_bundle: Path, capsys: pytest.CaptureFixture[str])
 
     first, *rows = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{INSTALLED[0]}, frame 640x480, input 64x64, 1 runs")
-    assert [row[:14].strip() for row in rows[1:4]] == ["bare inference", "whole path", "ratio"]
+    names = [row[:18].strip() for row in rows[1:]]
+    assert names == ["locate", "preprocess", "invoke", "decode", "bare inference", "whole path", "ratio"]
+
+
+def test_bench_times_every_stage_of_a_bundle_that_reads_hands(hand_bundle: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["bench", str(hand_bundle), "--runs", "5", "--json"]) == 0
+
+    found = json.loads(capsys.readouterr().out)
+    assert (found["frame"], found["input"], found["runs"]) == ("320x320", "hand", 5)
+    assert list(found["stages_ms"]) == ["palms", "landmarks", "features", "sign", "decode"]
+    assert all(numbers["median"] > 0 for numbers in found["stages_ms"].values())
+    assert found["searched_ms"]["median"] > found["stages_ms"]["palms"]["median"]
+    ratio = found["whole_path_ms"]["median"] / found["raw_invoke_ms"]["median"]
+    assert found["ratio"] == pytest.approx(ratio, rel=0.02)
+
+    assert main(["bench", str(hand_bundle), "--runs", "1"]) == 0
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row[:18].strip() for row in rows] == [
+        "palms", "landmarks", "features", "sign", "decode",
+        "bare inference", "a frame searched", "a frame followed", "ratio",
+    ]  # fmt: skip
+
+
+def test_bench_needs_a_hand(hand_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    bundle = shutil.copytree(hand_bundle, tmp_path / "bundle")
+    (bundle / "check.json").unlink()
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    del manifest["files"]["check.json"]
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+
+    assert main(["bench", str(bundle)]) == 1
+    assert capsys.readouterr().err.endswith("has no check.json, whose hand is measured; build the bundle again\n")
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ def test_inspect_tells_what_the_bundle_holds(built: Built):
     assert "no floating-point tensor" in run.stdout
     assert "4 labels: A B L nothing" in run.stdout
     facts = json.loads(edge_asl("inspect", built.bundle, "--json").stdout)
-    assert facts["model"]["inputs"][0]["shape"] == [1, 32, 32, 3]
+    assert facts["models"]["sign"]["inputs"][0]["shape"] == [1, 32, 32, 3]
     assert facts["manifest"]["name"] == "tiny"
 
 

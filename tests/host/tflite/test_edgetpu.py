@@ -23,6 +23,7 @@ from edge_asl.tflite.edgetpu import (
 )
 from edge_asl.tflite.edgetpu_compiler import OperatorStatus, parse_output
 from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, read_bundle
+from edge_asl_device.errors import BundleError
 
 __all__ = ["tiny_models"]  # the fixture
 
@@ -166,6 +167,11 @@ def test_output_and_log_together_count_once():
 def test_what_is_no_report_is_one_line():
     with pytest.raises(QuantizationError, match="no table of operators in its output: Internal compiler error"):
         parse_output("Edge TPU Compiler version 15.0\n\nInternal compiler error. Aborting!\n\n")
+
+
+def test_a_bundle_that_reads_hands_is_not_for_a_coral(hand_bundle: Path):
+    with pytest.raises(BundleError, match=r"bundle-v2: reads hands with 3 models, which run on the processor"):
+        compile_edgetpu(hand_bundle)
 
 
 def test_without_the_compiler_the_error_says_how_to_get_it(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
 import pytest
+from tiny_build import edge_asl
 from tiny_model import CLASSES, SIDE, TinyModels, tiny_models, write_tiny_bundle
 
 from edge_asl.errors import QuantizationError
@@ -147,6 +149,36 @@ def test_the_models_of_a_bundle_or_a_file(tiny_models: TinyModels, tmp_path: Pat
     assert models_of(model_facts(tiny_models.uint8)) == (model_facts(tiny_models.uint8),)
     with pytest.raises(BundleError, match=r"manifest\.json"):
         inspect_path(tmp_path)
+
+
+def test_every_model_of_a_bundle_is_listed(hand_bundle: Path):
+    facts = inspect_path(hand_bundle)
+
+    assert isinstance(facts, BundleFacts)
+    assert list(facts.models) == ["palms", "landmarks", "sign"]
+    assert [tensor.shape for tensor in facts.models["palms"].outputs] == [(1, 2016, 18), (1, 2016, 1)]
+    text = format_facts(facts)
+    assert "format 2, 3 models, TensorFlow Lite 1.14.0 or later" in text
+    assert all(f"/{name}.tflite: 0.0" in text for name in ("palms", "landmarks", "model"))
+    assert text.count("no floating-point tensor") == 3
+    assert json.loads(msgspec.json.encode(facts))["models"]["sign"]["outputs"][0]["shape"] == [1, 5]
+
+
+def test_the_runtime_of_a_bundle_is_the_newest_that_a_model_needs(hand_bundle: Path):
+    facts = inspect_path(hand_bundle)
+    assert isinstance(facts, BundleFacts)
+    needy = {name: msgspec.structs.replace(model, minimum_runtime="2.9.0") for name, model in facts.models.items()}
+    needy["palms"] = msgspec.structs.replace(needy["palms"], minimum_runtime="2.10.0")
+
+    assert "TensorFlow Lite 2.10.0 or later" in format_facts(msgspec.structs.replace(facts, models=needy))
+
+
+def test_each_model_is_mapped_by_itself(hand_bundle: Path):
+    run = edge_asl("inspect", hand_bundle, "--edgetpu")
+
+    assert run.returncode == 0, run.stderr
+    found = [line.partition(": Edge TPU: ")[0] for line in run.stdout.splitlines() if ": Edge TPU: " in line]
+    assert found == ["palms.tflite", "landmarks.tflite", "model.tflite"]
 
 
 def test_runtimes_come_from_the_table_and_compare_as_numbers():

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.contract.manifest import ModelSpec, Tensor
+from edge_asl_device.contract.tensor import ModelSpec, Tensor
 from edge_asl_device.inference.hands.hand import Hand
 from edge_asl_device.inference.hands.palms import View, decode, look_at, regions, score_limit, suppress
 from edge_asl_device.inference.hands.region import Region, cut, region_of_landmarks, to_frame

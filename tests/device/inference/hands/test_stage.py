@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from drawn import DrawnEyes, hand_at
 
-from edge_asl_device.contract.manifest import LANDMARKS, PALMS, ModelSpec, Tensor, read_bundle
+from edge_asl_device.contract.manifest import LANDMARKS, PALMS, read_bundle
 from edge_asl_device.contract.pictures import read_picture
+from edge_asl_device.contract.tensor import ModelSpec, Tensor
 from edge_asl_device.inference.engine import TfliteEngine
 from edge_asl_device.inference.hands.palms import View
 from edge_asl_device.inference.hands.region import Region
