@@ -56,4 +56,4 @@ def make_known_answer(bundle: Path) -> bytes:
 def _plain(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The picture, RGB uint8 (H, W, 3), with little noise and few colours: a third of the bytes."""
     smooth = np.asarray(cv2.medianBlur(picture, 3), np.uint8)
-    return smooth // STEP * STEP + np.uint8(STEP // 2)
+    return (smooth // STEP * STEP + STEP // 2).astype(np.uint8)
