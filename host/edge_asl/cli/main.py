@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from edge_asl.cli import deploy, devices, keys
+from edge_asl.cli.improve import improve
 from edge_asl.cli.options import BundleArgument, JsonOption, option, print_json
 from edge_asl_device.errors import EdgeAslError
 
@@ -106,12 +107,22 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command()
 def build(
+    context: typer.Context,
     data: DataOption,
-    recipe: Annotated[str, typer.Option(help="A recipe by name (edge-asl recipes lists them) or a .toml file.")],
+    recipe: Annotated[str | None, option("A recipe by name (edge-asl recipes lists them) or a .toml file.")] = None,
+    origin: Annotated[
+        Path | None,
+        option(
+            "Instead of a recipe: improve this bundle with pictures from where it is used. Only --data, --out, "
+            "--version, --force and --json go with it.",
+            "--from",
+            metavar="BUNDLE",
+        ),
+    ] = None,
     weights: Annotated[
         str, typer.Option(help="Pretrained weights: imagenet (downloaded), a file, or none.")
     ] = "imagenet",
-    out: Annotated[Path | None, option("Bundle folder; default: models/RECIPE.")] = None,
+    out: Annotated[Path | None, option("Bundle folder; default: models/RECIPE, or BUNDLE-site with --from.")] = None,
     labels: LabelsOption = None,
     landmarks: Annotated[
         list[Path] | None,
@@ -126,6 +137,9 @@ def build(
     ] = None,
     leave_one_out: LeaveOneOutOption = False,
     version: Annotated[str | None, option("The bundle's version, dotted numbers; default: the date.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --from: write the bundle even if it reads anybody worse.")
+    ] = False,
     calibration: Annotated[Path, typer.Option(help="Folder for the calibration pictures.")] = Path("calibration_data"),
     json: JsonOption = False,
 ) -> None:
@@ -133,6 +147,11 @@ def build(
 
     If it is interrupted, the same command continues where it stopped; a second run redoes only what has changed.
     """
+    if origin is not None:
+        improve(context, origin, data, out or origin.absolute().with_name(f"{origin.absolute().name}-site"))
+        return
+    if recipe is None:
+        raise typer.BadParameter("name a recipe, or with --from a bundle to improve", param_hint="--recipe")
     from edge_asl.pipeline.build import build as run
     from edge_asl.pipeline.context import BuildRequest
     from edge_asl.progress import console

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from edge_asl.datasets.types import Picture
 from edge_asl.pipeline.people import folds_of, group_of
-from edge_asl.training.readings import Readings
+from edge_asl.training.readings import Readings, joined
 from edge_asl.training.training_file import VIEWS, RehearsalSet
 
-HANDS = 2000
-"""As many as keep the file of a bundle below 6 MB."""
+HANDS = 2500
+"""Of 1.3 KB each, beside 1.2 MB of weights."""
 _HELD_ONE_OF = 5
 
 
@@ -36,6 +36,36 @@ def rehearsal_set(
     folds = folds_of([pictures[row] for row in chosen], _HELD_ONE_OF, seed)
     held = folds == 0 if folds.any() else np.arange(len(chosen)) % _HELD_ONE_OF == 0
     return RehearsalSet(_some_views(readings, chosen, held, seed), truth[chosen], held)
+
+
+def extended(
+    rehearsal: RehearsalSet,
+    readings: Readings,
+    truth: NDArray[np.int64],
+    learned: NDArray[np.int64],
+    held: NDArray[np.int64],
+    seed: int,
+) -> RehearsalSet:
+    """A rehearsal set with some more hands, a tenth of ``HANDS`` at most.
+
+    Args:
+        rehearsal: the one to extend.
+        readings: of N other pictures.
+        truth: int (N,): the class of each, in the same order of labels.
+        learned: int (n,): those that the network was trained on.
+        held: int (m,): those that were held back.
+        seed: decides which are taken.
+    """
+    rows = np.concatenate([learned, held])
+    back = np.isin(rows, held)
+    kinds = list(zip(truth[rows].tolist(), back.tolist(), strict=True))
+    chosen = spread(kinds, HANDS // 10, seed)
+    more = _some_views(readings, rows[chosen], back[chosen], seed)
+    return RehearsalSet(
+        joined(rehearsal.readings, more),
+        np.concatenate([rehearsal.labels, truth[rows[chosen]]]),
+        np.concatenate([rehearsal.held, back[chosen]]),
+    )
 
 
 def spread(cells: Sequence[Hashable], most: int, seed: int) -> NDArray[np.int64]:

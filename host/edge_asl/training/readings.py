@@ -53,6 +53,10 @@ class Readings(NamedTuple):
         angle = (self.angle[rows, view] + turned).astype(np.float32)
         return np.concatenate([shape, inner_features(angle, self.pooled[rows, view].astype(np.float32))], axis=1)
 
+    def some(self, rows: NDArray[np.int64]) -> Readings:
+        """Pictures ``rows`` (n,)."""
+        return Readings(**{name: array[rows] for name, array in self._asdict().items()})
+
     def picked(self, rows: NDArray[np.int64], views: NDArray[np.int64]) -> Readings:
         """Pictures ``rows`` (n,), and of each its ``views`` (n, v)."""
         every = self._asdict()

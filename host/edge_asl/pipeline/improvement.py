@@ -1,0 +1,139 @@
+"""``edge-asl build --from``: a bundle learns from pictures taken where it is used, and keeps what it knew.
+
+Read the pictures with the bundle's own hand stage → train its float network further, while hands that it learned from
+are rehearsed → quantize → compare with the old one → bundle. It takes a minute, so no step is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from edge_asl.datasets.split_files import write_split
+from edge_asl.errors import AccuracyError, DataError
+from edge_asl.evaluation.comparison import Improvement, compared
+from edge_asl.evaluation.metrics import Predictions, evaluate_predictions
+from edge_asl.evaluation.predictions import predict
+from edge_asl.pipeline.bundle import check_bundle_path, work_folder, write_bundle
+from edge_asl.pipeline.compatibility import check_model
+from edge_asl.pipeline.hand_models import CALIBRATION, int8_answer, violations
+from edge_asl.pipeline.improved import REPORT, Improved, report_on, write_improved
+from edge_asl.pipeline.people import weights_of
+from edge_asl.pipeline.site import SEED, Site, Start, open_start, read_site
+from edge_asl.progress import Progress
+from edge_asl.recipes.recipe import Quantization
+from edge_asl_device.contract.hand_features import standardised
+from edge_asl_device.contract.manifest import MODEL
+from edge_asl_device.text.buffer import NOTHING
+
+if TYPE_CHECKING:  # TensorFlow comes with it
+    from edge_asl.training.sign_network import SignNet
+
+
+class ImprovementRequest(NamedTuple):
+    """What the user asked for."""
+
+    bundle: Path
+    """The one to improve."""
+    data: Sequence[Path]
+    """Folders of pictures from the site."""
+    out: Path
+    version: str | None = None
+    force: bool = False
+    """Write the bundle whatever the comparison says."""
+
+
+def improve(request: ImprovementRequest, progress: Progress) -> Improvement:
+    """Train a bundle further with pictures from its site; returns what that brought.
+
+    Raises:
+        AccuracyError: it is no improvement; the bundle at ``request.out`` is then as it was.
+        EdgeAslError: anything else that a user can fix; likewise.
+    """
+    _check(request)
+    start = open_start(request.bundle)
+    site = read_site(request.data, start, progress)
+    net = _tuned(start, site, progress)
+    work = work_folder(request.out)
+    work.mkdir(parents=True, exist_ok=True)
+    improved = Improved(request.out, request.version, start, site, net, _quantized(net, start, site, progress))
+    write_bundle(work / "draft", improved.manifest(work, None), improved.contents())
+    predictions = _predictions(work / "draft", net, site, progress)
+    improvement = _compared(request, improved, predictions, progress)
+    report_on(work, improved, improvement, predictions)
+    if improvement.objection and not request.force:
+        raise AccuracyError(
+            f"{request.out}: not written: {improvement.objection} (see {work / REPORT}); "
+            "take pictures of more people and signs, or use --force"
+        )
+    write_split(work / "split.json", site.split)
+    write_improved(work, improved, improvement)
+    return improvement
+
+
+def _check(request: ImprovementRequest) -> None:
+    check_bundle_path(request.out)
+    if request.out.absolute() == request.bundle.absolute():
+        raise DataError(f"{request.out}: would replace the bundle that is improved; choose another --out")
+
+
+def _tuned(start: Start, site: Site, progress: Progress) -> SignNet:
+    from edge_asl.training.sign_network import SignNet, build_branches
+    from edge_asl.training.tuning import EPOCHS, Lesson, tune
+
+    training, rehearsal = start.training, start.training.rehearsal
+    branches = build_branches(len(start.bundle.labels))
+    if [array.shape for array in training.weights] != [array.shape for array in branches.get_weights()]:
+        raise DataError(f"{start.bundle.folder}: its network is another version's; build the bundle again")
+    branches.set_weights(training.weights)
+    rows, rehearsed = site.learned, np.flatnonzero(~rehearsal.held)
+    new = Lesson(site.readings.some(rows), site.truth[rows], weights_of([site.dataset.pictures[row] for row in rows]))
+    old = Lesson(rehearsal.readings.some(rehearsed), rehearsal.labels[rehearsed], np.ones(len(rehearsed), np.float32))
+    with progress.task("sign network", EPOCHS) as advance:
+        net = SignNet(branches, start.scaling, training.temperature)
+        return tune(net, new, old, training.settings, SEED, advance)
+
+
+def _quantized(net: SignNet, start: Start, site: Site, progress: Progress) -> bytes:
+    """Full int8, with ranges from both kinds of hands that it was trained on."""
+    from edge_asl.pipeline.quantize import quantize_sign_network
+
+    rng, rehearsal = np.random.default_rng(SEED), start.training.rehearsal
+    both = (site.readings, site.learned), (rehearsal.readings, np.flatnonzero(~rehearsal.held))
+    features = [readings.features(rng.permutation(rows)[: CALIBRATION // 2]) for readings, rows in both]
+    content = quantize_sign_network(net.network(), standardised(np.concatenate(features), net.scaling))
+    classes = len(start.bundle.labels)
+    check_model(content, lambda facts: violations(facts, classes), Quantization().runtime, progress)
+    return content
+
+
+def _predictions(draft: Path, net: SignNet, site: Site, progress: Progress) -> Predictions:
+    """What a device says of the pictures held back, and the float network."""
+    found = predict(draft, site.dataset, site.held_pictures, progress)
+    row_of = {picture.path: row for row, picture in enumerate(site.dataset.pictures)}
+    rows = np.array([row_of[picture.path] for picture in site.held_pictures])
+    plain = np.zeros_like(found.probabilities)
+    if NOTHING in found.labels:
+        plain[:, found.labels.index(NOTHING)] = 1
+    plain[site.readings.found[rows]] = net.answer(site.readings, site.held)
+    return found._replace(probabilities_float=plain)
+
+
+def _compared(
+    request: ImprovementRequest, improved: Improved, predictions: Predictions, progress: Progress
+) -> Improvement:
+    start, site = improved.start, improved.site
+    old = predict(request.bundle, site.dataset, site.held_pictures, progress)
+    rehearsal = start.training.rehearsal
+    rows = np.flatnonzero(rehearsal.held)
+    models = (start.bundle.content(MODEL), improved.model)
+    classes = len(start.bundle.labels)
+    before, after = (int8_answer(model, start.scaling, classes)(rehearsal.readings, rows) for model in models)
+    return Improvement(
+        site=compared(old.probabilities, predictions.probabilities, predictions.truth),
+        others=compared(before, after, rehearsal.labels[rows]),
+        evaluation=evaluate_predictions(predictions, f"{site.dataset.title}, held back"),
+    )

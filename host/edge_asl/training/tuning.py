@@ -1,0 +1,50 @@
+"""Further training of a sign network with some people's hands, while those whom it learned from are rehearsed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl.progress import Advance, unwatched
+from edge_asl.recipes.recipe import Sign
+from edge_asl.training.readings import Readings, joined
+from edge_asl.training.sign_network import SignJob, SignNet, train_sign_network
+
+EPOCHS, LEARNING_RATE = 10, 3e-4
+"""A seventh of a build's learning rate and a third of its epochs; docs/training.md has what others do."""
+
+
+class Lesson(NamedTuple):
+    """Hands to learn from."""
+
+    readings: Readings
+    """Of n hands, all found."""
+    labels: NDArray[np.int64]
+    """int (n,): the class of each."""
+    weights: NDArray[np.float32]
+    """float32 (n,): how much each counts among these; 1 on average."""
+
+
+def tune(
+    start: SignNet, new: Lesson, rehearsed: Lesson, settings: Sign, seed: int, advance: Advance = unwatched
+) -> SignNet:
+    """Train ``start`` with both lessons, the new one counting as much as the rehearsed one, however long they are.
+
+    All weights move: one branch alone could not make up for what the other answers. Scaling and temperature stay.
+    """
+    labels = np.concatenate([new.labels, rehearsed.labels])
+    weights = np.concatenate([one.weights * np.float32(len(labels) / 2 / len(one.labels)) for one in (new, rehearsed)])
+    job = SignJob(
+        joined(new.readings, rehearsed.readings),
+        np.arange(len(labels)),
+        labels,
+        weights,
+        start.branches.outputs[0].shape[1],
+        msgspec.structs.replace(settings, epochs=EPOCHS, learning_rate=LEARNING_RATE),
+        seed,
+    )
+    net, _ = train_sign_network(job, advance, start)
+    return net._replace(temperature=start.temperature)
