@@ -128,6 +128,10 @@ def build(
         list[Path] | None,
         option("Hands without pictures (.npz), to train by shape with.", "--landmarks", metavar="FILE"),
     ] = None,
+    without_pictures: Annotated[
+        bool,
+        option("For a bundle to be published: the report, which shows pictures, stays outside.", "--without-pictures"),
+    ] = False,
     settings: Annotated[
         list[str] | None, option("Override the recipe: --set training.epochs=5.", "--set", metavar="KEY=VALUE")
     ] = None,
@@ -162,9 +166,11 @@ def build(
     bundle = out or Path("models") / Path(recipe).stem
     request = BuildRequest(data, recipe, loaded, weights, bundle, calibration, split, min_accuracy, version)
     request = request._replace(leave_one_out=leave_one_out, landmarks=tuple(landmarks or ()))
+    request = request._replace(without_pictures=without_pictures)
     _print_evaluation(run(request, console()), json)
     if not json:
-        typer.echo(f"bundle: {bundle}\nreport: {bundle / 'report.html'}")
+        report = (request.work if without_pictures else bundle) / "report.html"
+        typer.echo(f"bundle: {bundle}\nreport: {report}")
 
 
 @app.command()

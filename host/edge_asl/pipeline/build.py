@@ -131,8 +131,16 @@ def _warnings(context: BuildContext, evaluation: Evaluation) -> list[str]:
 
 def _bundle(context: BuildContext, models: Models, evaluated: str, evaluation: Evaluation) -> None:
     request = context.request
-    digest = digest_of(evaluated, request.recipe, request.recipe_name, request.version, request.out.name, KNOWN_ANSWER)
-    contents = (*models.files, METRICS, REPORT)
+    digest = digest_of(
+        evaluated,
+        request.recipe,
+        request.recipe_name,
+        request.version,
+        request.out.name,
+        KNOWN_ANSWER,
+        request.without_pictures,
+    )
+    contents = (*models.files, METRICS, *([] if request.without_pictures else [REPORT]))
     metrics = to_manifest_metrics(evaluation)
 
     def make() -> None:

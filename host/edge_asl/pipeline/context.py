@@ -51,6 +51,8 @@ class BuildRequest(NamedTuple):
     """Files or folders of measured hands, without pictures, for recipes that read hands."""
     warnings: tuple[str, ...] = ()
     """What the report should say before the figures."""
+    without_pictures: bool = False
+    """Keep the report, which shows pictures, in the working folder: a bundle to be published shows nobody."""
     leave_one_out: bool = False
     """Measure on each person in turn, with a model that was trained without this person."""
 
