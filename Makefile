@@ -4,7 +4,7 @@ PINS := $(wildcard constraints/*.txt) constraints/setup.sh
 # The word that the demo's hand spells: letters A to Y except J, which moves.
 WORD ?= HELLO
 # What `make try` reads with, its page's port, and a film or a folder of pictures in the place of this machine's camera.
-MODEL ?= $(if $(wildcard models/letters),models/letters,tests/data/bundle-v1)
+MODEL ?= models/letters
 PORT ?= 8080
 CAMERA ?=
 
