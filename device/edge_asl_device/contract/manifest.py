@@ -19,7 +19,7 @@ from typing import Annotated, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from edge_asl_device.contract.hand_features import POINTS, POOLED, SIGN_INPUTS
+from edge_asl_device.contract.hand_points import POINTS, POOLED, SIGN_INPUTS
 from edge_asl_device.contract.tensor import ModelSpec, Tensor
 from edge_asl_device.contract.tree import Entry, Tree, read_verified
 from edge_asl_device.contract.untrusted import brief, decode_json, file_errors_as, read_bounded
