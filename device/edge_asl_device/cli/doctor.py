@@ -52,7 +52,9 @@ def examine(bundle: Path | None) -> dict[str, object]:
     if bundle is not None:
         try:
             read = read_bundle(bundle)
-            report["bundle"] = {"path": str(bundle), "name": read.manifest.name, "digest": read.digest}
+            models = ", ".join(f"{name} ({model.minimum_runtime} or later)" for name, model in read.models.items())
+            named = {"path": str(bundle), "name": read.manifest.name, "digest": read.digest}
+            report["bundle"] = named | {"models": models}
             if EDGETPU_MODEL in read.manifest.files:
                 accelerator, instead = choose(read)
                 report["edgetpu"] = {"ok": accelerator == EDGETPU, "reason": instead}

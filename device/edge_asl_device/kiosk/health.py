@@ -51,7 +51,12 @@ class Health:
             "ready": ready,
             "program": __version__,
             "run": self._publisher.run,
-            "bundle": {"name": manifest.name, "version": manifest.version, "digest": reader.bundle.digest},
+            "bundle": {
+                "name": manifest.name,
+                "version": manifest.version,
+                "digest": reader.bundle.digest,
+                "models": list(reader.bundle.models),
+            },
             "runtime": engine.runtime,
             "accelerator": engine.accelerator,
             "frames_10s": self._publisher.frames_within(10),

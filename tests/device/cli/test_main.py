@@ -268,6 +268,7 @@ def test_the_doctor_runs_the_bundle_with_every_runtime(golden_bundle: Path, caps
         "path": str(golden_bundle),
         "name": "hands",
         "digest": read_bundle(golden_bundle).digest,
+        "models": "sign (1.14.0 or later)",
     }
     assert [name for name, facts in report["runtimes"].items() if facts["ok"]] == INSTALLED
     for name in INSTALLED:
@@ -494,3 +495,11 @@ def test_a_picture_is_no_film(golden_bundle: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == (
         f"edge-asl-device: {picture}: a picture, not a video file; use edge-asl-device classify\n"
     )
+
+
+def test_doctor_names_the_models_of_a_bundle_and_runs_them(hand_bundle: Path, capsys: pytest.CaptureFixture[str]):
+    main(["doctor", str(hand_bundle), "--json"])
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["bundle"]["models"] == "palms (1.14.0 or later), landmarks (1.14.0 or later), sign (1.14.0 or later)"
+    assert all(found["runtimes"][name]["ok"] for name in INSTALLED), found["runtimes"]

@@ -131,6 +131,31 @@ def test_a_program_that_is_killed_leaves_no_capture_process(kiosk: tuple[Program
     wait_for(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in children), 20)
 
 
+def test_bundles_of_both_formats_follow_one_another_without_a_gap(
+    golden_bundle: Path, hand_bundle: Path, tmp_path: Path
+):
+    """One run, one page; the metrics tell the stages of each."""
+    current = tmp_path / "current"
+    current.symlink_to(golden_bundle)
+    with Program("run", current, "--source", FILM, "--loop", "--mute") as program:
+        page = program.wait_until_ready().listen()
+        wait_for(lambda: page.state.get("letter"), 30)
+        run = program.health()["run"]
+        for bundle, models in ((hand_bundle, ["palms", "landmarks", "sign"]), (golden_bundle, ["sign"])):
+            beside = tmp_path / "new"
+            beside.symlink_to(bundle)
+            beside.rename(current)
+            program.process.send_signal(signal.SIGHUP)
+            wait_for(lambda models=models: program.health()["bundle"]["models"] == models, 60)
+            before = len(page.states)
+            wait_for(lambda before=before: len(page.states) > before + 3, 30, "frames are read")
+            assert program.health()["run"] == run
+            assert program.health()["ready"]
+        assert not program.logged("bundle refused")
+        text = program.ask("/metrics")[1].decode()
+        assert all(f'stage="{stage}"' in text for stage in ("locate", "preprocess", "invoke", "transcribe"))
+
+
 @pytest.fixture
 def own_bundle(golden_bundle: Path, tmp_path: Path) -> Path:
     return shutil.copytree(golden_bundle, tmp_path / "bundle")
