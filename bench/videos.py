@@ -1,4 +1,4 @@
-"""What the letters model that ships reads in films of a person whom it has never seen: whole frames, as a kiosk reads them.
+"""What the letters model that ships reads in films of a person whom it has never seen, in whole frames.
 
 ``python bench/videos.py BUNDLE`` takes another bundle and records nothing.
 """
@@ -19,7 +19,8 @@ def main(bundle: Path) -> None:
     """A row for each clip, whose name is the letter that it shows, then the total."""
     clips = sorted((folder("EDGE_ASL_DATA") / "videos").glob("*.mp4"))
     read = {clip.stem: written(bundle, clip) for clip in clips}
-    rows = [[sign, ", ".join(f"{label} at {when:.1f} s" for when, label in found) or "–"] for sign, found in read.items()]
+    cells = {sign: ", ".join(f"{label} at {when:.1f} s" for when, label in found) for sign, found in read.items()}
+    rows = [[sign, cell or "–"] for sign, cell in cells.items()]
     table("clips", ["clip", "written"], rows)
     exact = sum([label for _, label in found] == [sign] for sign, found in read.items())
     wrong = sum(label != sign for sign, found in read.items() for _, label in found)
