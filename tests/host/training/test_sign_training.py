@@ -32,7 +32,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_it_learns_and_the_int8_model_says_the_same(found: dict[str, Any]):
-    assert found["losses"][-1] < found["losses"][0] / 2
+    assert found["losses"][-1] < 0.6 * found["losses"][0], "smoothed labels leave some"
     assert found["right"] == 1.0
     assert found["int8_right"] == 1.0
     assert found["int8_difference"] < 0.1
@@ -82,6 +82,7 @@ def try_all() -> dict[str, Any]:
     from edge_asl.pipeline.hand_models import int8_answer
     from edge_asl.pipeline.quantize import quantize_sign_network
     from edge_asl.recipes.recipe import Sign
+    from edge_asl.training.readings import DEVICE_VIEWS
     from edge_asl.training.sign_network import SignJob, other_bones, train_sign_network, turned
     from edge_asl_device.contract.hand_features import parts_of, standardised
 
@@ -92,9 +93,12 @@ def try_all() -> dict[str, Any]:
     (net, losses), (again, _), (other, _) = (train_sign_network(job) for job in jobs)
     strangers, truth = draw(2)
     answers = net.answer(strangers, rows)
-    features = standardised(strangers.features(rows), net.scaling)
-    logits = np.sum([np.asarray(one) for one in net.branches(parts_of(features), training=False)], axis=0)
-    product = np.exp(logits - logits.max(axis=1, keepdims=True))
+    products = []
+    for view in DEVICE_VIEWS:
+        features = standardised(strangers.features(rows, view), net.scaling)
+        logits = np.sum([np.asarray(one) for one in net.branches(parts_of(features), training=False)], axis=0)
+        product = np.exp(logits - logits.max(axis=1, keepdims=True))
+        products.append(product / product.sum(axis=1, keepdims=True))
     model = quantize_sign_network(net.network(), standardised(readings.features(rows), net.scaling))
     int8 = int8_answer(model, net.scaling, CLASSES)(strangers, rows)
     upright = np.array([[[10, 10], [10, 0]]], np.float32)
@@ -109,7 +113,7 @@ def try_all() -> dict[str, Any]:
         "right": float((answers.argmax(axis=1) == truth).mean()),
         "int8_right": float((int8.argmax(axis=1) == truth).mean()),
         "int8_difference": float(np.abs(int8 - answers).max()),
-        "product_difference": float(np.abs(product / product.sum(axis=1, keepdims=True) - answers).max()),
+        "product_difference": float(np.abs(np.mean(products, axis=0) - answers).max()),
         "first": float(answers.sum(axis=0)[0]),
         "again": float(again.answer(strangers, rows).sum(axis=0)[0]),
         "other": float(other.answer(strangers, rows).sum(axis=0)[0]),
