@@ -87,11 +87,11 @@ class Recogniser:
         return [] if found.square is None else top(found.probabilities, self.labels, count)
 
     def warm_up(self) -> None:
-        """Run every model once: the first inference lays out memory and packs weights, which takes several times as
-        long as the others.
+        """Run every model once, on black: the first inference lays out memory and packs weights, which takes several
+        times as long as the others.
         """
         for name, engine in self.engines.items():
-            engine.invoke(*(np.zeros(tensor.shape, np.int8) for tensor in self.bundle.spec(name).inputs))
+            engine.invoke(*(np.full(tensor.shape, -128, np.int8) for tensor in self.bundle.spec(name).inputs))
 
     def __enter__(self) -> Self:
         return self
