@@ -5,21 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_asl_device.contract.hand_features import (
-    DIRECTIONS,
-    FEATURES,
-    LIMIT,
-    POINTS,
-    POOLED,
-    SHAPE,
-    SIGN_INPUTS,
-    TURN,
-    inner_features,
-    parts_of,
-    shape_features,
-    standardised,
-    to_tensor,
-)
+from edge_asl_device.contract.hand_features import inner_features, parts_of, shape_features, standardised, to_tensor
+from edge_asl_device.contract.hand_points import DIRECTIONS, FEATURES, LIMIT, POINTS, POOLED, SHAPE, SIGN_INPUTS, TURN
 
 RIGHT, LEFT = np.array([False]), np.array([True])
 

@@ -81,8 +81,8 @@ BROKEN_HANDS = {
     "other features": (put("pixels", "features"), "features: invalid enum value 'pixels'"),
     "input of format 1": (put({}, "input"), "manifest: unknown field input"),
     "a tensor missing": (
-        drop("models", "landmarks", "outputs", "early"),
-        "models.landmarks: expected (('picture',), ('landmarks', 'presence', 'handedness', 'pooled', 'early')), found",
+        drop("models", "landmarks", "outputs", "pooled"),
+        "models.landmarks: expected (('picture',), ('landmarks', 'presence', 'handedness', 'pooled')), found",
     ),
     "outputs in another order": (
         lambda c: c["models"]["palms"].update(outputs=dict(reversed(c["models"]["palms"]["outputs"].items()))),

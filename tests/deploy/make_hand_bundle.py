@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from edge_asl.pipeline.bundle import write_bundle
 from edge_asl.pipeline.known_answer import make_known_answer
-from edge_asl_device.contract.hand_features import FEATURES, SIGN_INPUTS
+from edge_asl_device.contract.hand_points import FEATURES, SIGN_INPUTS
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER
 from edge_asl_device.contract.manifest import (
     HAND_MODELS,
@@ -65,7 +65,6 @@ LANDMARK_CUTS = {
     "presence": Cut((0, 112, 112, 0), (1, 1, 1, 1), 1, 0, Tensor((1, 1), 1 / 256, -128)),
     "handedness": Cut((0, 112, 112, 1), (1, 1, 1, 1), 1, 0, Tensor((1, 1), 1 / 256, -128)),
     "pooled": Cut((0, 100, 0, 0), (1, 2, 192, 3), 16, 0, Tensor((1, 1152), 0.0625, -128)),
-    "early": Cut((0, 102, 0, 0), (1, 1, 64, 3), 16, -8, Tensor((1, 192), 0.0625, 0)),
 }
 
 

@@ -13,40 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.contract.hand_points import (
-    BONES,
-    DIRECTIONS,
-    FEATURES,
-    FINGERS,
-    KNUCKLES,
-    LIMIT,
-    POINTS,
-    POOLED,
-    SHAPE,
-    SIGN_INPUTS,
-    TURN,
-    WRIST,
-)
-
-__all__ = [
-    "DIRECTIONS",
-    "FEATURES",
-    "FINGERS",
-    "KNUCKLES",
-    "LIMIT",
-    "POINTS",
-    "POOLED",
-    "SHAPE",
-    "SIGN_INPUTS",
-    "TURN",
-    "WRIST",
-    "Number",
-    "inner_features",
-    "parts_of",
-    "shape_features",
-    "standardised",
-    "to_tensor",
-]
+from edge_asl_device.contract.hand_points import BONES, DIRECTIONS, KNUCKLES, LIMIT, POINTS, SHAPE, WRIST
 
 Number = TypeVar("Number", bound=np.generic)
 

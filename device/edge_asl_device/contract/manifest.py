@@ -346,7 +346,7 @@ def _hand_tensors(manifest: HandManifest) -> dict[str, tuple[object, object]]:
 
 HAND_MODELS = {
     PALMS: (("picture",), ("boxes", "scores")),
-    LANDMARKS: (("picture",), ("landmarks", "presence", "handedness", "pooled", "early")),
+    LANDMARKS: (("picture",), ("landmarks", "presence", "handedness", "pooled")),
     SIGN: (tuple(sorted(SIGN_INPUTS)), ("probabilities",)),
 }
 """The models of a bundle that reads hands → the names of their inputs, sorted, and of their outputs, in order."""
@@ -359,7 +359,6 @@ _HAND_SHAPES = {
         "presence": (1, 1),
         "handedness": (1, 1),
         "pooled": (1, POOLED),
-        "early": (1, 192),
     },
 }
 

@@ -42,8 +42,10 @@ class HandStages:
         found, stages = self.sign.answer(hand)
         if time_s is None:
             # A picture by itself is read twice; of live frames, the transcriber takes the mean of many.
+            began = time.perf_counter()
             again, _ = self.sign.answer(self.stage.read(frame, beside(hand.region)))
             found = (found + again) / 2
+            stages["again"] = time.perf_counter() - began
         shown = hand.landmarks if hand.smoothed is None else hand.smoothed
         square = square_of_hand(shown, frame.shape[0], frame.shape[1])
         stages = {"locate": located_s} | stages

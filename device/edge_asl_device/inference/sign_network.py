@@ -9,14 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl_device.contract.decode import probabilities
-from edge_asl_device.contract.hand_features import (
-    FEATURES,
-    inner_features,
-    parts_of,
-    shape_features,
-    standardised,
-    to_tensor,
-)
+from edge_asl_device.contract.hand_features import inner_features, parts_of, shape_features, standardised, to_tensor
+from edge_asl_device.contract.hand_points import FEATURES
 from edge_asl_device.errors import BundleError
 from edge_asl_device.inference.engine import TfliteEngine
 from edge_asl_device.inference.hands.hand import Hand
@@ -38,7 +32,16 @@ class SignNetwork:
     def answer(self, hand: Hand) -> tuple[NDArray[np.float32], dict[str, float]]:
         """The probability of every class, float32 (classes,), 0 to 255/256, and stage → seconds."""
         started = time.perf_counter()
-        parts = parts_of(to_tensor(standardised(features_of(hand), self._scaling)))
+        features = features_of(hand)
+        computed_s = time.perf_counter() - started
+        found, stages = self.name(features)
+        stages["features"] += computed_s
+        return found, stages
+
+    def name(self, features: NDArray[np.float32]) -> tuple[NDArray[np.float32], dict[str, float]]:
+        """The same for the features of a hand, float32 (1, ``FEATURES``)."""
+        started = time.perf_counter()
+        parts = parts_of(to_tensor(standardised(features, self._scaling)))
         prepared = time.perf_counter()
         (output,) = self.engine.invoke(*(parts[name] for name in self._inputs))
         invoked = time.perf_counter()

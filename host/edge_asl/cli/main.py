@@ -11,33 +11,22 @@ from typing import Annotated, Any
 
 import typer
 
-from edge_asl.cli import deploy, devices, keys
+from edge_asl.cli import deploy, devices, keys, pictures
 from edge_asl.cli.improve import improve
-from edge_asl.cli.options import BundleArgument, JsonOption, option, print_json
+from edge_asl.cli.options import BundleArgument, JsonOption, LabelsOption, LayoutOption, option, print_json
 from edge_asl_device.errors import EdgeAslError
 
-
-def _group(help_text: str, **more: Any) -> typer.Typer:
+app = typer.Typer(
+    help="From a folder of pictures of hand signs to a verified bundle that a Raspberry Pi runs.",
+    no_args_is_help=True,
     # Plain help comes three times faster than one in boxes, and reads the same in a file.
-    return typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode=None, **more)
-
-
-app = _group(
-    "From a folder of pictures of hand signs to a verified bundle that a Raspberry Pi runs.",
+    rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-data_app = _group("Check a folder of pictures before training.")
-synth_app = _group("Draw hands for trials and tests; not training data for real people.")
-app.add_typer(data_app, name="data")
-app.add_typer(synth_app, name="synth")
-
 DataOption = Annotated[
     list[Path], option("Folder of labelled pictures (or a CSV file); repeat it for several.", "--data", metavar="DIR")
 ]
-LayoutOption = Annotated[str, typer.Option(help="auto, folders, people, flat, csv or yolo.")]
-LabelsOption = Annotated[str | None, option("Only these signs: A-Z,del,space,nothing. Default: all.", metavar="LIST")]
-
 
 LeaveOneOutOption = Annotated[
     bool,
@@ -310,70 +299,6 @@ def recipes(json: JsonOption = False) -> None:
         typer.echo(f"{name:<16}{recipe.description}")
 
 
-@data_app.command("check")
-def data_check(
-    data: Annotated[
-        list[Path],
-        typer.Argument(help="Folders of labelled pictures (or CSV files).", show_default=False, metavar="DIR…"),
-    ],
-    layout: LayoutOption = "auto",
-    labels: LabelsOption = None,
-    signer_pattern: Annotated[
-        str | None, option("Regular expression on the path; its first group names the person.")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """Find problems in folders of pictures, and say how to fix them."""
-    from edge_asl.datasets.check import check_dataset, format_summary
-    from edge_asl.datasets.labels import choose_labels
-    from edge_asl.progress import console
-
-    with console().task("checked", 0) as advance:
-        chosen = None if labels is None else choose_labels(labels.split(","))
-        summary = check_dataset(data, layout, signer_pattern=signer_pattern, labels=chosen, advance=advance)
-    if json:
-        print_json(summary)
-    else:
-        typer.echo(format_summary(summary))
-    if summary.has_errors:
-        raise typer.Exit(1)
-
-
-@synth_app.command("pictures")
-def synth_pictures(
-    folder: Annotated[Path, typer.Argument(help="New folder to write.", show_default=False)],
-    signs: Annotated[str, typer.Option(help="letters, digits, all, or signs joined by commas.")] = "letters",
-    count: Annotated[int, typer.Option(help="Pictures per sign.", min=1)] = 200,
-    size: Annotated[int, typer.Option(help="Side in pixels.", min=32, max=1024)] = 96,
-    people: Annotated[int, typer.Option(help="Number of invented people.", min=1)] = 40,
-    seed: Annotated[int, typer.Option(help="A different seed gives different pictures.", min=0)] = 0,
-) -> None:
-    """Draw labelled pictures of hand signs, with signers.csv."""
-    from edge_asl.datasets.synthetic.pictures import parse_signs, write_pictures
-    from edge_asl.progress import console
-
-    chosen = parse_signs(signs)
-    with console().task("drawn", len(chosen) * count) as advance:
-        write_pictures(folder, chosen, count, size, seed, people, advance)
-    typer.echo(folder)
-
-
-@synth_app.command("film")
-def synth_film(
-    path: Annotated[Path, typer.Argument(help="New .mp4 file.", show_default=False)],
-    text: Annotated[str, typer.Argument(help="What the hand spells: letters, digits and spaces.", show_default=False)],
-    seed: Annotated[int, typer.Option(help="A different seed gives a different hand.", min=0)] = 0,
-    letters_per_minute: Annotated[float, typer.Option(help="Spelling speed.", min=10, max=200)] = 60,
-) -> None:
-    """Film a drawn hand spelling a text."""
-    from edge_asl.datasets.synthetic.film import write_film
-    from edge_asl.progress import console
-
-    with console().task("frames", 0) as advance:
-        write_film(path, text, seed=seed, letters_per_minute=letters_per_minute, advance=advance)
-    typer.echo(path)
-
-
 def _print_evaluation(evaluation: Any, json: bool) -> None:
     if json:
         print_json(evaluation)
@@ -383,5 +308,5 @@ def _print_evaluation(evaluation: Any, json: bool) -> None:
     typer.echo(format_evaluation(evaluation))
 
 
-for commands in (deploy, devices, keys):
+for commands in (pictures, deploy, devices, keys):
     commands.register(app)

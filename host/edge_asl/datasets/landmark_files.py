@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from edge_asl.datasets.labels import normalise_label
 from edge_asl.errors import DataError
-
-POINTS = 21
+from edge_asl_device.contract.hand_points import POINTS
 
 
 class MeasuredHands(NamedTuple):
@@ -26,6 +25,9 @@ class MeasuredHands(NamedTuple):
     """The name of the file that each comes from."""
     content: bytes
     """Stands for all of it in a digest."""
+
+
+NO_HANDS = MeasuredHands(np.zeros((0, POINTS, 2), np.float32), (), (), b"")
 
 
 def read_landmark_files(paths: Sequence[Path]) -> MeasuredHands:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from edge_asl.errors import QuantizationError
 from edge_asl.hands.engines import PIXEL
 from edge_asl.hands.ranges import Range
 from edge_asl.pipeline.compatibility import check_model
 from edge_asl.progress import Progress
-from edge_asl.tflite.facts import ModelFacts, model_facts
+from edge_asl.tflite.facts import ModelFacts, facts_of
 from edge_asl.tflite.facts import Tensor as GraphTensor
+from edge_asl.tflite.manifest_model import manifest_model
 from edge_asl_device.contract.manifest import (
     HAND_MODELS,
     LANDMARKS,
@@ -22,7 +20,6 @@ from edge_asl_device.contract.manifest import (
     PALMS_MODEL,
     Model,
 )
-from edge_asl_device.contract.tensor import Tensor
 
 RUNTIME = "tflite-2.14"
 """The oldest runtime that devices may have."""
@@ -40,9 +37,8 @@ _SHAPES = {
     "presence": ((1, 1),),
     "handedness": ((1, 1),),
     "pooled": ((1, 1152), (1, 672)),
-    "early": ((1, 192), (1, 112)),
 }
-"""The second of the last two: the lite model's."""
+"""The second of `pooled`: the lite model's."""
 
 FIXED: dict[str, Range] = {
     "picture": Range(0, 1),
@@ -82,20 +78,10 @@ def describe(name: str, content: bytes) -> Model:
     Raises:
         QuantizationError: it is damaged, or another one.
     """
-    with TemporaryDirectory() as folder:
-        path = Path(folder, FILES[name])
-        path.write_bytes(content)
-        facts = model_facts(path)
+    facts = facts_of(content, name)
     if found := violations(name, facts):
         raise QuantizationError(f"{name}: {found[0]}")
-    inputs, outputs = HAND_MODELS[name]
-    return Model(
-        FILES[name],
-        {key: _tensor(tensor) for key, tensor in zip(inputs, facts.inputs, strict=True)},
-        {key: _tensor(tensor) for key, tensor in zip(outputs, facts.outputs, strict=True)},
-        facts.operator_versions,
-        facts.minimum_runtime or "unknown",
-    )
+    return manifest_model(name, FILES[name], facts)
 
 
 def violations(name: str, facts: ModelFacts) -> list[str]:
@@ -125,8 +111,3 @@ def _tensor_violations(tensor: GraphTensor) -> list[str]:
             f"found {tensor.scale} and {tensor.zero_point}"
         )
     return found
-
-
-def _tensor(tensor: GraphTensor) -> Tensor:
-    # Checked before: both are there.
-    return Tensor(tensor.shape, float(tensor.scale or 0), int(tensor.zero_point or 0))

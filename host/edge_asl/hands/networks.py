@@ -8,13 +8,11 @@ import numpy as np
 
 from edge_asl.errors import QuantizationError
 from edge_asl.hands.surgery import (
-    add_channel_means,
     drop_unused,
     fold_float16,
     keep_rows,
     make_names_unique,
     maker,
-    operator_code,
     set_boundary,
 )
 from edge_asl.tflite.graph import load_model
@@ -40,27 +38,21 @@ def palm_network(original: bytes, name: str) -> bytes:
 
 
 def landmark_network(original: bytes, name: str) -> bytes:
-    """The landmark model, float32: picture (1, 224, 224, 3) in 0 to 1, five outputs.
+    """The landmark model, float32: picture (1, 224, 224, 3) in 0 to 1, four outputs.
 
     ``landmarks`` (1, 42): x0, y0, x1, y1, … in pixels of the picture (MediaPipe's z is dropped); ``presence`` and
-    ``handedness`` (1, 1), 0 to 1; ``pooled`` (1, 1152): the vector that they are all computed from; ``early`` (1, 192):
-    the channel means of the first 7×7 map, before the final blocks. The lite model's last two are 672 and 112 long.
-    The landmarks in metres (MediaPipe's "world landmarks") are dropped.
+    ``handedness`` (1, 1), 0 to 1; ``pooled`` (1, 1152): the vector that they are all computed from, 672 numbers in the
+    lite model. The landmarks in metres (MediaPipe's "world landmarks") are dropped.
 
     Raises:
         QuantizationError: not the model that is expected.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     model = _opened(original, name, outputs=4)
     graph = model.subgraphs[0]
     landmarks, presence, handedness, _ = map(int, graph.outputs)
     pooled = int(maker(model, landmarks).inputs[0])
-    small = [o for o in graph.operators if operator_code(model, o) == schema.BuiltinOperator.CONV_2D]
-    first = next(int(o.outputs[0]) for o in small if graph.tensors[o.outputs[0]].shape[1] == 7)
-    early = add_channel_means(model, first, maker(model, pooled))
     keep_rows(model, landmarks, [3 * point + axis for point in range(_POINTS) for axis in (0, 1)])
-    outputs = dict(zip(HAND_MODELS[LANDMARKS][1], (landmarks, presence, handedness, pooled, early), strict=True))
+    outputs = dict(zip(HAND_MODELS[LANDMARKS][1], (landmarks, presence, handedness, pooled), strict=True))
     set_boundary(model, {"picture": graph.inputs[0]}, outputs)
     drop_unused(model)
     return serialise(model)

@@ -81,30 +81,6 @@ def keep_rows(model: Any, output: int, rows: Sequence[int]) -> None:
     graph.tensors[output].shape = np.array([1, len(rows)], np.int32)
 
 
-def add_channel_means(model: Any, source: int, like: Any) -> int:
-    """Add a MEAN over height and width of tensor ``source``, float32 (1, H, W, C); the index of its output (1, C).
-
-    ``like`` is a MEAN operator of the graph that does the same elsewhere: its axes and options serve here too.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-
-    graph = model.subgraphs[0]
-    shape = np.array([1, graph.tensors[source].shape[3]], np.int32)
-    # Buffer 0 is the empty one of every model: what is computed has no data.
-    graph.tensors.append(schema.TensorT(name=b"means", shape=shape, type=schema.TensorType.FLOAT32, buffer=0))
-    index = len(graph.tensors) - 1
-    mean = schema.OperatorT(
-        opcodeIndex=like.opcodeIndex,
-        inputs=np.array([source, like.inputs[1]], np.int32),
-        outputs=np.array([index], np.int32),
-        builtinOptionsType=like.builtinOptionsType,
-        builtinOptions=like.builtinOptions,
-    )
-    # Right behind what makes the map, so that its memory is free again at once.
-    graph.operators.insert(graph.operators.index(maker(model, source)) + 1, mean)
-    return index
-
-
 def inline_buffers(model: Any, file: bytes) -> None:
     """Bring constants that ``file`` keeps behind the flatbuffer (``Buffer.offset``) into it.
 

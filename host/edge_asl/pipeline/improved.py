@@ -13,10 +13,12 @@ from edge_asl.evaluation.metrics import Predictions, to_manifest_metrics
 from edge_asl.evaluation.predictions import hands_seen, most_confident_mistakes
 from edge_asl.evaluation.report import write_metrics, write_report
 from edge_asl.pipeline.bundle import git_commit, package_versions, version_of, write_bundle
-from edge_asl.pipeline.hand_models import NOTICE, describe
+from edge_asl.pipeline.hand_models import NOTICE
 from edge_asl.pipeline.known_answer import make_known_answer
 from edge_asl.pipeline.rehearsal import extended
 from edge_asl.pipeline.site import SEED, Site, Start
+from edge_asl.tflite.facts import facts_of
+from edge_asl.tflite.manifest_model import manifest_model
 from edge_asl.training.training_file import encode_training_file, training_path
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER
 from edge_asl_device.contract.manifest import MODEL, SCALING, SIGN, HandManifest, Metrics, Origin, Provenance
@@ -46,17 +48,16 @@ class Improved(NamedTuple):
         kept |= {SCALING, NOTICE} & bundle.manifest.files.keys()
         return {name: bundle.content(name) for name in sorted(kept)} | {MODEL: self.model}
 
-    def manifest(self, work: Path, metrics: Metrics | None) -> HandManifest:
+    def manifest(self, metrics: Metrics | None) -> HandManifest:
         """The manifest but for the list of files."""
         old, created = self.start.manifest, datetime.now(UTC).replace(microsecond=0)
-        write_atomically(work / MODEL, self.model)
         return msgspec.structs.replace(
             old,
             name=self.out.name,
             version=self.version or version_of(created),
             created=created.isoformat().replace("+00:00", "Z"),
             files={},
-            models=old.models | {SIGN: describe(SIGN, work / MODEL)},
+            models=old.models | {SIGN: manifest_model(SIGN, MODEL, facts_of(self.model, MODEL))},
             metrics=metrics,
             provenance=self._provenance(old),
         )
@@ -110,7 +111,7 @@ def _facts(improved: Improved, improvement: Improvement) -> dict[str, str]:
 
 def write_improved(work: Path, improved: Improved, improvement: Improvement) -> None:
     """Put the bundle and its training file in place; metrics and report lie in the working folder."""
-    manifest = improved.manifest(work, to_manifest_metrics(improvement.evaluation))
+    manifest = improved.manifest(to_manifest_metrics(improvement.evaluation))
     files = improved.contents() | {name: (work / name).read_bytes() for name in (METRICS, REPORT)}
     write_bundle(work / "draft", manifest, files)
     write_bundle(improved.out, manifest, files | {KNOWN_ANSWER: make_known_answer(work / "draft")})

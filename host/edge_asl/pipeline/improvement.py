@@ -19,9 +19,10 @@ from edge_asl.evaluation.metrics import Predictions, evaluate_predictions
 from edge_asl.evaluation.predictions import predict
 from edge_asl.pipeline.bundle import check_bundle_path, work_folder, write_bundle
 from edge_asl.pipeline.compatibility import check_model
-from edge_asl.pipeline.hand_models import CALIBRATION, int8_answer, violations
+from edge_asl.pipeline.hand_models import violations
 from edge_asl.pipeline.improved import REPORT, Improved, report_on, write_improved
 from edge_asl.pipeline.people import weights_of
+from edge_asl.pipeline.sign_training import CALIBRATION, int8_answer
 from edge_asl.pipeline.site import SEED, Site, Start, open_start, read_site
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import Quantization
@@ -60,7 +61,7 @@ def improve(request: ImprovementRequest, progress: Progress) -> Improvement:
     work = work_folder(request.out)
     work.mkdir(parents=True, exist_ok=True)
     improved = Improved(request.out, request.version, start, site, net, _quantized(net, start, site, progress))
-    write_bundle(work / "draft", improved.manifest(work, None), improved.contents())
+    write_bundle(work / "draft", improved.manifest(None), improved.contents())
     predictions = _predictions(work / "draft", net, site, progress)
     improvement = _compared(request, improved, predictions, progress)
     report_on(work, improved, improvement, predictions)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from edge_asl.errors import QuantizationError
 from edge_asl.training.batches import as_floats
 from edge_asl.training.quiet import keras, tf
-from edge_asl_device.contract.hand_features import LIMIT, parts_of
+from edge_asl_device.contract.hand_features import parts_of
+from edge_asl_device.contract.hand_points import LIMIT
 from edge_asl_device.inference.silence import native_output_silenced
 
 

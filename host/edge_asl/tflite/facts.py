@@ -86,7 +86,15 @@ def model_facts(path: Path) -> ModelFacts:
         BundleError: there is no such file.
         QuantizationError: the file is not a whole TensorFlow Lite model.
     """
-    data, name = read_file(path), str(path)
+    return facts_of(read_file(path), str(path))
+
+
+def facts_of(data: bytes, name: str) -> ModelFacts:
+    """The same of a file's bytes; ``name`` appears in the facts and in errors.
+
+    Raises:
+        QuantizationError: they are not a whole TensorFlow Lite model.
+    """
     model = load_model(data, name)
     graphs = read_graphs(model, name)
     with damage_as_error(name):

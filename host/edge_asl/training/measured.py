@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.contract.hand_features import KNUCKLES, WRIST
+from edge_asl_device.contract.hand_points import KNUCKLES, WRIST
 
 FARTHEST = 0.98
 """A hand that is farther from the mean of its sign than this share of our own readings is left out: some collections

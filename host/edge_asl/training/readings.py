@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.contract.hand_features import POINTS, POOLED, inner_features, shape_features
+from edge_asl_device.contract.hand_features import inner_features, shape_features
+from edge_asl_device.contract.hand_points import POINTS, POOLED
 from edge_asl_device.files import replacing_file
 
 DEVICE_VIEWS = (0, 1)

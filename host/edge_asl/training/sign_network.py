@@ -12,15 +12,8 @@ from edge_asl.progress import Advance, unwatched
 from edge_asl.recipes.recipe import Sign
 from edge_asl.training.quiet import keras, tf
 from edge_asl.training.readings import DEVICE_VIEWS, Readings
-from edge_asl_device.contract.hand_features import (
-    FINGERS,
-    SHAPE,
-    SIGN_INPUTS,
-    TURN,
-    parts_of,
-    shape_features,
-    standardised,
-)
+from edge_asl_device.contract.hand_features import parts_of, shape_features, standardised
+from edge_asl_device.contract.hand_points import FINGERS, SHAPE, SIGN_INPUTS, TURN
 
 # A feature that hardly varies must not be blown up by its standardisation.
 _FLOOR = 0.02

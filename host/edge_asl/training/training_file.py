@@ -22,7 +22,7 @@ from edge_asl.errors import DataError
 from edge_asl.recipes.recipe import Sign
 from edge_asl.training.checkpoint import Arrays
 from edge_asl.training.readings import Readings, empty_readings
-from edge_asl_device.contract.hand_features import POINTS, POOLED
+from edge_asl_device.contract.hand_points import POINTS, POOLED
 
 FORMAT = 1
 VIEWS = 2

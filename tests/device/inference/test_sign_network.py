@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_asl_device.contract.hand_features import FEATURES
+from edge_asl_device.contract.hand_points import FEATURES
 from edge_asl_device.contract.manifest import SCALING
 from edge_asl_device.errors import BundleError
 from edge_asl_device.inference.sign_network import read_scaling

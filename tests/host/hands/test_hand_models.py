@@ -18,13 +18,11 @@ from edge_asl.hands.originals import ORIGINALS, keep_originals, originals
 from edge_asl.hands.quantize import quantize_network
 from edge_asl.hands.ranges import Range, measure_ranges, with_fixed
 from edge_asl.hands.surgery import (
-    add_channel_means,
     drop_unused,
     fold_float16,
     keep_rows,
     make_names_unique,
     maker,
-    operator_code,
     set_boundary,
 )
 from edge_asl.progress import Quiet
@@ -57,16 +55,15 @@ def float16_network() -> bytes:
 
 @pytest.fixture(scope="module")
 def network(float16_network: bytes) -> bytes:
-    """The same, trimmed: every third unit of the first output, and the channel means of the first map."""
+    """The same, trimmed: every third unit of the first output, and what it is computed from."""
     model = load_model(float16_network, "small")
     graph = model.subgraphs[0]
     assert fold_float16(model) > 0
     make_names_unique(model)
     first, _ = sorted(map(int, graph.outputs), key=lambda index: -graph.tensors[index].shape[1])
-    pooled = maker(model, int(maker(model, first).inputs[0]))
-    early = add_channel_means(model, int(pooled.inputs[0]), pooled)
+    pooled = int(maker(model, first).inputs[0])
     keep_rows(model, first, [0, 3])
-    set_boundary(model, {"picture": graph.inputs[0]}, {"kept": first, "early": early})
+    set_boundary(model, {"picture": graph.inputs[0]}, {"kept": first, "pooled": pooled})
     drop_unused(model)
     return serialise(model)
 
@@ -106,15 +103,6 @@ def test_trimming_changes_no_answer(float16_network: bytes, network: bytes, pict
     np.testing.assert_allclose(after["kept"], dense[:, [0, 3]], atol=1e-4)
 
 
-def test_the_added_means_are_those_of_the_map(network: bytes, pictures: np.ndarray):
-    model = load_model(network, "small")
-    from ai_edge_litert import schema_py_generated as schema
-
-    means = [o for o in model.subgraphs[0].operators if operator_code(model, o) == schema.BuiltinOperator.MEAN]
-    assert len(means) == 2
-    assert answers(network, pictures)["early"].shape == (len(pictures), 8)
-
-
 def test_nothing_unused_is_left(network: bytes, tmp_path: Path):
     model = load_model(network, "small")
     graph = model.subgraphs[0]
@@ -125,7 +113,7 @@ def test_nothing_unused_is_left(network: bytes, tmp_path: Path):
     facts = facts_of(network, tmp_path)
     assert "DEQUANTIZE" not in facts.operator_versions
     assert {t.dtype for t in facts.float_tensors} == {"FLOAT32"}
-    assert [t.name for t in (*facts.inputs, *facts.outputs)] == ["picture", "kept", "early"]
+    assert [t.name for t in (*facts.inputs, *facts.outputs)] == ["picture", "kept", "pooled"]
 
 
 def test_the_quantized_network_is_int8_throughout_and_agrees(network: bytes, pictures: np.ndarray, tmp_path: Path):
@@ -147,7 +135,7 @@ def test_the_quantized_network_is_int8_throughout_and_agrees(network: bytes, pic
 
 def test_a_fixed_range_is_that_of_an_output(network: bytes, pictures: np.ndarray, tmp_path: Path):
     ranges = measure_ranges(network, pictures[:4]) | {"picture": Range(0, 1)}
-    quantized = quantize_network(network, with_fixed(network, ranges, {"early": Range(-3, 3)}), "small")
+    quantized = quantize_network(network, with_fixed(network, ranges, {"pooled": Range(-3, 3)}), "small")
 
     assert facts_of(quantized, tmp_path).outputs[1].scale == pytest.approx(6 / 255)
 
@@ -181,7 +169,7 @@ def test_a_probability_reaches_down_to_0_whatever_the_calibration_showed(picture
 
 def test_a_model_with_another_boundary_is_refused(network: bytes, tmp_path: Path):
     assert violations("palms", facts_of(network, tmp_path)) == [
-        "expected tensors boxes, scores, found kept, early",
+        "expected tensors boxes, scores, found kept, pooled",
     ]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tiny_build import QUIET
 
-from edge_asl_device.contract.hand_features import POINTS, POOLED
+from edge_asl_device.contract.hand_points import POINTS, POOLED
 
 CLASSES, PER_CLASS = 4, 30
 
@@ -79,8 +79,8 @@ def draw(seed: int) -> Any:
 
 def try_all() -> dict[str, Any]:
     """Train with two seeds, one of them twice, and quantize; runs in the child."""
-    from edge_asl.pipeline.hand_models import int8_answer
     from edge_asl.pipeline.quantize import quantize_sign_network
+    from edge_asl.pipeline.sign_training import int8_answer
     from edge_asl.recipes.recipe import Sign
     from edge_asl.training.readings import DEVICE_VIEWS
     from edge_asl.training.sign_network import SignJob, other_bones, train_sign_network, turned

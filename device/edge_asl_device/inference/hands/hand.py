@@ -23,8 +23,6 @@ class Hand(NamedTuple):
     """The part of the frame that was read."""
     pooled: NDArray[np.float32]
     """(1152,): the vector from which the model computes the landmarks, of the region as it was read."""
-    early: NDArray[np.float32]
-    """(192,): channel means of the model's first 7×7 map, of the same region."""
     smoothed: NDArray[np.float32] | None = None
     """(21, 2): ``landmarks`` for the eye, smoothed over time; None in a picture by itself. Never for the sign network,
     which was trained on readings as they are."""

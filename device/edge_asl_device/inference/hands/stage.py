@@ -83,7 +83,7 @@ class HandStage:
     Args:
         palms: picture int8 (1, 192, 192, 3) → boxes (1, 2016, 18), scores (1, 2016, 1).
         landmarks: picture int8 (1, 224, 224, 3) → landmarks (1, 42), presence (1, 1), handedness (1, 1),
-            pooled (1, 1152), early (1, 192).
+            pooled (1, 1152).
     """
 
     def __init__(self, palms: Engine, landmarks: Engine) -> None:
@@ -119,12 +119,12 @@ class HandStage:
     def read(self, frame: NDArray[np.uint8], region: Region) -> Hand:
         """What the landmark model sees in ``region`` of RGB uint8 ``frame`` (H, W, 3)."""
         answers = self._landmarks.invoke(self._landmark_input(cut(frame, region, CROP)))
-        landmarks, presence, side, pooled, early = (
+        landmarks, presence, side, pooled = (
             real(answer[0], tensor) for answer, tensor in zip(answers, self._landmarks.spec.outputs, strict=True)
         )
         points = to_frame(landmarks.reshape(-1, 2), region, CROP)
         left = bool(side[0] < 0.5) != region.mirrored
-        return Hand(points, float(presence[0]), left, region, pooled, early)
+        return Hand(points, float(presence[0]), left, region, pooled)
 
 
 def look(eyes: Eyes, frame: NDArray[np.uint8], search: Search = PLAIN) -> Hand | None:

@@ -50,8 +50,8 @@ class DrawnEyes:
         fitting = [hand for hand in fitting if 0.5 < region_of_landmarks(hand).side / region.side < 2]
         nearest = min(fitting, key=lambda hand: self._distance(hand, region), default=None)
         landmarks = np.zeros((21, 2), np.float32) if nearest is None else nearest
-        inner = np.zeros(1152, np.float32), np.zeros(192, np.float32)
-        return Hand(landmarks, 0.0 if nearest is None else 0.9, self.left, region, *inner)
+        pooled = np.zeros(1152, np.float32)
+        return Hand(landmarks, 0.0 if nearest is None else 0.9, self.left, region, pooled)
 
     @staticmethod
     def _distance(hand: np.ndarray, region: Region) -> float:

@@ -95,8 +95,7 @@ def palm_script(case: dict | None = None) -> Script:
 
 def landmark_script(presence: float, handedness: float = 0.9) -> Script:
     points = np.stack([np.linspace(60, 160, 21), np.linspace(180, 40, 21)], axis=1).reshape(1, 42)
-    inner = np.ones((1, 1152)) * 0.5, np.ones((1, 192)) * -0.5
-    return Script(224, points, np.array([[presence]]), np.array([[handedness]]), *inner)
+    return Script(224, points, np.array([[presence]]), np.array([[handedness]]), np.full((1, 1152), 0.5))
 
 
 @pytest.mark.parametrize("case", GOLDEN["palms"])
@@ -122,9 +121,8 @@ def test_a_reading_is_in_the_frames_pixels_and_says_which_hand_it_is():
     np.testing.assert_allclose(mirrored.landmarks[0], (300 + 112 - 60, 200 - 112 + 180), atol=1)
     assert upright.presence == pytest.approx(0.8, abs=0.01)
     assert (upright.left, mirrored.left) == (False, True)
-    assert (upright.pooled.shape, upright.early.shape) == ((1152,), (192,))
-    assert upright.pooled.dtype == upright.early.dtype == upright.landmarks.dtype == np.float32
-    assert upright.early[0] == pytest.approx(-0.5, abs=0.01)
+    assert upright.pooled.shape == (1152,)
+    assert upright.pooled.dtype == upright.landmarks.dtype == np.float32
 
 
 def test_a_small_picture_is_a_cut_out_hand_and_read_as_a_whole():

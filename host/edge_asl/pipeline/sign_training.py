@@ -1,0 +1,155 @@
+"""Training sign networks on a build's readings: on everybody, and without some of the people, to know strangers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl.datasets.landmark_files import MeasuredHands
+from edge_asl.pipeline.context import BuildContext
+from edge_asl.pipeline.people import cool, fit_temperature, fit_threshold, folds_of, weights_of, weights_of_measured
+from edge_asl.tflite.facts import facts_of
+from edge_asl.tflite.manifest_model import name_of
+from edge_asl.training.measured import fitted
+from edge_asl.training.readings import DEVICE_VIEWS, Readings
+from edge_asl_device.contract.hand_features import standardised
+from edge_asl_device.contract.hand_points import SIGN_INPUTS
+from edge_asl_device.contract.manifest import MODEL, OUTPUT_SCALE, OUTPUT_ZERO_POINT
+from edge_asl_device.contract.tensor import ModelSpec, Tensor
+from edge_asl_device.inference.engine import TfliteEngine
+from edge_asl_device.inference.sign_network import SignNetwork
+
+if TYPE_CHECKING:  # TensorFlow comes with it
+    from edge_asl.training.sign_network import MeasuredShapes, SignNet
+
+CALIBRATION = 500
+"""Hands that set the ranges of a quantized sign network."""
+
+Answer = Callable[[Readings, NDArray[np.int64]], NDArray[np.float32]]
+"""Readings, pictures with a hand (n,) → probabilities (n, classes)."""
+
+
+class LeftOut(NamedTuple):
+    """What networks said of pictures whose people they had not seen, and what follows from it."""
+
+    quantized: NDArray[np.float32]
+    """(pictures, classes): probabilities of the int8 networks, temperature included; zeros where no hand was found, and
+    for pictures of the test part."""
+    plain: NDArray[np.float32]
+    """The same of the float networks."""
+    temperature: float
+    """What the logits are divided by."""
+    threshold: float
+    """From which probability on an answer is sure enough."""
+
+
+def load_left_out(path: Path) -> LeftOut:
+    """What a build has written."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = file["quantized"], file["plain"]
+        return LeftOut(*arrays, float(file["temperature"]), float(file["threshold"]))
+
+
+class Lessons(NamedTuple):
+    """What the sign networks of one build are trained on."""
+
+    context: BuildContext
+    readings: Readings
+    truth: NDArray[np.int64]
+    """(N,): the class of each picture."""
+    measured: MeasuredHands
+
+    @property
+    def classes(self) -> int:
+        """How many there are."""
+        return len(self.context.dataset.labels)
+
+    def seen(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of the pictures ``rows`` in which a hand was found."""
+        found: NDArray[np.int64] = rows[self.readings.found[rows]]
+        return found
+
+    def train(self, rows: NDArray[np.int64], what: str) -> tuple[SignNet, tuple[float, ...]]:
+        """A network trained on these pictures, and its losses; ``what`` is told to who waits."""
+        from edge_asl.training.sign_network import SignJob, train_sign_network
+
+        recipe, seen = self.context.request.recipe, self.seen(rows)
+        weights = weights_of([self.context.dataset.pictures[row] for row in seen])
+        shapes = self._shapes(seen)
+        truth, seed = self.truth[seen], recipe.training.seed
+        job = SignJob(self.readings, seen, truth, weights, self.classes, recipe.sign, seed, shapes)
+        with self.context.progress.task(what, recipe.sign.epochs) as advance:
+            return train_sign_network(job, advance)
+
+    def quantized(self, net: SignNet, rows: NDArray[np.int64]) -> bytes:
+        """The network as a full int8 model, with ranges from some of the pictures that it was trained on."""
+        from edge_asl.pipeline.quantize import quantize_sign_network
+
+        rng = np.random.default_rng(self.context.request.recipe.training.seed)
+        chosen = rng.permutation(self.seen(rows))[:CALIBRATION]
+        return quantize_sign_network(net.network(), standardised(self.readings.features(chosen), net.scaling))
+
+    def answers(self, answer: Answer, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Probabilities of pictures, float32 (n, classes); zeros where no hand was found."""
+        answers = np.zeros((len(rows), self.classes), np.float32)
+        found = self.readings.found[rows]
+        if found.any():
+            answers[found] = answer(self.readings, rows[found])
+        return answers
+
+    def _shapes(self, seen: NDArray[np.int64]) -> MeasuredShapes:
+        """The hands without pictures that are near enough to what was read of the pictures ``seen``."""
+        from edge_asl.training.sign_network import NO_SHAPES, MeasuredShapes
+
+        if not self.measured.labels:
+            return NO_SHAPES
+        number = {label: i for i, label in enumerate(self.context.dataset.labels)}
+        labels = np.array([number.get(label, -1) for label in self.measured.labels], np.int64)
+        mirror = np.where(self.readings.mirrored[seen, 0], -1, 1)[:, None, None] ** (1, 0)
+        own = (self.readings.landmarks[seen, 0] * mirror).astype(np.float32)
+        landmarks, near = fitted(self.measured.landmarks, labels, own, self.truth[seen])
+        near &= labels >= 0
+        weights = weights_of_measured(self.measured, [self.context.dataset.pictures[row] for row in seen])
+        return MeasuredShapes(landmarks[near], labels[near], weights[near])
+
+
+def leave_out(lessons: Lessons, rows: NDArray[np.int64]) -> LeftOut:
+    """Leave the people of ``rows`` out in turn, some at a time."""
+    context, truth = lessons.context, lessons.truth
+    recipe, pictures = context.request.recipe, context.dataset.pictures
+    folds = folds_of([pictures[row] for row in rows], recipe.sign.folds, recipe.training.seed)
+    plain = np.zeros((len(pictures), lessons.classes), np.float32)
+    quantized = plain.copy()
+    for fold in range(folds.max() + 1):
+        seen, left = rows[folds != fold], rows[folds == fold]
+        net, _ = lessons.train(seen, f"without people {fold + 1}/{folds.max() + 1}")
+        plain[left] = lessons.answers(net.answer, left)
+        model = lessons.quantized(net, seen)
+        quantized[left] = lessons.answers(int8_answer(model, net.scaling, lessons.classes), left)
+    known = lessons.seen(rows)
+    temperature = fit_temperature(plain[known], truth[known])
+    plain[known], quantized[known] = cool(plain[known], temperature), cool(quantized[known], temperature)
+    threshold = fit_threshold(quantized[known], truth[known], recipe.sign.precision)
+    right = float(((quantized[rows].argmax(axis=1) == truth[rows]) & lessons.readings.found[rows]).mean())
+    context.progress.say(f"  people left out in turn: {right:.1%} right; sure from {threshold:.2f} on")
+    return LeftOut(quantized, plain, temperature, threshold)
+
+
+def int8_answer(model: bytes, scaling: NDArray[np.float32], classes: int) -> Answer:
+    """What the device makes of a quantized sign network."""
+    inputs = [name_of(tensor.name) for tensor in facts_of(model, MODEL).inputs]
+    output = Tensor((1, classes), OUTPUT_SCALE, OUTPUT_ZERO_POINT)
+    engine = TfliteEngine(ModelSpec(Path(MODEL), tuple(SIGN_INPUTS[name] for name in inputs), (output,)), model)
+    network = SignNetwork(engine, scaling, inputs)
+
+    def answer(readings: Readings, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        views = [readings.features(rows, view) for view in DEVICE_VIEWS]
+        answers = [[network.name(hand[np.newaxis])[0] for hand in features] for features in views]
+        mean: NDArray[np.float32] = np.mean(np.array(answers), axis=0, dtype=np.float32)
+        return mean
+
+    return answer
