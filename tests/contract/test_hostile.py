@@ -17,17 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_asl_device.contract.manifest import (
-    LABELS,
-    MANIFEST,
-    MAX_FILE_BYTES,
-    MAX_MANIFEST_BYTES,
-    MODEL,
-    SIGNATURE,
-    Bundle,
-    parse_manifest,
-    read_bundle,
-)
+from edge_asl_device.contract.bundle import Bundle, read_bundle
+from edge_asl_device.contract.formats import parse_manifest
+from edge_asl_device.contract.manifest import LABELS, MANIFEST, MAX_FILE_BYTES, MAX_MANIFEST_BYTES, MODEL, SIGNATURE
 from edge_asl_device.errors import BundleError
 
 GOLDEN = Path(__file__).parents[1] / "data" / "bundle-v1"

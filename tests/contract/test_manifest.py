@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from edge_asl_device.contract.manifest import MANIFEST, MARGIN, parse_manifest, read_bundle
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.formats import parse_manifest
+from edge_asl_device.contract.manifest import MANIFEST, MARGIN
 from edge_asl_device.errors import BundleError
 
 DATA = Path(__file__).parents[1] / "data"

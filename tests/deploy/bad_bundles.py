@@ -23,8 +23,9 @@ from msgspec.structs import replace
 import edge_asl_device
 from edge_asl.pipeline.bundle import write_bundle
 from edge_asl.pipeline.known_answer import make_known_answer
+from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER, KnownAnswer
-from edge_asl_device.contract.manifest import LABELS, MODEL, read_bundle
+from edge_asl_device.contract.manifest import LABELS, MODEL
 
 DATA = Path(__file__).parent.parent / "data"
 GOLDEN = DATA / "bundle-v1"

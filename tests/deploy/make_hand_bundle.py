@@ -20,10 +20,11 @@ from msgspec.structs import replace
 
 from edge_asl.pipeline.bundle import write_bundle
 from edge_asl.pipeline.known_answer import make_known_answer
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.formats import HAND_MODELS
 from edge_asl_device.contract.hand_points import FEATURES, SIGN_INPUTS
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER
 from edge_asl_device.contract.manifest import (
-    HAND_MODELS,
     LANDMARKS,
     LANDMARKS_MODEL,
     MODEL,
@@ -36,7 +37,6 @@ from edge_asl_device.contract.manifest import (
     HandManifest,
     Model,
     Output,
-    read_bundle,
 )
 from edge_asl_device.contract.tensor import Tensor
 

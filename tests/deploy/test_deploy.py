@@ -12,7 +12,7 @@ import bad_bundles
 import pytest
 from kiosk import Kiosk, Watch
 
-from edge_asl_device.contract.manifest import read_bundle
+from edge_asl_device.contract.bundle import read_bundle
 from program import wait_for
 
 pytestmark = pytest.mark.deployment

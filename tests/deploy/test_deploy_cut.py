@@ -13,7 +13,7 @@ import bad_bundles
 import pytest
 from kiosk import Kiosk, Watch, until
 
-from edge_asl_device.contract.manifest import read_bundle
+from edge_asl_device.contract.bundle import read_bundle
 from program import wait_for
 
 pytestmark = pytest.mark.deployment

@@ -10,7 +10,7 @@ import make_bad_models
 import pytest
 from kiosk import HEALTH_LIMIT_S, Kiosk, Watch
 
-from edge_asl_device.contract.manifest import read_bundle
+from edge_asl_device.contract.bundle import read_bundle
 
 pytestmark = pytest.mark.deployment
 

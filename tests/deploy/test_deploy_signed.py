@@ -11,7 +11,7 @@ import bad_bundles
 import pytest
 from kiosk import Kiosk
 
-from edge_asl_device.contract.manifest import read_bundle
+from edge_asl_device.contract.bundle import read_bundle
 
 pytestmark = pytest.mark.deployment
 

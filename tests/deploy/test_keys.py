@@ -23,7 +23,8 @@ from edge_asl.deploy.keys import (
     sign_bundle,
 )
 from edge_asl.errors import SigningError, ToolMissing
-from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, read_bundle
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE
 from edge_asl_device.errors import BundleError
 from edge_asl_device.releases.trust import add_signer, verify_signature
 

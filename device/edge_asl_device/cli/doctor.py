@@ -14,7 +14,8 @@ from pathlib import Path
 from edge_asl_device.camera import CameraError, auto
 from edge_asl_device.camera.picamera import INSTALL
 from edge_asl_device.camera.source import Source, parse_source
-from edge_asl_device.contract.manifest import EDGETPU_MODEL, read_bundle
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.manifest import EDGETPU_MODEL
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.inference.edgetpu import choose
 from edge_asl_device.inference.engine import EDGETPU, RUNTIMES

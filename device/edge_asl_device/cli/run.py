@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_asl_device.camera.source import check_source, parse_source
-from edge_asl_device.contract.manifest import read_bundle
+from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.kiosk.collecting import Collection
 from edge_asl_device.kiosk.settings import Settings

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
-from edge_asl_device.contract.manifest import Bundle
+from edge_asl_device.contract.bundle import Bundle
 from edge_asl_device.errors import BundleError
 
 KNOWN_ANSWER = "check.json"

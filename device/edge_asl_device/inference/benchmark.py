@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asl_device.contract.bundle import Bundle
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER, picture_of, read_known_answer
-from edge_asl_device.contract.manifest import LANDMARKS, SIGN, Bundle
+from edge_asl_device.contract.manifest import LANDMARKS, SIGN
 from edge_asl_device.errors import BundleError
 from edge_asl_device.inference.hand_stages import HandStages
 from edge_asl_device.inference.hands.stage import PLAIN

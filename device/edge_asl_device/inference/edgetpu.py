@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from edge_asl_device.contract.manifest import EDGETPU_MODEL, Bundle
+from edge_asl_device.contract.bundle import Bundle
+from edge_asl_device.contract.manifest import EDGETPU_MODEL
 from edge_asl_device.inference.engine import EDGETPU, PROCESSOR
 from edge_asl_device.inference.probe import probe
 

@@ -53,14 +53,17 @@ class HandStages:
 
 
 class HandLocator:
-    """Where a picture of a sign is cut out of a frame: the hand with as much around it as the hand stage needs."""
+    """Where a picture of a sign is cut out of a live frame: the hand with as much around it as the hand stage needs.
+
+    It follows the hand: looking for it anew in every frame would take a small device seconds where there is none.
+    """
 
     def __init__(self, stage: HandStage) -> None:
-        self._stage = stage
+        self._follower = HandFollower(stage)
 
     def locate(self, frame: NDArray[np.uint8]) -> Square | None:
         """See ``Locator``."""
-        hand = self._stage.find(frame)
+        hand = self._follower.follow(frame, time.monotonic())
         return None if hand is None else square_of_hand(hand.landmarks, frame.shape[0], frame.shape[1], SURROUNDINGS)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_asl_device.contract.manifest import read_bundle
+from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.errors import BundleError
 from edge_asl_device.inference.edgetpu import choose
 from edge_asl_device.inference.engine import PROCESSOR

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asl_device.contract.bundle import Bundle, read_bundle
 from edge_asl_device.contract.decode import Prediction, top
 from edge_asl_device.contract.manifest import (
     EDGETPU_MODEL,
@@ -15,10 +16,8 @@ from edge_asl_device.contract.manifest import (
     PALMS,
     SCALING,
     SIGN,
-    Bundle,
     HandManifest,
     SquareManifest,
-    read_bundle,
 )
 from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.inference.engine import EDGETPU, PROCESSOR, TfliteEngine

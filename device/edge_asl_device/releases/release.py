@@ -9,7 +9,8 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
-from edge_asl_device.contract.manifest import Bundle, Sha256, read_bundle
+from edge_asl_device.contract.bundle import Bundle, read_bundle
+from edge_asl_device.contract.manifest import Sha256
 from edge_asl_device.contract.tree import Tree, read_verified
 from edge_asl_device.contract.untrusted import file_errors_as
 from edge_asl_device.errors import FileError, ReleaseError

@@ -46,9 +46,9 @@ def examine(folder: Path, runtime: str, threads: int) -> str:
     import numpy as np
 
     import edge_asl_device
+    from edge_asl_device.contract.bundle import read_bundle
     from edge_asl_device.contract.decode import Prediction
     from edge_asl_device.contract.known_answer import picture_of, read_known_answer
-    from edge_asl_device.contract.manifest import read_bundle
     from edge_asl_device.inference.edgetpu import choose
     from edge_asl_device.inference.recogniser import Recogniser
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, parse_manifest
+from edge_asl_device.contract.formats import parse_manifest
+from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.files import sha256_of
 from edge_asl_device.releases.environment import ENVIRONMENT, parse_environment

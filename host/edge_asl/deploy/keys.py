@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_asl.errors import SigningError, ToolMissing
-from edge_asl_device.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, SIGNATURE, read_bundle
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, SIGNATURE
 from edge_asl_device.contract.untrusted import read_bounded
 from edge_asl_device.errors import TrustError, one_line
 from edge_asl_device.files import write_atomically

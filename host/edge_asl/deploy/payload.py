@@ -12,7 +12,8 @@ from msgspec import Struct
 from edge_asl.deploy.environment.layout import LaidOut, environment_for, known_files
 from edge_asl.deploy.environment.platforms import Platform, choose
 from edge_asl.progress import Progress
-from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, Bundle, read_bundle
+from edge_asl_device.contract.bundle import Bundle, read_bundle
+from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE
 from edge_asl_device.files import sha256_of
 from edge_asl_device.releases.environment import ENVIRONMENT
 from edge_asl_device.releases.release import FORMAT, Release

@@ -10,8 +10,8 @@ from edge_asl.progress import Progress
 from edge_asl.tflite.facts import ModelFacts, facts_of
 from edge_asl.tflite.facts import Tensor as GraphTensor
 from edge_asl.tflite.manifest_model import manifest_model
+from edge_asl_device.contract.formats import HAND_MODELS
 from edge_asl_device.contract.manifest import (
-    HAND_MODELS,
     LANDMARKS,
     LANDMARKS_MODEL,
     OUTPUT_SCALE,

@@ -17,7 +17,8 @@ from edge_asl.hands.surgery import (
 )
 from edge_asl.tflite.graph import load_model
 from edge_asl.tflite.serialisation import serialise
-from edge_asl_device.contract.manifest import HAND_MODELS, LANDMARKS, PALMS
+from edge_asl_device.contract.formats import HAND_MODELS
+from edge_asl_device.contract.manifest import LANDMARKS, PALMS
 
 _POINTS = 21
 

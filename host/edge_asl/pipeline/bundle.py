@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from edge_asl.errors import DataError
-from edge_asl_device.contract.manifest import LABELS, MANIFEST, NAME, File, Manifest, read_bundle
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.manifest import LABELS, MANIFEST, NAME, File, Manifest
 from edge_asl_device.files import replacing_folder, sha256_of
 
 PACKAGES = (

@@ -21,7 +21,8 @@ from edge_asl.evaluation.stress import StressScores
 from edge_asl.evaluation.stressed import predict_stressed
 from edge_asl.pipeline.bundle import work_folder
 from edge_asl.progress import Progress
-from edge_asl_device.contract.manifest import Bundle, Metrics, read_bundle
+from edge_asl_device.contract.bundle import Bundle, read_bundle
+from edge_asl_device.contract.manifest import Metrics
 from edge_asl_device.inference.recogniser import Recogniser
 
 LEFT_OUT = "left-out"

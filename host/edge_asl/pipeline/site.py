@@ -19,7 +19,8 @@ from edge_asl.pipeline.readings import read_hands
 from edge_asl.progress import Progress
 from edge_asl.training.readings import Readings
 from edge_asl.training.training_file import TrainingFile, read_training_file, training_path
-from edge_asl_device.contract.manifest import LANDMARKS, MODEL, PALMS, SCALING, Bundle, HandManifest, read_bundle
+from edge_asl_device.contract.bundle import Bundle, read_bundle
+from edge_asl_device.contract.manifest import LANDMARKS, MODEL, PALMS, SCALING, HandManifest
 from edge_asl_device.inference.hands.stage import HandStage
 from edge_asl_device.inference.sign_network import read_scaling
 

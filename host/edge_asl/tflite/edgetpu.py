@@ -25,7 +25,8 @@ from edge_asl.tflite.edgetpu_compiler import (
 )
 from edge_asl.tflite.edgetpu_limits import SOURCE, obstacle
 from edge_asl.tflite.graph import damage_as_error, load_model, read_file, read_graphs
-from edge_asl_device.contract.manifest import EDGETPU_MODEL, MANIFEST, File, HandManifest, read_bundle
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.manifest import EDGETPU_MODEL, MANIFEST, File, HandManifest
 from edge_asl_device.errors import BundleError
 from edge_asl_device.files import replacing_folder
 

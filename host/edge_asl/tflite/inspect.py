@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from edge_asl.tflite.facts import ModelFacts, Tensor, model_facts
 from edge_asl.tflite.operator_versions import version_key
+from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.contract.manifest import (
     INPUT_SCALE,
     INPUT_ZERO_POINT,
@@ -16,7 +17,6 @@ from edge_asl_device.contract.manifest import (
     OUTPUT_ZERO_POINT,
     Manifest,
     Metrics,
-    read_bundle,
 )
 
 SHOWN = 10

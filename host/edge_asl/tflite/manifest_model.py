@@ -6,7 +6,8 @@ import numpy as np
 
 from edge_asl.tflite.facts import ModelFacts
 from edge_asl.tflite.facts import Tensor as GraphTensor
-from edge_asl_device.contract.manifest import HAND_MODELS, Model
+from edge_asl_device.contract.formats import HAND_MODELS
+from edge_asl_device.contract.manifest import Model
 from edge_asl_device.contract.tensor import Tensor
 
 

@@ -23,7 +23,8 @@ from sshd import MISSING
 from edge_asl.cli.waves import parse_max_fail, parse_serial
 from edge_asl.deploy.fleet.results import DeviceResult, Outcome, RolloutReport
 from edge_asl.errors import DeviceError
-from edge_asl_device.contract.manifest import SIGNATURE, read_bundle
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.manifest import SIGNATURE
 from program import wait_for
 
 pytestmark = pytest.mark.deployment

@@ -19,7 +19,8 @@ from edge_asl_device.camera.picamera import INSTALL
 from edge_asl_device.cli import doctor
 from edge_asl_device.cli.doctor import examine
 from edge_asl_device.cli.main import main
-from edge_asl_device.contract.manifest import MODEL, read_bundle
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.manifest import MODEL
 from edge_asl_device.inference.engine import RUNTIMES, Runtime
 from edge_asl_device.inference.probe import probe
 

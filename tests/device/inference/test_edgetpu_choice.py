@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_asl_device.contract.manifest import EDGETPU_MODEL, read_bundle
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.manifest import EDGETPU_MODEL
 from edge_asl_device.inference.edgetpu import Choice, choose
 from program import Program, wait_for
 

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_asl_device.contract.manifest import LABELS, MANIFEST, MODEL, Bundle, read_bundle
+from edge_asl_device.contract.bundle import Bundle, read_bundle
+from edge_asl_device.contract.manifest import LABELS, MANIFEST, MODEL
 from edge_asl_device.contract.pictures import list_pictures, read_picture
 from edge_asl_device.contract.preprocess import preprocess
 from edge_asl_device.errors import BundleError, RuntimeMissing
@@ -31,7 +32,8 @@ _RUN_ALL = """
 import sys
 from pathlib import Path
 import numpy as np
-from edge_asl_device.contract.manifest import MODEL, read_bundle
+from edge_asl_device.contract.manifest import MODEL
+from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.inference.engine import TfliteEngine
 
 bundle = read_bundle(Path(sys.argv[1]))

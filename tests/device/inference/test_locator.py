@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_asl_device.contract.manifest import Crop, read_bundle
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.manifest import Crop
 from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.inference.locator import LOCATORS, CentreSquare, locator_for
 from edge_asl_device.inference.recogniser import Recogniser

@@ -22,8 +22,9 @@ from edge_asl.errors import DataError
 from edge_asl.evaluation.predictions import predict
 from edge_asl.pipeline.calibration_set import LIST, keep_calibration_pictures
 from edge_asl.progress import Quiet
+from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER, read_known_answer
-from edge_asl_device.contract.manifest import MODEL, read_bundle
+from edge_asl_device.contract.manifest import MODEL
 from edge_asl_device.files import sha256_of
 
 STEPS = ("split", "pictures", "training", "quantization", "evaluation", "bundle")

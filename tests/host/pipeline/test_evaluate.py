@@ -10,7 +10,8 @@ from tiny_build import SIGNS, build_arguments, edge_asl
 
 from edge_asl.datasets.synthetic.pictures import write_pictures
 from edge_asl.evaluation.stress import CORRUPTIONS
-from edge_asl_device.contract.manifest import Metrics, read_bundle
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.manifest import Metrics
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from tiny_build import QUIET, Built, build_arguments, edge_asl
 
-from edge_asl_device.contract.manifest import MANIFEST, MODEL, read_bundle
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.manifest import MANIFEST, MODEL
 from edge_asl_device.files import sha256_of
 
 

@@ -22,7 +22,8 @@ from edge_asl.tflite.edgetpu import (
     format_mapping,
 )
 from edge_asl.tflite.edgetpu_compiler import OperatorStatus, parse_output
-from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE, read_bundle
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE
 from edge_asl_device.errors import BundleError
 
 __all__ = ["tiny_models"]  # the fixture

@@ -23,7 +23,7 @@ from edge_asl.deploy.fleet.results import RolloutReport
 from edge_asl.deploy.keys import sign_for_devices
 from edge_asl.errors import DeviceError, ToolMissing
 from edge_asl.progress import Progress
-from edge_asl_device.contract.manifest import read_bundle
+from edge_asl_device.contract.bundle import read_bundle
 
 PLAYBOOK = Path(__file__).parent / "ansible" / "deploy.yml"
 STALL_S = 3600

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from drawn import DrawnEyes, hand_at
 
-from edge_asl_device.contract.manifest import LANDMARKS, PALMS, read_bundle
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.manifest import LANDMARKS, PALMS
 from edge_asl_device.contract.pictures import read_picture
 from edge_asl_device.contract.tensor import ModelSpec, Tensor
 from edge_asl_device.inference.engine import TfliteEngine
