@@ -21,6 +21,7 @@ from edge_asl_device.web.server import listen, make_server
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LIVE = PageState(CameraView("live", None), scene="hand", voice="ready", text="HELLO WO", word="WO", fps=30.0)
 WAIT_S = 10.0
+PERIOD_S = 0.1
 
 
 class Shown:
@@ -42,24 +43,20 @@ class Shown:
         self.hub = Hub(msgspec.structs.replace(said, **hello), LIVE)
         self._server = make_server(make_app(self.hub, lambda: (True, {}), lambda: b"", lambda *_: None, None))
         self._listening = listen("127.0.0.1", 0)
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._jpeg = encode_jpeg(np.zeros((height, width, 3), np.uint8), 95)
+        self._threads = [threading.Thread(target=act, daemon=True) for act in (self._serve, self._film)]
 
     def show(self, picture: NDArray[np.uint8] | None = None, **changed: Any) -> None:
-        """A state, and the picture RGB uint8 (H, W, 3) that it belongs to."""
-        self.hub.publish(msgspec.structs.replace(LIVE, **changed))
+        """A state, and the picture RGB uint8 (H, W, 3) that it belongs to; the picture stays until there is another."""
         if picture is not None:
-            self._await_viewer()
-            jpeg = encode_jpeg(picture, 95)
-            # A browser shows a part when the next one begins.
-            for _ in range(2):
-                self.hub.show(jpeg, time.monotonic())
-                time.sleep(0.05)
+            self._jpeg = encode_jpeg(picture, 95)
+        self.hub.publish(msgspec.structs.replace(LIVE, **changed))
 
-    def _await_viewer(self) -> None:
-        deadline = time.monotonic() + WAIT_S
-        while not self.hub.looked_at:
-            assert time.monotonic() < deadline, "no page shows pictures"
-            time.sleep(0.02)
+    def _film(self) -> None:
+        """As a camera does: also a page that is opened later gets pictures, and only with one is it loaded."""
+        while not self.hub.closing.wait(PERIOD_S):
+            if self.hub.looked_at:
+                self.hub.show(self._jpeg, time.monotonic())
 
     def _serve(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._socket]))
@@ -67,7 +64,8 @@ class Shown:
     def __enter__(self) -> Self:
         self._socket = self._listening.__enter__()
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
@@ -75,5 +73,6 @@ class Shown:
     ) -> None:
         self.hub.close()
         self._server.stop()
-        self._thread.join(WAIT_S)
+        for thread in self._threads:
+            thread.join(WAIT_S)
         self._listening.__exit__(kind, error, trace)
