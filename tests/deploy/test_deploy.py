@@ -226,3 +226,21 @@ def test_nothing_is_shown_of_a_device_without_a_release(new_kiosk: Callable[[], 
     doctor = empty.run("doctor")
     assert doctor.status == 1
     assert "nothing has been deployed" in doctor.out
+
+
+def test_from_one_format_to_the_other_and_back(new_kiosk: Callable[[], Kiosk], base: Path, hand_bundle: Path):
+    """A bundle that reads hands is proved by its own drawn hand, taken without a gap, and left again by a rollback."""
+    kiosk = new_kiosk()
+    kiosk.deployed(base, "--options", kiosk.options)
+    with Watch(kiosk) as watch:
+        report = kiosk.deployed(hand_bundle)
+        wait_for(lambda: watch.answers[-1]["bundle"]["digest"] == read_bundle(hand_bundle).digest)  # type: ignore[index]
+        told = dict(report["log"])
+        assert "as expected" in told["self-test"]
+        assert "reload" in told
+        assert kiosk.status()["current"]["version"] == "2.0"
+        back = kiosk.run("rollback")
+        assert back.status == 0, back.err
+    assert watch.uninterrupted
+    assert len(watch.bundles) == 2
+    assert served(kiosk) == read_bundle(base).digest
