@@ -46,6 +46,7 @@ def trial(desktop: dict[str, str]) -> Iterator[int]:
     with subprocess.Popen(command, env=desktop, start_new_session=True) as making:
         opened = Path(desktop["OPENED"])
         wait_for(lambda: opened.exists() or making.poll() is not None, SETUP_S)
+        assert making.poll() is None, "make try ended"
         try:
             assert opened.read_text() == f"http://127.0.0.1:{port}/\n"
             yield port

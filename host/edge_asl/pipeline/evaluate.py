@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.readers import read_dataset
@@ -24,6 +25,7 @@ from edge_asl.progress import Progress
 from edge_asl_device.contract.bundle import Bundle, read_bundle
 from edge_asl_device.contract.manifest import Metrics
 from edge_asl_device.inference.recogniser import Recogniser
+from edge_asl_device.text.held_letters import HELD_AS, Folding
 
 LEFT_OUT = "left-out"
 FAR = 0.1
@@ -50,7 +52,8 @@ def evaluate_bundle(
         layout: as for ``read_dataset``.
         report: where to write an HTML report, if anywhere.
         progress: shows how far it is.
-        only: pictures of these signs are measured, while the model answers with all that it knows.
+        only: pictures of these signs are measured, while the model answers with all that it knows; but if no drawn
+            letter is among them, a hand is not taken to draw one, as in the live program.
         stress: measure the stress set as well.
 
     Raises:
@@ -67,7 +70,8 @@ def evaluate_bundle(
         predictions = predict(folder, dataset, pictures, progress)
     if warning:
         progress.say(f"warning: {warning}")
-    evaluation = evaluate_predictions(predictions, f"{dataset.title}, {split}")
+    read = predictions if only is None else _held_still(predictions)
+    evaluation = evaluate_predictions(read, f"{dataset.title}, {split}")
     if stress:
         stood = _stress(bundle, dataset, pictures, predictions, progress)
         evaluation = msgspec.structs.replace(evaluation, stress=stood)
@@ -81,7 +85,7 @@ def evaluate_bundle(
             evaluation,
             title=f"{bundle.manifest.name} on {dataset.title}",
             facts={"bundle": bundle.digest[:16], "version": bundle.manifest.version, "data": dataset.digest[:16]},
-            mistakes=most_confident_mistakes(dataset, pictures, predictions),
+            mistakes=most_confident_mistakes(dataset, pictures, read),
             shares_people=False,
             warnings=[warning] if warning else [],
             alarm=alarm,
@@ -121,6 +125,18 @@ def _only(pictures: list[Picture], only: Choice | None, split: str) -> tuple[lis
         has = ", ".join(order_labels(picture.label for picture in pictures))
         raise DataError(f"--only: found no picture of {', '.join(missing) or 'these signs'}, only of {has}")
     return chosen, f"{split}, only {' '.join(found)}"
+
+
+def _held_still(predictions: Predictions) -> Predictions:
+    """The same, read as the live program reads a hand that draws nothing, where no picture shows a drawn letter."""
+    labels, plain = predictions.labels, predictions.probabilities_float
+    if {labels[number] for number in predictions.truth} & HELD_AS.keys() or not predictions.hand_stage:
+        return predictions
+    folding = Folding(labels)
+    return predictions._replace(
+        probabilities=np.stack([folding.held(row) for row in predictions.probabilities]),
+        probabilities_float=None if plain is None else np.stack([folding.held(row) for row in plain]),
+    )
 
 
 def _stress(

@@ -21,7 +21,6 @@ from edge_asl.pipeline.bundle import check_bundle_path, work_folder, write_bundl
 from edge_asl.pipeline.compatibility import check_model
 from edge_asl.pipeline.hand_models import violations
 from edge_asl.pipeline.improved import REPORT, Improved, report_on, write_improved
-from edge_asl.pipeline.people import weights_of
 from edge_asl.pipeline.sign_training import CALIBRATION, int8_answer
 from edge_asl.pipeline.site import SEED, Site, Start, open_start, read_site
 from edge_asl.progress import Progress
@@ -91,8 +90,8 @@ def _tuned(start: Start, site: Site, progress: Progress) -> SignNet:
         raise DataError(f"{start.bundle.folder}: its network is another version's; build the bundle again")
     branches.set_weights(training.weights)
     rows, rehearsed = site.learned, np.flatnonzero(~rehearsal.held)
-    new = Lesson(site.readings.some(rows), site.truth[rows], weights_of([site.dataset.pictures[row] for row in rows]))
-    old = Lesson(rehearsal.readings.some(rehearsed), rehearsal.labels[rehearsed], np.ones(len(rehearsed), np.float32))
+    new = Lesson(site.readings.some(rows), site.truth[rows])
+    old = Lesson(rehearsal.readings.some(rehearsed), rehearsal.labels[rehearsed])
     with progress.task("sign network", EPOCHS) as advance:
         net = SignNet(branches, start.scaling, training.temperature)
         return tune(net, new, old, training.settings, SEED, advance)

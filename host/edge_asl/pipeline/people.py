@@ -8,13 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl.datasets.landmark_files import MeasuredHands
 from edge_asl.datasets.splits import BLOCK_SIZE
 from edge_asl.datasets.types import Picture
 from edge_asl.datasets.units import random_key
-
-MEASURED = np.float32(0.6)
-"""A hand without a picture counts this much of one with a picture: how it was measured is not known."""
 
 
 def group_of(picture: Picture) -> str:
@@ -36,28 +32,6 @@ def folds_of(pictures: Sequence[Picture], count: int, seed: int) -> NDArray[np.i
         fold[group] = filled.index(min(filled))
         filled[fold[group]] += sizes[group]
     return np.array([fold[group] for group in groups], np.int64)
-
-
-def weights_of(pictures: Sequence[Picture]) -> NDArray[np.float32]:
-    """How much each picture counts in training, float32 (n,), 1 on average.
-
-    A person with a thousand pictures of a sign knows less than a hundred people with ten: each sign of each person
-    counts with the square root of its pictures.
-    """
-    weights = _by_cell([(group_of(picture), picture.label) for picture in pictures])
-    return weights / weights.mean() if len(weights) else weights
-
-
-def weights_of_measured(hands: MeasuredHands, pictures: Sequence[Picture]) -> NDArray[np.float32]:
-    """How much each of the hands without pictures counts beside these pictures, float32 (m,)."""
-    ours = _by_cell([(group_of(picture), picture.label) for picture in pictures])
-    weights: NDArray[np.float32] = _by_cell(list(zip(hands.sources, hands.labels, strict=True))) / ours.mean()
-    return weights * MEASURED
-
-
-def _by_cell(cells: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
-    sizes = Counter(cells)
-    return np.array([sizes[cell] ** -0.5 for cell in cells], np.float32)
 
 
 def fit_temperature(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_asl.datasets.landmark_files import MeasuredHands
 from edge_asl.pipeline.context import BuildContext
-from edge_asl.pipeline.people import cool, fit_temperature, fit_threshold, folds_of, weights_of, weights_of_measured
+from edge_asl.pipeline.people import cool, fit_temperature, fit_threshold, folds_of
 from edge_asl.tflite.facts import facts_of
 from edge_asl.tflite.manifest_model import name_of
 from edge_asl.training.measured import fitted
@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # TensorFlow comes with it
 
 CALIBRATION = 500
 """Hands that set the ranges of a quantized sign network."""
+MEASURED = 0.6
+"""A hand without a picture counts this much of one with a picture: how it was measured is not known."""
 
 Answer = Callable[[Readings, NDArray[np.int64]], NDArray[np.float32]]
 """Readings, pictures with a hand (n,) → probabilities (n, classes)."""
@@ -78,7 +80,7 @@ class Lessons(NamedTuple):
         from edge_asl.training.sign_network import SignJob, train_sign_network
 
         recipe, seen = self.context.request.recipe, self.seen(rows)
-        weights = weights_of([self.context.dataset.pictures[row] for row in seen])
+        weights = np.ones(len(seen), np.float32)
         shapes = self._shapes(seen)
         truth, seed = self.truth[seen], recipe.training.seed
         job = SignJob(self.readings, seen, truth, weights, self.classes, recipe.sign, seed, shapes)
@@ -113,8 +115,7 @@ class Lessons(NamedTuple):
         own = (self.readings.landmarks[seen, 0] * mirror).astype(np.float32)
         landmarks, near = fitted(self.measured.landmarks, labels, own, self.truth[seen])
         near &= labels >= 0
-        weights = weights_of_measured(self.measured, [self.context.dataset.pictures[row] for row in seen])
-        return MeasuredShapes(landmarks[near], labels[near], weights[near])
+        return MeasuredShapes(landmarks[near], labels[near], np.full(int(near.sum()), MEASURED, np.float32))
 
 
 def leave_out(lessons: Lessons, rows: NDArray[np.int64]) -> LeftOut:

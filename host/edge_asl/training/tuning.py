@@ -24,8 +24,6 @@ class Lesson(NamedTuple):
     """Of n hands, all found."""
     labels: NDArray[np.int64]
     """int (n,): the class of each."""
-    weights: NDArray[np.float32]
-    """float32 (n,): how much each counts among these; 1 on average."""
 
 
 def tune(
@@ -36,7 +34,9 @@ def tune(
     All weights move: one branch alone could not make up for what the other answers. Scaling and temperature stay.
     """
     labels = np.concatenate([new.labels, rehearsed.labels])
-    weights = np.concatenate([one.weights * np.float32(len(labels) / 2 / len(one.labels)) for one in (new, rehearsed)])
+    weights = np.concatenate(
+        [np.full(len(one.labels), len(labels) / 2 / len(one.labels), np.float32) for one in (new, rehearsed)]
+    )
     job = SignJob(
         joined(new.readings, rehearsed.readings),
         np.arange(len(labels)),

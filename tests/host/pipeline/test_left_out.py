@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_asl.datasets.types import Picture
-from edge_asl.pipeline.people import cool, fit_temperature, fit_threshold, folds_of, group_of, weights_of
+from edge_asl.pipeline.people import cool, fit_temperature, fit_threshold, folds_of, group_of
 
 
 def pictures(**signers: int) -> list[Picture]:
@@ -30,13 +30,6 @@ def test_where_nobody_is_named_neighbours_stay_together():
     first, near, far = (Picture(f"A{n}.jpg", "A", block=n) for n in (1, 5, 90))
 
     assert group_of(first) == group_of(near) != group_of(far)
-
-
-def test_much_shown_signs_of_a_person_count_less_each_and_more_together():
-    weights = weights_of([*[Picture(f"{i}", "A", "ada") for i in range(16)], Picture("x", "A", "bo")])
-
-    assert weights.mean() == pytest.approx(1)
-    assert weights[16] / weights[0] == pytest.approx(4)
 
 
 def answers(sure: float, right: int, wrong: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,121 @@
+"""A build that reads hands, from photographs of three people to a bundle, and its improvement at a site."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from tiny_build import device, edge_asl
+
+from edge_asl.datasets.types import Picture
+from edge_asl.pipeline.context import spread
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.manifest import LANDMARKS_MODEL, MODEL, PALMS_MODEL, SCALING, HandManifest
+
+DATA = os.environ.get("EDGE_ASL_DATA")
+SIGNS = "ABLVY"
+PEOPLE = ("gunsai75", "hawkcodesz", "minhquyen")
+
+
+def test_many_pictures_of_a_sign_by_a_person_are_spread_evenly():
+    many = [Picture(f"a/A{n}.jpg", "A", "ada", block=n) for n in range(100)]
+    few = [Picture(f"b/A{n}.jpg", "A", "bo", block=n) for n in range(3)]
+    kept = spread(sorted([*many, *few]), 10)
+
+    assert [p.path for p in kept if p.signer == "bo"] == [p.path for p in few]
+    assert sorted(p.block or 0 for p in kept if p.signer == "ada") == list(range(0, 100, 10))
+
+
+def test_a_folder_that_names_nobody_counts_as_one_person():
+    pictures = [Picture(f"{n}.jpg", "A", source="letters") for n in range(8)]
+
+    assert len(spread(pictures, 4)) == 4
+
+
+class Hands(NamedTuple):
+    """What a build of photographs left behind."""
+
+    bundle: Path
+    arguments: list[str]
+    run: subprocess.CompletedProcess[str]
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def hands(tmp_path_factory: pytest.TempPathFactory) -> Hands:
+    """A bundle of five signs by three people, and hands that somebody else has measured."""
+    if DATA is None:
+        pytest.skip("needs photographs of hands: set EDGE_ASL_DATA")
+    folder = tmp_path_factory.mktemp("hands")
+    for person in PEOPLE:
+        for sign in SIGNS:
+            target = folder / "data" / person / sign
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(Path(DATA, "people", person, sign))
+    arguments = ["build", "--data", str(folder / "data"), "--recipe", "letters", "--landmarks", f"{DATA}/landmarks"]
+    arguments += ["--out", str(folder / "models" / "tiny"), "--calibration", str(folder / "calibration")]
+    arguments += ["--without-pictures", "--set", "sign.epochs=12", "--set", "sign.folds=3", "--json"]
+    environment = {"XDG_CACHE_HOME": str(folder / "cache")}
+    run = edge_asl(*arguments, environment=environment)
+    assert run.returncode == 0, run.stderr[-3000:]
+    return Hands(folder / "models" / "tiny", arguments, run, environment)
+
+
+def test_strangers_are_read_and_the_bundle_shows_nobody(hands: Hands):
+    found = json.loads(hands.run.stdout)
+    bundle = read_bundle(hands.bundle)
+
+    assert found["split"] == "people left out in turn"
+    assert (found["pictures"], found["people"]) == (len(PEOPLE) * len(SIGNS) * 8, len(PEOPLE))
+    assert found["accuracy"] > 0.9
+    assert isinstance(bundle.manifest, HandManifest)
+    assert {MODEL, PALMS_MODEL, LANDMARKS_MODEL, SCALING, "NOTICE.txt"} <= bundle.manifest.files.keys()
+    assert "report.html" not in bundle.manifest.files
+    assert (hands.bundle.parent / ".work" / "tiny" / "report.html").is_file()
+    assert 0.5 <= bundle.manifest.decoder.accept_probability <= 0.95
+
+
+def test_a_person_whom_it_has_not_seen_is_read_by_the_device(hands: Hands):
+    picture = sorted(Path(DATA or "", "stranger", "L").iterdir())[0]
+    run = device("classify", "--json", hands.bundle, picture)
+
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["predictions"][0]["label"] == "L"
+
+
+def test_a_second_build_finds_all_done(hands: Hands):
+    again = edge_asl(*hands.arguments, environment=hands.environment)
+
+    steps = re.findall(r"^(\w[\w ]+):( unchanged)?$", again.stderr, flags=re.MULTILINE)
+    assert {name for name, unchanged in steps if not unchanged} == set(), again.stderr
+    assert json.loads(again.stdout) == json.loads(hands.run.stdout)
+
+
+def test_the_answers_for_people_left_out_are_measured_again_without_training(hands: Hands):
+    data = hands.arguments[hands.arguments.index("--data") + 1]
+    run = edge_asl("evaluate", hands.bundle, "--data", data, "--leave-one-out", "--only", "A,B", "--json")
+
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert found["pictures"] == len(PEOPLE) * 2 * 8
+    assert np.mean([person["accuracy"] for person in found["persons"]]) > 0.9
+
+
+def test_pictures_of_the_site_improve_it_or_it_says_why_not(hands: Hands, tmp_path: Path):
+    site = tmp_path / "site"
+    for sign in "ABL":
+        (site / sign).parent.mkdir(exist_ok=True)
+        (site / sign).symlink_to(Path(DATA or "", "people", "meyyappan", sign))
+    out = tmp_path / "models" / "hall"
+    run = edge_asl("build", "--from", hands.bundle, "--data", site, "--out", out, "--force", timeout_s=400)
+
+    assert run.returncode == 0, run.stderr[-2000:]
+    improved = read_bundle(out).manifest.provenance.improved
+    assert improved is not None
+    assert (improved.name, improved.digest) == ("tiny", read_bundle(hands.bundle).digest)
