@@ -69,9 +69,10 @@ def test_the_square_of_a_hand_holds_it_and_stays_in_the_frame():
 
 
 def test_what_is_collected_is_the_hand_with_its_surroundings(drawn: np.ndarray):
+    far = np.pad(drawn, ((160, 160), (160, 160), (0, 0)), mode="edge")
     with Recogniser.open(LETTERS) as recogniser:
-        live = recogniser.recognise(drawn, time_s=1.0).square
-        kept = recogniser.stages.locator.locate(drawn)
+        live = recogniser.recognise(far, time_s=1.0).square
+        kept = recogniser.stages.locator.locate(far)
 
         assert live is not None
         assert kept is not None
