@@ -36,13 +36,12 @@ def main() -> None:
         begun = len(page.states)
         time.sleep(SECONDS)
         delays = latencies_ms(page, begun)
-        rss, pss = memory_mb(program)
+        memory = memory_of(program)
     p95 = statistics.quantiles(delays, n=20)[-1]
     name = "capture → event at the page, 640×480, 30 fps, LiteRT, 224 px: 95th percentile"
     result = f"{p95:.1f} ms (median {statistics.median(delays):.1f} ms; {len(delays)} events)"
     figure(name, result, "≤ 40 ms beyond the camera's period", "≤ 15 ms")
-    result = f"{rss:.0f} MB ({pss:.0f} MB with shared pages counted once)"
-    figure("resident memory of all device processes", result, "≤ 180 MB", "≤ 120 MB")
+    figure("resident memory of all device processes", memory, "≤ 180 MB", "≤ 120 MB")
     memory_of_the_letters_that_ship()
     figure("start → first published letter", f"{statistics.median(starts):.2f} s", "≤ 3 s", "≤ 1 s")
     figure("memory of the word suggestions, in a fresh process", f"{words_mb():.0f} MB")
@@ -57,9 +56,8 @@ def memory_of_the_letters_that_ship() -> None:
         page = program.wait_until_ready().listen()
         wait_for(lambda: page.state.get("accepted"), 60, "a letter")
         time.sleep(SECONDS)
-        rss, pss = memory_mb(program)
-    result = f"{rss:.0f} MB ({pss:.0f} MB with shared pages counted once)"
-    figure("resident memory of all device processes, `models/letters` reading a hand", result, "≤ 200 MB", "≤ 150 MB")
+        memory = memory_of(program)
+    figure("resident memory of all device processes, `models/letters` reading a hand", memory, "≤ 200 MB", "≤ 150 MB")
 
 
 def words_mb() -> float:
@@ -99,6 +97,12 @@ def latencies_ms(page: Listener, begun: int) -> list[float]:
             seen.add(state["captured_s"])
             delays.append((at_s - state["captured_s"]) * 1000)
     return delays
+
+
+def memory_of(program: Program) -> str:
+    """What is written in a row of figures."""
+    rss, pss = memory_mb(program)
+    return f"{rss:.0f} MB ({pss:.0f} MB with shared pages counted once)"
 
 
 def memory_mb(program: Program) -> tuple[float, float]:

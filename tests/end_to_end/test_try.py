@@ -45,13 +45,14 @@ def trial(desktop: dict[str, str]) -> Iterator[int]:
     command = ["make", "-C", str(ROOT), "try", f"CAMERA={FILM}", f"PORT={port}"]
     with subprocess.Popen(command, env=desktop, start_new_session=True) as making:
         opened = Path(desktop["OPENED"])
-        wait_for(lambda: opened.exists() or making.poll() is not None, SETUP_S)
-        assert making.poll() is None, "make try ended"
         try:
+            wait_for(lambda: opened.exists() or making.poll() is not None, SETUP_S)
+            assert making.poll() is None, "make try ended"
             assert opened.read_text() == f"http://127.0.0.1:{port}/\n"
             yield port
         finally:
-            os.killpg(making.pid, signal.SIGINT)
+            if making.poll() is None:
+                os.killpg(making.pid, signal.SIGINT)
 
 
 def test_it_opens_a_page_that_reads(trial: int):

@@ -17,6 +17,7 @@ from edge_asl_device.contract.manifest import MARGIN, HandManifest, SquareManife
 from edge_asl_device.contract.preprocess import square_around
 from edge_asl_device.inference.recogniser import Recogniser
 from edge_asl_device.text.buffer import NOTHING
+from edge_asl_device.text.held_letters import HELD_AS, Folding
 
 
 def predict(bundle: Path, dataset: Dataset, pictures: Sequence[Picture], progress: Progress) -> Predictions:
@@ -55,6 +56,21 @@ def predict(bundle: Path, dataset: Dataset, pictures: Sequence[Picture], progres
         hand_stage=hand_stage,
         threshold=manifest.decoder.accept_probability,
         conditions=conditions,
+    )
+
+
+def held_still(predictions: Predictions) -> Predictions:
+    """The same, read as the live program reads a hand that draws nothing: never as J or Z.
+
+    As they were, if a picture shows one of these, or if no hand stage follows the hand.
+    """
+    labels, plain = predictions.labels, predictions.probabilities_float
+    if {labels[number] for number in predictions.truth} & HELD_AS.keys() or not predictions.hand_stage:
+        return predictions
+    folding = Folding(labels)
+    return predictions._replace(
+        probabilities=np.stack([folding.held(row) for row in predictions.probabilities]),
+        probabilities_float=None if plain is None else np.stack([folding.held(row) for row in plain]),
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.readers import read_dataset
@@ -16,7 +15,7 @@ from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
 from edge_asl.evaluation.kept import FILE, chosen_rows, kept_predictions
 from edge_asl.evaluation.metrics import Evaluation, Predictions, evaluate_predictions
-from edge_asl.evaluation.predictions import hands_seen, most_confident_mistakes, predict
+from edge_asl.evaluation.predictions import hands_seen, held_still, most_confident_mistakes, predict
 from edge_asl.evaluation.report import write_report
 from edge_asl.evaluation.stress import StressScores
 from edge_asl.evaluation.stressed import predict_stressed
@@ -25,7 +24,6 @@ from edge_asl.progress import Progress
 from edge_asl_device.contract.bundle import Bundle, read_bundle
 from edge_asl_device.contract.manifest import Metrics
 from edge_asl_device.inference.recogniser import Recogniser
-from edge_asl_device.text.held_letters import HELD_AS, Folding
 
 LEFT_OUT = "left-out"
 FAR = 0.1
@@ -70,7 +68,7 @@ def evaluate_bundle(
         predictions = predict(folder, dataset, pictures, progress)
     if warning:
         progress.say(f"warning: {warning}")
-    read = predictions if only is None else _held_still(predictions)
+    read = predictions if only is None else held_still(predictions)
     evaluation = evaluate_predictions(read, f"{dataset.title}, {split}")
     if stress:
         stood = _stress(bundle, dataset, pictures, predictions, progress)
@@ -125,18 +123,6 @@ def _only(pictures: list[Picture], only: Choice | None, split: str) -> tuple[lis
         has = ", ".join(order_labels(picture.label for picture in pictures))
         raise DataError(f"--only: found no picture of {', '.join(missing) or 'these signs'}, only of {has}")
     return chosen, f"{split}, only {' '.join(found)}"
-
-
-def _held_still(predictions: Predictions) -> Predictions:
-    """The same, read as the live program reads a hand that draws nothing, where no picture shows a drawn letter."""
-    labels, plain = predictions.labels, predictions.probabilities_float
-    if {labels[number] for number in predictions.truth} & HELD_AS.keys() or not predictions.hand_stage:
-        return predictions
-    folding = Folding(labels)
-    return predictions._replace(
-        probabilities=np.stack([folding.held(row) for row in predictions.probabilities]),
-        probabilities_float=None if plain is None else np.stack([folding.held(row) for row in plain]),
-    )
 
 
 def _stress(
