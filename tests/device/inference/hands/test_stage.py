@@ -180,9 +180,12 @@ def test_the_drawn_hand_of_l_is_found_where_it_is_drawn(shipped: HandStage):
 
 
 def test_hands_in_photographs_are_found_and_empty_ones_are_not(shipped: HandStage, photographs: Path):
-    people = sorted((photographs / "stranger").glob("[A-Z]/*.jpg"))[::20]
-    found = [shipped.find(read_picture(path)) is not None for path in people]
-    names = (photographs / "letters" / "hand-free.txt").read_text().split()
-    wrongly = [shipped.find(read_picture(photographs / "letters" / "Nothing" / name)) is not None for name in names]
-    assert np.mean(found) >= 0.98
-    assert np.mean(wrongly) <= 0.1
+    people = sorted((photographs / "stranger").glob("[A-Z]/*.jpg"))[::40]
+    missed = [path for path in people if shipped.find(read_picture(path)) is None]
+    # A few: without a hand every search is made, and the oldest runtime takes half a second for each on a workstation.
+    names = (photographs / "letters" / "hand-free.txt").read_text().split()[::4]
+    empty = [photographs / "letters" / "Nothing" / name for name in names]
+    wrongly = [path for path in empty if shipped.find(read_picture(path)) is not None]
+    assert (len(people), missed) == (13, [])
+    assert len(empty) >= 8
+    assert len(wrongly) <= 1, wrongly
