@@ -18,6 +18,7 @@ ALL = (
     "memory",
     "letters",
     "people",
+    "float_stages",
     "film",
     "kiosk",
     "videos",

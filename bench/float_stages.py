@@ -1,0 +1,74 @@
+"""What int8 costs: palms, landmarks and sign network in float and in int8, on the same pictures.
+
+Of rooms that the letters of bench/people.py, which must have run before, never saw.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from common import OUT, figure, folder
+from numpy.typing import NDArray
+
+from edge_asl.datasets.labels import Choice
+from edge_asl.datasets.readers import read_dataset
+from edge_asl.hands.engines import float_stage
+from edge_asl.hands.models import float_networks
+from edge_asl.pipeline.bundle import work_folder
+from edge_asl.pipeline.hand_models import SIGN_WEIGHTS
+from edge_asl.progress import Quiet
+from edge_asl.training.checkpoint import load_weights
+from edge_asl.training.sign_network import SignNet, build_branches
+from edge_asl_device.contract.bundle import read_bundle
+from edge_asl_device.contract.hand_features import parts_of, standardised
+from edge_asl_device.contract.manifest import SCALING
+from edge_asl_device.inference.hand_stages import HandStages
+from edge_asl_device.inference.hands.hand import Hand
+from edge_asl_device.inference.recogniser import Recogniser
+from edge_asl_device.inference.recognition import Stages
+from edge_asl_device.inference.sign_network import features_of
+
+
+class FloatSign:
+    """The float network that a build quantized, where a device has the int8 one."""
+
+    def __init__(self, work: Path, classes: int) -> None:
+        branches = build_branches(classes)
+        branches.set_weights(load_weights(work / SIGN_WEIGHTS))
+        self._scaling = np.load(work / SCALING, allow_pickle=False)
+        self._network = SignNet(branches, self._scaling).network()
+
+    def answer(self, hand: Hand) -> tuple[NDArray[np.float32], dict[str, float]]:
+        """See ``SignNetwork``."""
+        features = standardised(features_of(hand), self._scaling)
+        return np.asarray(self._network(parts_of(features), training=False))[0], {}
+
+
+def main() -> None:
+    """Whole pictures through all stages, twice."""
+    bundle, rooms = OUT / "models" / "letters", folder("EDGE_ASL_DATA") / "letters-rooms"
+    if not bundle.exists():
+        sys.exit(f"{bundle} is not there: run bench/people.py first")
+    labels = read_bundle(bundle).labels
+    networks = float_stage(float_networks("full", Quiet())).stage
+    by_float = HandStages(networks, FloatSign(work_folder(bundle), len(labels)), labels)  # type: ignore[arg-type]
+    with Recogniser.open(bundle) as recogniser:
+        lost = [accuracy(stages, rooms, labels) for stages in (by_float, recogniser.stages)]
+    result = f"{100 * (lost[0] - lost[1]):.2f} points lost ({lost[0]:.1%} → {lost[1]:.1%} of `letters-rooms`)"
+    figure("float → int8, all stages together", result, "≤ 1 point", "≤ 0.3")
+
+
+def accuracy(stages: Stages, source: Path, labels: tuple[str, ...]) -> float:
+    """How many of the pictures are read right."""
+    dataset = read_dataset([source], "auto", labels=Choice(frozenset(), frozenset(labels)))
+    right = [
+        labels[int(stages.recognise(dataset.load(picture)).probabilities.argmax())] == picture.label
+        for picture in dataset.pictures
+    ]
+    return float(np.mean(right))
+
+
+if __name__ == "__main__":
+    main()
