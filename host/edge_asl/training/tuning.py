@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from edge_asl.progress import Advance, unwatched
 from edge_asl.recipes.recipe import Sign
+from edge_asl.training.quiet import keras
 from edge_asl.training.readings import Readings, joined
 from edge_asl.training.sign_network import SignJob, SignNet, train_sign_network
 
 EPOCHS, LEARNING_RATE = 10, 3e-4
-"""A seventh of a build's learning rate and a third of its epochs; docs/training.md has what others do."""
+"""A seventh of a build's learning rate and a third of its epochs."""
+SHARES = (1.0, 0.75, 0.5, 0.25)
+"""How much of what was learned is tried, most first."""
 
 
 class Lesson(NamedTuple):
@@ -48,3 +51,14 @@ def tune(
     )
     net, _ = train_sign_network(job, advance, start)
     return net._replace(temperature=start.temperature)
+
+
+def between(start: SignNet, end: SignNet, share: float) -> SignNet:
+    """The network whose weights lie ``share`` of the way from ``start`` to ``end``.
+
+    It keeps most of what was gained and unlearns less (Wortsman et al. 2022, arXiv 2109.01903).
+    """
+    branches = keras.models.clone_model(end.branches)
+    pairs = zip(start.branches.get_weights(), end.branches.get_weights(), strict=True)
+    branches.set_weights([old + share * (new - old) for old, new in pairs])
+    return end._replace(branches=branches)

@@ -16,6 +16,7 @@ from tiny_build import QUIET
 from edge_asl_device.contract.hand_points import POINTS, POOLED
 
 CLASSES, PER_CLASS = 4, 30
+SOME = (0, 0.25, 1)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,12 @@ def test_probabilities_are_the_product_of_the_branches(found: dict[str, Any]):
 def test_the_same_seed_gives_the_same_network(found: dict[str, Any]):
     assert found["again"] == found["first"]
     assert found["other"] != found["first"]
+
+
+def test_between_two_networks_lie_others(found: dict[str, Any]):
+    assert found["between"]["0"] == pytest.approx(0, abs=1e-6), "the first"
+    assert found["between"]["1"] == pytest.approx(found["apart"], abs=1e-6), "the second"
+    assert 0 < found["between"]["0.25"] < found["apart"]
 
 
 def test_a_hand_is_turned_around_its_wrist_and_clockwise(found: dict[str, Any]):
@@ -84,6 +91,7 @@ def try_all() -> dict[str, Any]:
     from edge_asl.recipes.recipe import Sign
     from edge_asl.training.readings import DEVICE_VIEWS
     from edge_asl.training.sign_network import SignJob, other_bones, train_sign_network, turned
+    from edge_asl.training.tuning import Lesson, between, tune
     from edge_asl_device.contract.hand_features import parts_of, standardised
 
     readings, labels = draw(1)
@@ -105,7 +113,12 @@ def try_all() -> dict[str, Any]:
     hands = readings.landmarks[:, 0]
     others = other_bones(hands, 0.1, np.random.default_rng(1))
     length = [np.linalg.norm(hand[:, 6] - hand[:, 5], axis=1) for hand in (hands, others)]
+    more, more_labels = draw(3)
+    tuned = tune(net, Lesson(more, more_labels), Lesson(readings, labels), settings, 1)
+    away = {share: float(np.abs(between(net, tuned, share).answer(strangers, rows) - answers).mean()) for share in SOME}
     return {
+        "between": away,
+        "apart": float(np.abs(tuned.answer(strangers, rows) - answers).mean()),
         "turned": turned(upright, np.array([np.pi / 2], np.float32))[0].tolist(),
         "wrist_moved": float(np.abs(others[:, 0] - hands[:, 0]).max()),
         "bones_changed": float(np.abs(length[1] / length[0] - 1).mean()),
