@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import cv2
@@ -23,6 +23,9 @@ CANDIDATES = 2
 CROP = 224
 _SMALL = 192
 """A picture with a side shorter than this is a cut-out hand rather than a frame."""
+_PART, _WHOLE, _SURE_WHOLE = 0.3, 1.6, 0.8
+"""A hand below this share of the frame's shorter side may be a part of another, which then extends so many times as far
+and is present so surely."""
 
 
 class Search(NamedTuple):
@@ -97,12 +100,10 @@ class HandStage:
         for search in SEARCHES:
             hand = look(self, frame, search)
             if hand is not None:
-                return hand
-        height, width = frame.shape[:2]
-        if min(height, width) >= _SMALL:
+                return whole_hand(self, frame, hand)
+        if min(frame.shape[:2]) >= _SMALL:
             return None
-        whole = Region(width / 2, height / 2, float(max(height, width)), 0.0)
-        return _read_again(self, frame, self.read(frame, whole), PRESENT)
+        return _read_again(self, frame, self.read(frame, _everything(frame)), PRESENT)
 
     def palms(self, frame: NDArray[np.uint8], view: View, lowest: float) -> list[Palm]:
         """The palms in RGB uint8 ``frame`` (H, W, 3), best first."""
@@ -141,6 +142,46 @@ def look(eyes: Eyes, frame: NDArray[np.uint8], search: Search = PLAIN) -> Hand |
             best = max(present, key=lambda hand: prominence(hand, frame.shape[0]))
             return _read_again(eyes, frame, best, search.presence)
     return None
+
+
+def whole_hand(eyes: Eyes, frame: NDArray[np.uint8], hand: Hand) -> Hand:
+    """``hand``, or the larger one that it is a part of: a fingertip or a thumb can pass for a small hand.
+
+    Where there is none, that costs two searches; a hand of some size is returned at once.
+    """
+    if _extent(hand) >= _PART * min(frame.shape[:2]):
+        return hand
+    for around in _around(eyes, frame, hand):
+        read = [_read_again(eyes, frame, eyes.read(frame, region), _SURE_WHOLE) for region in around]
+        larger = [other for other in read if other is not None and _is_part(hand, other)]
+        if larger:
+            return max(larger, key=lambda other: other.presence)
+    return hand
+
+
+def _around(eyes: Eyes, frame: NDArray[np.uint8], hand: Hand) -> Iterator[list[Region]]:
+    """Regions of palms around ``hand``, those of one look at a time; a cut-out picture's at last."""
+    x, y = hand.landmarks.mean(axis=0)
+    for search in (PLAIN, SMALLER):
+        palms = [palm.region for palm in eyes.palms(frame, search.view, search.palm)]
+        yield [it for it in palms if math.hypot(it.cx - x, it.cy - y) < it.side / 2]
+    if min(frame.shape[:2]) < _SMALL:
+        yield [_everything(frame)]
+
+
+def _is_part(hand: Hand, other: Hand) -> bool:
+    middle, corners = hand.landmarks.mean(axis=0), (other.landmarks.min(axis=0), other.landmarks.max(axis=0))
+    inside = bool((corners[0] <= middle).all() and (middle <= corners[1]).all())
+    return inside and _extent(other) > _WHOLE * _extent(hand)
+
+
+def _extent(hand: Hand) -> float:
+    return float(np.ptp(hand.landmarks, axis=0).max())
+
+
+def _everything(frame: NDArray[np.uint8]) -> Region:
+    height, width = frame.shape[:2]
+    return Region(width / 2, height / 2, float(max(height, width)), 0.0)
 
 
 def _read_again(eyes: Eyes, frame: NDArray[np.uint8], hand: Hand, presence: float) -> Hand | None:

@@ -17,13 +17,14 @@ from edge_asl_device.contract.pictures import read_picture
 from edge_asl_device.contract.tensor import ModelSpec, Tensor
 from edge_asl_device.inference.engine import TfliteEngine
 from edge_asl_device.inference.hands.palms import View
-from edge_asl_device.inference.hands.region import Region
+from edge_asl_device.inference.hands.region import Region, region_of_landmarks
 from edge_asl_device.inference.hands.stage import (
     SEARCHES,
     HandStage,
     look,
     pixel_quantizer,
     real,
+    whole_hand,
 )
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -42,6 +43,32 @@ def test_of_two_hands_the_raised_larger_one():
     resting, raised = hand_at(150, 400, 70), hand_at(450, 150, 110)
     np.testing.assert_array_equal(look(DrawnEyes(resting, raised), FRAME).landmarks, raised)
     np.testing.assert_array_equal(look(DrawnEyes(raised, resting), FRAME).landmarks, raised)
+
+
+def test_a_fingertip_that_passes_for_a_hand_gives_way_to_the_hand_that_it_is_part_of():
+    fingertip, whole = hand_at(300, 150, 40), hand_at(300, 200, 130)
+    eyes = Unsure(fingertip)
+    eyes.presence = 0.9
+    assert np.array_equal(whole_hand(eyes, FRAME, look(eyes, FRAME)).landmarks, fingertip), "nothing else is there"
+    found = look(eyes, FRAME)
+    eyes.hands = (fingertip, whole)
+    assert np.array_equal(whole_hand(eyes, FRAME, found).landmarks, whole)
+    eyes.presence = 0.7
+    assert np.array_equal(whole_hand(eyes, FRAME, found).landmarks, fingertip), "the larger one must be surely there"
+
+
+def test_a_small_hand_before_another_persons_is_left_as_it_is():
+    eyes = DrawnEyes(hand_at(300, 150, 60), hand_at(480, 200, 130))
+    small = eyes.read(FRAME, region_of_landmarks(eyes.hands[0]))
+    assert np.array_equal(whole_hand(eyes, FRAME, small).landmarks, eyes.hands[0])
+
+
+def test_around_a_hand_of_some_size_nothing_is_looked_for():
+    eyes = DrawnEyes(hand_at(300, 200, 160))
+    found = look(eyes, FRAME)
+    looks = len(eyes.views)
+    assert whole_hand(eyes, FRAME, found) is found
+    assert len(eyes.views) == looks
 
 
 class Unsure(DrawnEyes):
