@@ -1,6 +1,6 @@
 """Photographs the kiosk's page for the README: a drawn hand spells, the real program reads, Chromium shows it.
 
-Bundle and word are those of the tests, so that nothing has to be built first.
+The letters that ship read it, so that nothing has to be built first.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from program import Program  # noqa: E402 - the tests' own way to start the whole program
 
-BUNDLE = ROOT / "tests" / "data" / "bundle-v1"
+BUNDLE = ROOT / "models" / "letters"
 PICTURE = ROOT / "docs" / "page.webp"
-WORD, SEED = "BALLY", 12
+WORD, WRITTEN, SEED = "HELLO", "HEL", 12
 SIZE = {"width": 1280, "height": 720}
 QUALITY = 80
 LIMIT_S = 60.0
 CHROMIUM = "/usr/bin/chromium"
-# Three letters are written, and the ring around the fourth is between a third and two thirds full.
-MOMENT = """() => {
+# Some letters are written, and the ring around the next is between a third and two thirds full.
+MOMENT = """(wanted) => {
   const written = document.getElementById("done").textContent + document.getElementById("word").textContent;
   const ring = document.querySelector("#ring .fill");
   const empty = parseFloat(getComputedStyle(ring).strokeDashoffset);
   const held = document.querySelector("#reading[data-phase=letter]") !== null;
-  return held && written.trim() === "BALL" && empty > 33 && empty < 67;
+  return held && written.trim() === wanted && empty > 33 && empty < 67;
 }"""
 
 
 def photograph(page: Page) -> bytes:
     """The page, PNG, at the first moment worth showing."""
     deadline = time.monotonic() + LIMIT_S
-    while not page.evaluate(MOMENT):
+    while not page.evaluate(MOMENT, WRITTEN):
         if time.monotonic() > deadline:
             sys.exit(f"{WORD} was not read within {LIMIT_S:.0f} s; choose another SEED for the hand")
         page.wait_for_timeout(20)
