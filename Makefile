@@ -8,7 +8,7 @@ MODEL ?= models/letters
 PORT ?= 8080
 CAMERA ?=
 
-.PHONY: try demo setup test test-host check fix bench picture test-device test-deploy e2e e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi e2e-pi-all pins clean
+.PHONY: try demo setup test test-host test-both check fix bench picture test-device test-deploy e2e e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi e2e-pi-all pins clean
 
 try: .venv-try/.complete   ## read your hand: sets up the device program alone (a minute), opens the page on this machine's camera
 	@[ -n "$(CAMERA)" ] || ls /dev/video* >/dev/null 2>&1 || \
@@ -28,11 +28,14 @@ setup: .venv/.complete   ## make .venv with the pinned packages and both distrib
 	constraints/setup.sh .venv workspace device host
 
 test: setup .venv-device/.complete   ## the tests; the device's in an environment of its own, beside the others (two cores)
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-device test-host
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-device test-host test-both
 
-test-host: setup     ## the tests but the device's; of these only what another numpy, OpenCV or runtime could change
+test-host: setup     ## the workstation's tests
+	$(BIN)/pytest tests/host
+
+test-both: setup     ## the tests that need both programs, and the device's that another numpy, OpenCV or runtime could change
 	$(BIN)/pytest -m "not whole_program and not deployment" \
-	    tests/contract tests/device/cli tests/device/inference tests/deploy tests/host tests/end_to_end
+	    tests/contract tests/device/cli tests/device/inference tests/deploy tests/end_to_end
 
 test-deploy: setup   ## deployments over a real sshd, one device and many through Ansible (openssh-server; nine minutes)
 	$(BIN)/pytest -m deployment tests/deploy
