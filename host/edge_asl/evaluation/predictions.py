@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from edge_asl.datasets.labels import order_labels
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.evaluation.conditions import conditions_of
-from edge_asl.evaluation.metrics import Predictions
+from edge_asl.evaluation.metrics import Predictions, Probabilities
 from edge_asl.evaluation.report import MOST_MISSED, MOST_MISTAKES, HandsSeen, Mistake, SeenPicture
 from edge_asl.progress import Progress
 from edge_asl_device.contract.manifest import MARGIN, HandManifest, SquareManifest
@@ -59,18 +59,23 @@ def predict(bundle: Path, dataset: Dataset, pictures: Sequence[Picture], progres
     )
 
 
-def held_still(predictions: Predictions) -> Predictions:
-    """The same, read as the live program reads a hand that draws nothing: never as J or Z.
+def holding(predictions: Predictions) -> Callable[[Probabilities], Probabilities]:
+    """What the live program makes of a picture's probabilities (classes,) if the hand draws nothing: never J or Z.
 
-    As they were, if a picture shows one of these, or if no hand stage follows the hand.
+    Nothing, if one of the pictures shows one of these, or if no hand stage follows the hand.
     """
-    labels, plain = predictions.labels, predictions.probabilities_float
+    labels = predictions.labels
     if {labels[number] for number in predictions.truth} & HELD_AS.keys() or not predictions.hand_stage:
-        return predictions
-    folding = Folding(labels)
+        return lambda probabilities: probabilities
+    return Folding(labels).held
+
+
+def held_still(predictions: Predictions) -> Predictions:
+    """The same, read as the live program reads a hand that draws nothing (``holding``)."""
+    held, plain = holding(predictions), predictions.probabilities_float
     return predictions._replace(
-        probabilities=np.stack([folding.held(row) for row in predictions.probabilities]),
-        probabilities_float=None if plain is None else np.stack([folding.held(row) for row in plain]),
+        probabilities=np.stack([held(row) for row in predictions.probabilities]),
+        probabilities_float=None if plain is None else np.stack([held(row) for row in plain]),
     )
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from edge_asl.datasets.types import Dataset, Frame, Picture
 from edge_asl.datasets.units import random_key
+from edge_asl.evaluation.metrics import Probabilities
 from edge_asl.evaluation.stress import CORRUPTIONS, VERSION, Corruption, CorruptionScore, StressScores, corrupt
 from edge_asl.progress import Progress
 from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.inference.locator import CentreSquare
 from edge_asl_device.inference.recogniser import Recogniser
+from edge_asl_device.inference.recognition import Recognition
 
 MOST = 400
 """Pictures; each is read once for every corruption."""
@@ -25,6 +27,7 @@ def predict_stressed(
     pictures: Sequence[Picture],
     squares: Sequence[Square | None],
     plain: Sequence[bool],
+    held: Callable[[Probabilities], Probabilities],
     progress: Progress,
 ) -> StressScores:
     """Read up to ``MOST`` of ``pictures``, the same number of each label, with every corruption.
@@ -35,6 +38,7 @@ def predict_stressed(
         pictures: what to choose from.
         squares: where the hand is in each, as it was found; None: nowhere, and its middle is taken.
         plain: whether each was read right as it is.
+        held: what is made of the probabilities of a picture, float32 (classes,).
         progress: shows how far it is.
 
     Raises:
@@ -50,8 +54,9 @@ def predict_stressed(
             frame = dataset.load(picture)
             square = squares[row] or CentreSquare().locate(frame)
             for column, corruption in enumerate(CORRUPTIONS):
-                answer, seen = _read(recogniser, corruption, frame, square, picture)
-                right[done, column], found[done, column] = answer == number[picture.label], seen
+                seen = _read(recogniser, corruption, frame, square, picture)
+                right[done, column] = held(seen.probabilities).argmax() == number[picture.label]
+                found[done, column] = seen.square is not None
             advance(done + 1)
     scores = [
         CorruptionScore(corruption.name, corruption.strength, float(right[:, i].mean()), float(found[:, i].mean()))
@@ -64,10 +69,9 @@ def predict_stressed(
 
 def _read(
     recogniser: Recogniser, corruption: Corruption, frame: Frame, square: Square, picture: Picture
-) -> tuple[int, bool]:
+) -> Recognition:
     stressed = corrupt(corruption, frame, square, picture.path)
-    seen = recogniser.recognise(stressed.frame, stressed.square if picture.box else None)
-    return int(seen.probabilities.argmax()), seen.square is not None
+    return recogniser.recognise(stressed.frame, stressed.square if picture.box else None)
 
 
 def choose(pictures: Sequence[Picture], most: int) -> list[int]:

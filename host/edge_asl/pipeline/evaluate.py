@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,8 +14,8 @@ from edge_asl.datasets.splits import describe_left_out, pictures_of
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
 from edge_asl.evaluation.kept import FILE, chosen_rows, kept_predictions
-from edge_asl.evaluation.metrics import Evaluation, Predictions, evaluate_predictions
-from edge_asl.evaluation.predictions import hands_seen, held_still, most_confident_mistakes, predict
+from edge_asl.evaluation.metrics import Evaluation, Predictions, Probabilities, evaluate_predictions
+from edge_asl.evaluation.predictions import hands_seen, held_still, holding, most_confident_mistakes, predict
 from edge_asl.evaluation.report import write_report
 from edge_asl.evaluation.stress import StressScores
 from edge_asl.evaluation.stressed import predict_stressed
@@ -71,7 +71,8 @@ def evaluate_bundle(
     read = predictions if only is None else held_still(predictions)
     evaluation = evaluate_predictions(read, f"{dataset.title}, {split}")
     if stress:
-        stood = _stress(bundle, dataset, pictures, predictions, progress)
+        held = _unchanged if only is None else holding(predictions)
+        stood = _stress(bundle, dataset, pictures, read, held, progress)
         evaluation = msgspec.structs.replace(evaluation, stress=stood)
     alarm = only_at_home(bundle.manifest.metrics, evaluation)
     if alarm:
@@ -126,11 +127,20 @@ def _only(pictures: list[Picture], only: Choice | None, split: str) -> tuple[lis
 
 
 def _stress(
-    bundle: Bundle, dataset: Dataset, pictures: Sequence[Picture], predictions: Predictions, progress: Progress
+    bundle: Bundle,
+    dataset: Dataset,
+    pictures: Sequence[Picture],
+    predictions: Predictions,
+    held: Callable[[Probabilities], Probabilities],
+    progress: Progress,
 ) -> StressScores:
     plain = predictions.probabilities.argmax(axis=1) == predictions.truth
     with Recogniser(bundle) as recogniser:
-        return predict_stressed(recogniser, dataset, pictures, predictions.squares, plain.tolist(), progress)
+        return predict_stressed(recogniser, dataset, pictures, predictions.squares, plain.tolist(), held, progress)
+
+
+def _unchanged(probabilities: Probabilities) -> Probabilities:
+    return probabilities
 
 
 def only_at_home(own: Metrics | None, evaluation: Evaluation) -> str | None:
