@@ -17,13 +17,11 @@ from edge_asl.datasets.readers import read_dataset
 from edge_asl.hands.engines import float_stage
 from edge_asl.hands.models import float_networks
 from edge_asl.pipeline.bundle import work_folder
-from edge_asl.pipeline.hand_models import SIGN_WEIGHTS
+from edge_asl.pipeline.hand_models import trained_network
 from edge_asl.progress import Quiet
-from edge_asl.training.checkpoint import load_weights
-from edge_asl.training.sign_network import SignNet, build_branches
+from edge_asl.training.sign_network import SignNet
 from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.contract.hand_features import parts_of, standardised
-from edge_asl_device.contract.manifest import SCALING
 from edge_asl_device.inference.hand_stages import HandStages
 from edge_asl_device.inference.hands.hand import Hand
 from edge_asl_device.inference.recogniser import Recogniser
@@ -34,11 +32,8 @@ from edge_asl_device.inference.sign_network import features_of
 class FloatSign:
     """The float network that a build quantized, where a device has the int8 one."""
 
-    def __init__(self, work: Path, classes: int) -> None:
-        branches = build_branches(classes)
-        branches.set_weights(load_weights(work / SIGN_WEIGHTS))
-        self._scaling = np.load(work / SCALING, allow_pickle=False)
-        self._network = SignNet(branches, self._scaling).network()
+    def __init__(self, net: SignNet) -> None:
+        self._network, self._scaling = net.network(), net.scaling
 
     def answer(self, hand: Hand) -> tuple[NDArray[np.float32], dict[str, float]]:
         """See ``SignNetwork``."""
@@ -53,7 +48,8 @@ def main() -> None:
     bundle, _ = build("letters-of-two", "letters", sources, "--labels", LABELS, "--set", "sign.folds=2")
     labels = read_bundle(bundle).labels
     networks = float_stage(float_networks("full", Quiet())).stage
-    by_float = HandStages(networks, FloatSign(work_folder(bundle), len(labels)), labels)  # type: ignore[arg-type]
+    sign = FloatSign(trained_network(work_folder(bundle), len(labels)))
+    by_float = HandStages(networks, sign, labels)  # type: ignore[arg-type]
     with Recogniser.open(bundle) as recogniser:
         both = [accuracy(stages, data / "stranger", labels) for stages in (by_float, recogniser.stages)]
     result = f"{100 * (both[1] - both[0]):+.2f} points ({both[0]:.1%} → {both[1]:.1%} of `stranger`)"

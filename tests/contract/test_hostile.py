@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from any_json import JSON, put_into
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -170,13 +171,8 @@ def test_labels_with_the_right_hash(bundle: Path, labels: bytes, message: str) -
 
 
 def put(value: object, *keys: str) -> bytes:
-    """The golden manifest with one value put in; ``ensure_ascii`` writes lone surrogates as JSON does."""
-    found = json.loads(TEXT)
-    inner = found
-    for key in keys[:-1]:
-        inner = inner[key]
-    inner[keys[-1]] = value
-    return json.dumps(found).encode()
+    """The golden manifest with one value put in."""
+    return put_into(TEXT, value, *keys)
 
 
 FILE = {"sha256": "0" * 64, "size": 1}
@@ -333,11 +329,6 @@ def test_any_bytes(data: bytes) -> None:
     assert _unless_refused(lambda: parse_manifest(data, "x")) is None
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
 PLACES = [(key,) for key in json.loads(TEXT)] + [
     (key, inner) for key, value in json.loads(TEXT).items() if isinstance(value, dict) for inner in value
 ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from any_json import JSON, put_into
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,11 +23,6 @@ from edge_asl_device.inference.recogniser import Recogniser
 SHIPPED = Path(__file__).parents[2] / "models" / "letters"
 TEXT = (SHIPPED / MANIFEST).read_text()
 ORIGINAL = parse_manifest(TEXT.encode(), MANIFEST)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
 
 
 def places(found: object, *above: str) -> Iterator[tuple[str, ...]]:
@@ -40,21 +36,11 @@ def places(found: object, *above: str) -> Iterator[tuple[str, ...]]:
 PLACES = sorted(places(json.loads(TEXT)))
 
 
-def put(value: object, *keys: str) -> bytes:
-    """The manifest with one value put in."""
-    found = json.loads(TEXT)
-    inner = found
-    for key in keys[:-1]:
-        inner = inner[key]
-    inner[keys[-1]] = value
-    return json.dumps(found).encode()
-
-
 @settings(max_examples=600, deadline=None)
 @given(place=st.sampled_from(PLACES), value=JSON)
 def test_any_value_anywhere(place: tuple[str, ...], value: object) -> None:
     try:
-        found = parse_manifest(put(value, *place), "x")
+        found = parse_manifest(put_into(TEXT, value, *place), "x")
     except BundleError as error:
         refused = str(error)
     else:
@@ -90,7 +76,7 @@ LIES: dict[str, tuple[tuple[str, ...], Any]] = {
 @pytest.mark.parametrize(("place", "value"), LIES.values(), ids=LIES.keys())
 def test_a_manifest_that_says_what_its_models_are_not(tmp_path: Path, place: tuple[str, ...], value: object) -> None:
     folder = Path(shutil.copytree(SHIPPED, tmp_path / "bundle"))
-    (folder / MANIFEST).write_bytes(put(value, *place))
+    (folder / MANIFEST).write_bytes(put_into(TEXT, value, *place))
     with pytest.raises(EdgeAslError) as refused:
         Recogniser.open(folder)
     assert "\n" not in str(refused.value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -43,6 +45,9 @@ from edge_asl_device.contract.manifest import (
 from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.contract.tensor import Tensor
 from edge_asl_device.files import sha256_of, write_atomically
+
+if TYPE_CHECKING:  # TensorFlow comes with it
+    from edge_asl.training.sign_network import SignNet
 
 NOTICE = "NOTICE.txt"
 READINGS = "readings.npz"
@@ -129,13 +134,7 @@ def _quantize(context: BuildContext, trained: str) -> str:
     target = context.path(MODEL)
 
     def make() -> None:
-        from edge_asl.training.checkpoint import load_weights
-        from edge_asl.training.sign_network import SignNet, build_branches
-
-        left_out = load_left_out(context.path(LEFT_OUT))
-        branches = build_branches(len(labels))
-        branches.set_weights(load_weights(context.path(SIGN_WEIGHTS)))
-        net = SignNet(branches, np.load(context.path(SCALING), allow_pickle=False), left_out.temperature)
+        net = trained_network(context.request.work, len(labels))
         lessons = Lessons(context, load_readings(context.path(READINGS)), context.truth(), NO_HANDS)
         content = lessons.quantized(net, context.rows("train"))
         check_model(
@@ -145,6 +144,16 @@ def _quantize(context: BuildContext, trained: str) -> str:
 
     context.cache.run("quantization", digest, [target], make)
     return digest
+
+
+def trained_network(work: Path, classes: int) -> SignNet:
+    """The float network that a build has left in its working folder."""
+    from edge_asl.training.checkpoint import load_weights
+    from edge_asl.training.sign_network import SignNet, build_branches
+
+    branches = build_branches(classes)
+    branches.set_weights(load_weights(work / SIGN_WEIGHTS))
+    return SignNet(branches, np.load(work / SCALING, allow_pickle=False), load_left_out(work / LEFT_OUT).temperature)
 
 
 def _training_file(context: BuildContext) -> TrainingFile:

@@ -97,26 +97,26 @@ def _tuned(start: Start, site: Site, progress: Progress) -> SignNet:
     net = SignNet(branches, start.scaling, training.temperature)
     with progress.task("sign network", EPOCHS) as advance:
         tuned = tune(net, new, old, training.settings, SEED, advance)
-    return _bearable(net, tuned, rehearsal, progress)
+    return _spared(net, tuned, rehearsal, progress)
 
 
-def _bearable(old: SignNet, new: SignNet, rehearsal: RehearsalSet, progress: Progress) -> SignNet:
+def _spared(old: SignNet, new: SignNet, rehearsal: RehearsalSet, progress: Progress) -> SignNet:
     """As much of the change as the people held back allow; all of it if they allow none: then the comparison objects.
 
     Half of the fall that the comparison allows: chosen with the same hands, a network looks better on them than it is.
     """
-    from edge_asl.training.tuning import SHARES, between
+    from edge_asl.training.tuning import as_far_as
 
     held = np.flatnonzero(rehearsal.held)
-    before = old.answer(rehearsal.readings, held)
-    for share in SHARES:
-        net = between(old, new, share)
-        after = net.answer(rehearsal.readings, held)
-        if compared(before, after, rehearsal.labels[held]).points >= -FALL_POINTS / 2:
-            if share < 1:
-                progress.say(f"  {share:.0%} of the change is taken: with more, people elsewhere are read worse")
-            return net
-    return new
+    truth, before = rehearsal.labels[held], old.answer(rehearsal.readings, held)
+
+    def bearable(net: SignNet) -> bool:
+        return compared(before, net.answer(rehearsal.readings, held), truth).points >= -FALL_POINTS / 2
+
+    net, share = as_far_as(old, new, bearable)
+    if share < 1:
+        progress.say(f"  {share:.0%} of the change is taken: with more, people elsewhere are read worse")
+    return net
 
 
 def _quantized(net: SignNet, start: Start, site: Site, progress: Progress) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -51,6 +52,15 @@ def tune(
     )
     net, _ = train_sign_network(job, advance, start)
     return net._replace(temperature=start.temperature)
+
+
+def as_far_as(start: SignNet, end: SignNet, bearable: Callable[[SignNet], bool]) -> tuple[SignNet, float]:
+    """The network farthest from ``start`` towards ``end`` that is bearable, and its share; else the end, and 1."""
+    for share in SHARES:
+        net = between(start, end, share)
+        if bearable(net):
+            return net, share
+    return end, 1.0
 
 
 def between(start: SignNet, end: SignNet, share: float) -> SignNet:

@@ -16,7 +16,7 @@ from tiny_build import QUIET
 from edge_asl_device.contract.hand_points import POINTS, POOLED
 
 CLASSES, PER_CLASS = 4, 30
-SOME = (0, 0.25, 1)
+SOME = (0, 0.25, 0.5, 1)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,11 @@ def test_between_two_networks_lie_others(found: dict[str, Any]):
     assert found["between"]["0"] == pytest.approx(0, abs=1e-6), "the first"
     assert found["between"]["1"] == pytest.approx(found["apart"], abs=1e-6), "the second"
     assert 0 < found["between"]["0.25"] < found["apart"]
+
+
+def test_the_farthest_share_that_is_bearable_is_taken(found: dict[str, Any]):
+    assert found["taken"] == {"all": 1, "up to a half": 0.5, "nothing": 1}
+    assert found["half"] == pytest.approx(found["between"]["0.5"], abs=1e-6)
 
 
 def test_a_hand_is_turned_around_its_wrist_and_clockwise(found: dict[str, Any]):
@@ -91,7 +96,7 @@ def try_all() -> dict[str, Any]:
     from edge_asl.recipes.recipe import Sign
     from edge_asl.training.readings import DEVICE_VIEWS
     from edge_asl.training.sign_network import SignJob, other_bones, train_sign_network, turned
-    from edge_asl.training.tuning import Lesson, between, tune
+    from edge_asl.training.tuning import Lesson, as_far_as, between, tune
     from edge_asl_device.contract.hand_features import parts_of, standardised
 
     readings, labels = draw(1)
@@ -115,10 +120,20 @@ def try_all() -> dict[str, Any]:
     length = [np.linalg.norm(hand[:, 6] - hand[:, 5], axis=1) for hand in (hands, others)]
     more, more_labels = draw(3)
     tuned = tune(net, Lesson(more, more_labels), Lesson(readings, labels), settings, 1)
-    away = {share: float(np.abs(between(net, tuned, share).answer(strangers, rows) - answers).mean()) for share in SOME}
+
+    def moved(other: Any) -> float:
+        return float(np.abs(other.answer(strangers, rows) - answers).mean())
+
+    away = {share: moved(between(net, tuned, share)) for share in SOME}
+    limits = {"all": np.inf, "up to a half": away[0.5] + 1e-6, "nothing": -1}
+    taken = {
+        name: as_far_as(net, tuned, lambda other, most=most: moved(other) <= most) for name, most in limits.items()
+    }
     return {
         "between": away,
-        "apart": float(np.abs(tuned.answer(strangers, rows) - answers).mean()),
+        "apart": moved(tuned),
+        "taken": {name: share for name, (_, share) in taken.items()},
+        "half": moved(taken["up to a half"][0]),
         "turned": turned(upright, np.array([np.pi / 2], np.float32))[0].tolist(),
         "wrist_moved": float(np.abs(others[:, 0] - hands[:, 0]).max()),
         "bones_changed": float(np.abs(length[1] / length[0] - 1).mean()),

@@ -212,7 +212,7 @@ def test_hands_in_photographs_are_found_and_empty_ones_are_not(shipped: HandStag
     # A few: without a hand every search is made, and the oldest runtime takes half a second for each on a workstation.
     names = (photographs / "letters" / "hand-free.txt").read_text().split()[::4]
     empty = [photographs / "letters" / "Nothing" / name for name in names]
-    wrongly = [path for path in empty if shipped.find(read_picture(path)) is not None]
+    wrongly = {path.name for path in empty if shipped.find(read_picture(path)) is not None}
     assert (len(people), missed) == (13, [])
     assert len(empty) >= 8
-    assert len(wrongly) <= 1, wrongly
+    assert wrongly <= {"Nothingc2.jpg"}, "that one may show a hand"
