@@ -145,14 +145,11 @@ def spelled(open_page: OpenPage, program: Kiosk, stage: Stage):
     """A page with an unfinished word, suggestions for it, and a camera that adds nothing more to it."""
     page = open_page(program.url, has_touch=True)
     live(page)
-    # The next letter may follow sooner than a look from outside comes round: the page itself notes the empty text.
-    page.evaluate(f"""() => {{
-      const note = () => {{ window.cleared ||= ({WRITTEN}) === ""; }};
-      new MutationObserver(note).observe(document.body, {{ subtree: true, childList: true, characterData: true }});
-      note();
-    }}""")
-    program.post("clear")
-    until(page, "window.cleared")
+    with held(stage, "missing"):
+        fault(page, "missing")
+        program.post("clear")
+        becomes(page, "")
+    live(page)
     until(page, "document.getElementById('word').textContent.length >= 2", limit_s=30)
     page.wait_for_selector(".suggestion")
     with held(stage, "missing"):

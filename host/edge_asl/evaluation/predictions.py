@@ -11,7 +11,7 @@ from edge_asl.datasets.labels import order_labels
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.evaluation.conditions import conditions_of
 from edge_asl.evaluation.metrics import Predictions, Probabilities
-from edge_asl.evaluation.report import MOST_MISSED, MOST_MISTAKES, HandsSeen, Mistake, SeenPicture
+from edge_asl.evaluation.report import MOST_MISSED, MOST_MISTAKES, HandsSeen, Mistake, SeenPicture, evenly
 from edge_asl.progress import Progress
 from edge_asl_device.contract.manifest import MARGIN, HandManifest, SquareManifest
 from edge_asl_device.contract.preprocess import square_around
@@ -107,9 +107,3 @@ def hands_seen(dataset: Dataset, pictures: Sequence[Picture], predictions: Predi
             found[picture.label] = SeenPicture(picture.path, picture.label, square.cut(dataset.load(picture)))
     shown = [SeenPicture(p.path, p.label, dataset.load(p)) for p in evenly(missed, MOST_MISSED)]
     return HandsSeen([found[label] for label in order_labels(found)], shown, [picture.path for picture in missed])
-
-
-def evenly(pictures: Sequence[Picture], most: int) -> list[Picture]:
-    """At most ``most`` of them, at equal distances: of many people and signs, not the first ones."""
-    count = min(most, len(pictures))
-    return [pictures[len(pictures) * i // count] for i in range(count)]

@@ -10,7 +10,7 @@ import base64
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import msgspec
@@ -22,6 +22,8 @@ from edge_asl.evaluation.conditions import ConditionScore
 from edge_asl.evaluation.metrics import Evaluation
 from edge_asl_device.contract.pictures import encode_jpeg
 from edge_asl_device.files import write_atomically
+
+_Of = TypeVar("_Of")
 
 MOST_MISTAKES = 24
 MOST_MISSED = 24
@@ -62,6 +64,12 @@ class HandsSeen(NamedTuple):
     """All of them."""
 
 
+def evenly(pictures: Sequence[_Of], most: int) -> list[_Of]:
+    """At most ``most`` of them, at equal distances: of many people and signs, not the first ones."""
+    count = min(most, len(pictures))
+    return [pictures[len(pictures) * i // count] for i in range(count)]
+
+
 def write_metrics(path: Path, evaluation: Evaluation) -> None:
     """Write every figure as JSON, for programs.
 
@@ -82,12 +90,14 @@ def write_report(
     warnings: Sequence[str],
     alarm: str | None = None,
     hands: HandsSeen | None = None,
+    doubts: Sequence[Mistake] = (),
 ) -> None:
     """Write the page.
 
     ``facts`` are what else a reader may want to look up, name → value. Of the mistakes, the 24 most confident are
     shown, and ``warnings`` at the top, above them ``alarm`` in red. ``shares_people``: one person may be in training
-    and in test. ``hands`` is what a hand stage found.
+    and in test. ``hands`` is what a hand stage found. ``doubts`` are pictures that were not trained on, because
+    networks that had not seen their people took them for another sign; 24 are shown, all are named.
 
     Raises:
         OSError: no space, no permission; ``path`` is then as it was.
@@ -98,6 +108,8 @@ def write_report(
         title=title,
         facts=facts,
         mistakes=[{"of": m, "jpeg": _thumbnail(m.picture)} for m in worst],
+        doubts=doubts,
+        doubts_shown=[{"of": m, "jpeg": _thumbnail(m.picture)} for m in evenly(doubts, MOST_MISTAKES)],
         wrong=round(evaluation.pictures * (1 - evaluation.accuracy)),
         absent=[c.label for c in evaluation.classes if not c.support],
         shares_people=shares_people,

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from edge_asl.datasets.landmark_files import NO_HANDS, read_landmark_files
 from edge_asl.evaluation.kept import conditions_from
 from edge_asl.evaluation.metrics import Predictions
+from edge_asl.evaluation.report import Mistake
 from edge_asl.hands.models import HandModels, hand_models_for
 from edge_asl.pipeline.compatibility import check_model
 from edge_asl.pipeline.context import BuildContext
 from edge_asl.pipeline.models import FLOAT_PROBABILITIES, HISTORY, Models, common_fields
 from edge_asl.pipeline.readings import read_hands
 from edge_asl.pipeline.rehearsal import rehearsal_set
-from edge_asl.pipeline.sign_training import Lessons, leave_out, load_left_out
+from edge_asl.pipeline.sign_training import Doubts, Lessons, leave_out, load_left_out
 from edge_asl.recipes.recipe import digest_of
 from edge_asl.tflite.facts import ModelFacts, model_facts
 from edge_asl.tflite.manifest_model import manifest_model, name_of, tensor_of
@@ -53,6 +54,7 @@ NOTICE = "NOTICE.txt"
 READINGS = "readings.npz"
 SIGN_WEIGHTS = "sign-weights.npz"
 LEFT_OUT = "left-out.npz"
+DOUBTS = "doubts.npz"
 
 
 def hand_models(context: BuildContext) -> Models:
@@ -63,7 +65,7 @@ def hand_models(context: BuildContext) -> Models:
     quantized = _quantize(context, trained)
     files = (MODEL, SCALING, PALMS_MODEL, LANDMARKS_MODEL, NOTICE)
     predictions = _predictions if context.leaves_out else None
-    return Models(quantized, files, predictions, manifest_of, _facts, _training_file)
+    return Models(quantized, files, predictions, manifest_of, _facts, _training_file, _doubts)
 
 
 def _predictions(context: BuildContext) -> Predictions:
@@ -82,6 +84,27 @@ def _predictions(context: BuildContext) -> Predictions:
         threshold=left_out.threshold,
         conditions=conditions_from(readings.conditions[rows]),
     )
+
+
+def _trained_rows(context: BuildContext) -> NDArray[np.int64]:
+    """The pictures that the network was trained on, hand found or not."""
+    return np.setdiff1d(context.rows("train", "validation"), _load_doubts(context).rows)
+
+
+def _load_doubts(context: BuildContext) -> Doubts:
+    with np.load(context.path(DOUBTS), allow_pickle=False) as file:
+        return Doubts(*(file[name] for name in Doubts._fields))
+
+
+def _doubts(context: BuildContext) -> list[Mistake]:
+    """The doubted labels, with the hand that was read."""
+    doubts, readings = _load_doubts(context), load_readings(context.path(READINGS))
+    found = []
+    for row, said, probability in zip(*doubts, strict=True):
+        picture = context.dataset.pictures[row]
+        seen = Square(*map(int, readings.square[row])).cut(context.dataset.load(picture))
+        found.append(Mistake(picture.path, picture.label, context.dataset.labels[said], float(probability), seen))
+    return found
 
 
 def _read(context: BuildContext, hands: HandModels) -> str:
@@ -108,7 +131,8 @@ def _train(context: BuildContext, read: str) -> str:
     measured = read_landmark_files(context.request.landmarks)
     content = hashlib.sha256(measured.content).hexdigest()
     digest = digest_of(read, recipe.sign, recipe.training.seed, content)
-    outputs = [context.path(name) for name in (SIGN_WEIGHTS, SCALING, LEFT_OUT, HISTORY, FLOAT_PROBABILITIES)]
+    names = (SIGN_WEIGHTS, SCALING, LEFT_OUT, HISTORY, FLOAT_PROBABILITIES, DOUBTS)
+    outputs = [context.path(name) for name in names]
 
     def make() -> None:
         from edge_asl.training.checkpoint import save_weights
@@ -116,13 +140,16 @@ def _train(context: BuildContext, read: str) -> str:
         lessons = Lessons(context, load_readings(context.path(READINGS)), context.truth(), measured)
         rows = context.rows("train", "validation")
         left_out = leave_out(lessons, rows)
-        net, history = lessons.train(rows, "sign network")
+        doubts = lessons.doubts(rows, "sign network")
+        context.progress.say(f"  labels that are doubted, not trained on: {len(doubts.rows)} of {len(rows)}")
+        net, history = lessons.train(np.setdiff1d(rows, doubts.rows), "sign network")
         net = net._replace(temperature=left_out.temperature)
         save_weights(outputs[0], net.branches.get_weights())
         write_atomically(outputs[1], _npy(net.scaling))
         np.savez(outputs[2], **left_out._asdict())
         write_atomically(outputs[3], msgspec.json.format(msgspec.json.encode(history), indent=1))
         write_atomically(outputs[4], _npy(lessons.answers(net.answer, context.rows(context.evaluated_part))))
+        np.savez(outputs[5], **doubts._asdict())
 
     context.cache.run("training", digest, outputs, make)
     return digest
@@ -136,7 +163,7 @@ def _quantize(context: BuildContext, trained: str) -> str:
     def make() -> None:
         net = trained_network(context.request.work, len(labels))
         lessons = Lessons(context, load_readings(context.path(READINGS)), context.truth(), NO_HANDS)
-        content = lessons.quantized(net, context.rows("train"))
+        content = lessons.quantized(net, np.intersect1d(context.rows("train"), _trained_rows(context)))
         check_model(
             content, lambda facts: violations(facts, len(labels)), recipe.quantization.runtime, context.progress
         )
@@ -159,8 +186,7 @@ def trained_network(work: Path, classes: int) -> SignNet:
 def _training_file(context: BuildContext) -> TrainingFile:
     from edge_asl.training.checkpoint import load_weights
 
-    pictures, recipe = context.dataset.pictures, context.request.recipe
-    rows = context.rows("train", "validation")
+    pictures, recipe, rows = context.dataset.pictures, context.request.recipe, _trained_rows(context)
     landmarks = manifest_model(LANDMARKS, LANDMARKS_MODEL, model_facts(context.path(LANDMARKS_MODEL)))
     return TrainingFile(
         sha256_of(context.path(MODEL)),

@@ -12,6 +12,9 @@ from edge_asl.datasets.splits import BLOCK_SIZE
 from edge_asl.datasets.types import Picture
 from edge_asl.datasets.units import random_key
 
+_SURE = 0.8
+_MOST_DOUBTED = 0.1
+
 
 def group_of(picture: Picture) -> str:
     """Who is left out together with this picture: a person, or, where the data name nobody, its neighbours in time."""
@@ -32,6 +35,26 @@ def folds_of(pictures: Sequence[Picture], count: int, seed: int) -> NDArray[np.i
         fold[group] = filled.index(min(filled))
         filled[fold[group]] += sizes[group]
     return np.array([fold[group] for group in groups], np.int64)
+
+
+def doubted(
+    probabilities: NDArray[np.float32], truth: NDArray[np.int64], known: NDArray[np.bool_], below: float
+) -> NDArray[np.bool_]:
+    """Which labels networks that have not seen these people deny, bool (n,): they give the label's sign less than
+    ``below`` and another one more than 0.8 (confident learning, Northcutt et al. 2021, arXiv 1911.00068, with one
+    limit for all signs instead of one a sign, which a few people cannot tell).
+
+    None, if these were more than a tenth: then it is the networks that are in doubt.
+
+    Args:
+        probabilities: float32 (n, classes).
+        truth: int (n,): the labels.
+        known: bool (n,): whether enough other people showed the network this sign.
+        below: 0 to 1.
+    """
+    own = probabilities[np.arange(len(truth)), truth]
+    denied = known & (own < below) & (probabilities.max(axis=1, initial=0) > _SURE)
+    return denied if denied.sum() <= _MOST_DOUBTED * len(denied) else np.zeros_like(denied)
 
 
 def fit_temperature(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> float:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl.datasets.landmark_files import MeasuredHands
 from edge_asl.pipeline.context import BuildContext
-from edge_asl.pipeline.people import cool, fit_temperature, fit_threshold, folds_of
+from edge_asl.pipeline.people import cool, doubted, fit_temperature, fit_threshold, folds_of, group_of
 from edge_asl.tflite.facts import facts_of
 from edge_asl.tflite.manifest_model import name_of
 from edge_asl.training.measured import fitted
@@ -30,6 +32,11 @@ CALIBRATION = 500
 """Hands that set the ranges of a quantized sign network."""
 MEASURED = 0.6
 """A hand without a picture counts this much of one with a picture: how it was measured is not known."""
+
+JUDGES = 3
+"""Networks that judge labels, each trained without a third of the people."""
+JUDGED_AFTER = 0.4
+"""Of the epochs: long enough to know most hands, and short."""
 
 Answer = Callable[[Readings, NDArray[np.int64]], NDArray[np.float32]]
 """Readings, pictures with a hand (n,) → probabilities (n, classes)."""
@@ -56,6 +63,17 @@ def load_left_out(path: Path) -> LeftOut:
         return LeftOut(*arrays, float(file["temperature"]), float(file["threshold"]))
 
 
+class Doubts(NamedTuple):
+    """Labels that networks trained on other people deny."""
+
+    rows: NDArray[np.int64]
+    """(n,): their pictures."""
+    said: NDArray[np.int64]
+    """(n,): the class that they are taken for."""
+    probability: NDArray[np.float32]
+    """(n,): of that class."""
+
+
 class Lessons(NamedTuple):
     """What the sign networks of one build are trained on."""
 
@@ -75,17 +93,38 @@ class Lessons(NamedTuple):
         found: NDArray[np.int64] = rows[self.readings.found[rows]]
         return found
 
-    def train(self, rows: NDArray[np.int64], what: str) -> tuple[SignNet, tuple[float, ...]]:
-        """A network trained on these pictures, and its losses; ``what`` is told to who waits."""
+    def train(self, rows: NDArray[np.int64], what: str, share: float = 1.0) -> tuple[SignNet, tuple[float, ...]]:
+        """A network trained on these pictures, for a share of the epochs, and its losses; ``what`` is told to who
+        waits.
+        """
         from edge_asl.training.sign_network import SignJob, train_sign_network
 
         recipe, seen = self.context.request.recipe, self.seen(rows)
+        settings = msgspec.structs.replace(recipe.sign, epochs=max(1, round(share * recipe.sign.epochs)))
         weights = np.ones(len(seen), np.float32)
         shapes = self._shapes(seen)
         truth, seed = self.truth[seen], recipe.training.seed
-        job = SignJob(self.readings, seen, truth, weights, self.classes, recipe.sign, seed, shapes)
-        with self.context.progress.task(what, recipe.sign.epochs) as advance:
+        job = SignJob(self.readings, seen, truth, weights, self.classes, settings, seed, shapes)
+        with self.context.progress.task(what, settings.epochs) as advance:
             return train_sign_network(job, advance)
+
+    def doubts(self, rows: NDArray[np.int64], what: str) -> Doubts:
+        """Which of the pictures ``rows`` have labels that networks trained on others of these people deny."""
+        recipe, seen = self.context.request.recipe, self.seen(rows)
+        pictures = [self.context.dataset.pictures[row] for row in seen]
+        part = folds_of(pictures, JUDGES, recipe.training.seed)
+        answers = np.zeros((len(seen), self.classes), np.float32)
+        known = np.zeros(len(seen), bool)
+        if recipe.sign.doubt and part.any():
+            for judge in range(part.max() + 1):
+                own = part == judge
+                net, _ = self.train(seen[~own], f"{what}: labels {judge + 1}/{part.max() + 1}", JUDGED_AFTER)
+                answers[own] = net.answer(self.readings, seen[own])
+                shown = {(group_of(p), p.label) for p, judged in zip(pictures, own, strict=True) if not judged}
+                several = {label for label, people in Counter(label for _, label in shown).items() if people > 1}
+                known[own] = [p.label in several for p, judged in zip(pictures, own, strict=True) if judged]
+        denied = doubted(answers, self.truth[seen], known, recipe.sign.doubt)
+        return Doubts(seen[denied], answers[denied].argmax(axis=1), answers[denied].max(axis=1, initial=0))
 
     def quantized(self, net: SignNet, rows: NDArray[np.int64]) -> bytes:
         """The network as a full int8 model, with ranges from some of the pictures that it was trained on."""
@@ -127,7 +166,9 @@ def leave_out(lessons: Lessons, rows: NDArray[np.int64]) -> LeftOut:
     quantized = plain.copy()
     for fold in range(folds.max() + 1):
         seen, left = rows[folds != fold], rows[folds == fold]
-        net, _ = lessons.train(seen, f"without people {fold + 1}/{folds.max() + 1}")
+        what = f"without people {fold + 1}/{folds.max() + 1}"
+        # Whoever is left out must not judge labels either.
+        net, _ = lessons.train(np.setdiff1d(seen, lessons.doubts(seen, what).rows), what)
         plain[left] = lessons.answers(net.answer, left)
         model = lessons.quantized(net, seen)
         quantized[left] = lessons.answers(int8_answer(model, net.scaling, lessons.classes), left)

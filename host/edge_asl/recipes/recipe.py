@@ -140,6 +140,9 @@ class Sign(Struct, frozen=True, forbid_unknown_fields=True):
     """Standard deviation of the landmarks' positions, in lengths of the palm."""
     folds: Annotated[int, Meta(ge=2, le=100)] = 5
     """Parts in which people are left out in turn, to find out how strangers are read and what is sure enough."""
+    doubt: Fraction = 0.0
+    """A picture is not trained on if networks that were trained on other people give its sign less than this and
+    another sign more than 0.8: its label is wrong, or it shows a sign as hardly anybody signs it. 0 trains on all."""
     precision: Fraction = 0.985
     """How many of the answers for people left out must be right: this sets the threshold below which no letter is
     shown."""

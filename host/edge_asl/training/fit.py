@@ -257,7 +257,7 @@ def _training_step(trainable: Trainable, optimizer: Any, settings: Training, cla
         right = tf.equal(tf.argmax(probabilities, axis=1, output_type=tf.int32), labels)
         return loss, tf.reduce_mean(tf.cast(right, tf.float32))
 
-    return tf.function(step, reduce_retracing=True)
+    return tf.function(step, reduce_retracing=True, autograph=False)
 
 
 def _run_epoch(

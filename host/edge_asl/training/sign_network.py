@@ -153,7 +153,7 @@ def _step(branches: keras.Model, job: SignJob, batches: int) -> Any:
         optimizer.apply_gradients(zip(gradients, branches.trainable_variables, strict=True))
         return loss
 
-    return tf.function(step, reduce_retracing=True)
+    return tf.function(step, reduce_retracing=True, autograph=False)
 
 
 def _thinned(inner: tf.Tensor) -> tf.Tensor:

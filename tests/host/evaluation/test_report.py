@@ -251,6 +251,18 @@ def test_people_hands_and_conditions(tmp_path: Path):
     assert "Of these right" in words
 
 
+def test_doubted_labels_are_all_named(tmp_path: Path):
+    doubts = [make_mistake(HOSTILE, 0.9), *(make_mistake(f"x/{n}.jpg", 0.9, size=(20, 20)) for n in range(30))]
+    page = Page(write(tmp_path, make_evaluation(), doubts=doubts, mistakes=[]))
+    words = " ".join(page.text)
+
+    assert "31 pictures were not trained on" in words
+    assert sum("recognised as" in f"{image.get('alt')}" for image in page.all("img")) == MOST_MISTAKES
+    assert all(f"x/{n}.jpg (A → B)" in words for n in range(30))
+    assert [a for _, a in page.elements if "onerror" in a] == []
+    assert "Which labels are doubted" not in write(tmp_path, make_evaluation())
+
+
 def test_the_stress_set_is_drawn(tmp_path: Path):
     scores = tuple(CorruptionScore(f"spoilt {i}", "a lot", 0.9 - i / 10, 0.95) for i in range(4))
     stress = StressScores(1, 200, 0.93, 0.75, 0.6, scores)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from edge_asl_device.contract.manifest import LANDMARKS_MODEL, MODEL, PALMS_MODE
 
 DATA = os.environ.get("EDGE_ASL_DATA")
 SIGNS = "ABLVY"
+WRONG = "wrong.jpg"
+PICTURES = 3 * len(SIGNS) * 8 + 1
 PEOPLE = ("gunsai75", "hawkcodesz", "minhquyen")
 
 
@@ -58,9 +61,26 @@ def hands(tmp_path_factory: pytest.TempPathFactory) -> Hands:
             target = folder / "data" / person / sign
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(Path(DATA, "people", person, sign))
+    # One label is wrong: another person's V among one's L.
+    wrong = sorted(Path(DATA, "people", "evriel714-1", "V").iterdir())[0]
+    own = folder / "data" / PEOPLE[0] / "L"
+    pictures = sorted(own.resolve().iterdir())
+    own.unlink()
+    own.mkdir()
+    for picture in (*pictures, wrong):
+        shutil.copy(picture, own / (WRONG if picture == wrong else picture.name))
     arguments = ["build", "--data", str(folder / "data"), "--recipe", "letters", "--landmarks", f"{DATA}/landmarks"]
     arguments += ["--out", str(folder / "models" / "tiny"), "--calibration", str(folder / "calibration")]
-    arguments += ["--without-pictures", "--set", "sign.epochs=12", "--set", "sign.folds=3", "--json"]
+    arguments += [
+        "--without-pictures",
+        "--set",
+        "sign.epochs=12",
+        "--set",
+        "sign.batch=16",
+        "--set",
+        "sign.folds=3",
+        "--json",
+    ]
     environment = {"XDG_CACHE_HOME": str(folder / "cache")}
     run = edge_asl(*arguments, environment=environment)
     assert run.returncode == 0, run.stderr[-3000:]
@@ -72,13 +92,20 @@ def test_strangers_are_read_and_the_bundle_shows_nobody(hands: Hands):
     bundle = read_bundle(hands.bundle)
 
     assert found["split"] == "people left out in turn"
-    assert (found["pictures"], found["people"]) == (len(PEOPLE) * len(SIGNS) * 8, len(PEOPLE))
+    assert (found["pictures"], found["people"]) == (PICTURES, len(PEOPLE))
     assert found["accuracy"] > 0.9
     assert isinstance(bundle.manifest, HandManifest)
     assert {MODEL, PALMS_MODEL, LANDMARKS_MODEL, SCALING, "NOTICE.txt"} <= bundle.manifest.files.keys()
     assert "report.html" not in bundle.manifest.files
     assert (hands.bundle.parent / ".work" / "tiny" / "report.html").is_file()
     assert 0.5 <= bundle.manifest.decoder.accept_probability <= 0.95
+
+
+def test_a_wrong_label_is_not_trained_on_and_the_report_says_so(hands: Hands):
+    report = (hands.bundle.parent / ".work" / "tiny" / "report.html").read_text()
+
+    assert re.search(rf"doubted, not trained on: [1-9]\d? of {PICTURES}", hands.run.stderr), hands.run.stderr
+    assert f"{WRONG} (L → V)" in report
 
 
 def test_a_person_whom_it_has_not_seen_is_read_by_the_device(hands: Hands):

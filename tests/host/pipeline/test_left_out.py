@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_asl.datasets.types import Picture
-from edge_asl.pipeline.people import cool, fit_temperature, fit_threshold, folds_of, group_of
+from edge_asl.pipeline.people import cool, doubted, fit_temperature, fit_threshold, folds_of, group_of
 
 
 def pictures(**signers: int) -> list[Picture]:
@@ -30,6 +30,27 @@ def test_where_nobody_is_named_neighbours_stay_together():
     first, near, far = (Picture(f"A{n}.jpg", "A", block=n) for n in (1, 5, 90))
 
     assert group_of(first) == group_of(near) != group_of(far)
+
+
+def test_a_label_is_doubted_if_others_are_sure_of_another_sign():
+    said = np.array([[0.02, 0.9, 0.08], [0.02, 0.7, 0.28], [0.1, 0.9, 0], [0.02, 0.9, 0.08], [0.98, 0.01, 0.01]])
+    known = np.array([True, True, True, False, True])
+    said, known = np.tile(said, (4, 1)).astype(np.float32), np.tile(known, 4)
+    agreed = np.concatenate([np.zeros(20, np.int64), np.ones(20, np.int64)])
+    said, known = np.concatenate([said, np.tile([[0.01, 0.98, 0.01]], (20, 1))]), np.concatenate([known, known])
+
+    found = doubted(said.astype(np.float32), agreed, known, 0.05)
+
+    assert np.flatnonzero(found).tolist() == [0, 5, 10, 15], "not the unsure, the likely, and those that few have shown"
+
+
+def test_judges_who_doubt_everything_are_not_believed():
+    said, known = np.tile(np.array([[0.02, 0.98]], np.float32), (40, 1)), np.ones(40, bool)
+
+    assert doubted(said, (np.arange(40) > 3).astype(np.int64), known, 0.05).sum() == 4
+    assert not doubted(said, (np.arange(40) > 4).astype(np.int64), known, 0.05).any(), (
+        "five of forty are more than a tenth"
+    )
 
 
 def answers(sure: float, right: int, wrong: int) -> tuple[np.ndarray, np.ndarray]:
