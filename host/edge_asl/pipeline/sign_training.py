@@ -35,7 +35,7 @@ MEASURED = 0.6
 
 JUDGES = 3
 """Networks that judge labels, each trained without a third of the people."""
-JUDGED_AFTER = 0.4
+JUDGED_AFTER = 0.25
 """Of the epochs: long enough to know most hands, and short."""
 
 Answer = Callable[[Readings, NDArray[np.int64]], NDArray[np.float32]]
