@@ -24,6 +24,7 @@ from edge_asl_device.contract.manifest import MODEL, OUTPUT_SCALE, OUTPUT_ZERO_P
 from edge_asl_device.contract.tensor import ModelSpec, Tensor
 from edge_asl_device.inference.engine import TfliteEngine
 from edge_asl_device.inference.sign_network import SignNetwork
+from edge_asl_device.text.held_letters import HELD_AS, Folding
 
 if TYPE_CHECKING:  # TensorFlow comes with it
     from edge_asl.training.sign_network import MeasuredShapes, SignNet
@@ -115,13 +116,15 @@ class Lessons(NamedTuple):
         part = folds_of(pictures, JUDGES, recipe.training.seed)
         answers = np.zeros((len(seen), self.classes), np.float32)
         known = np.zeros(len(seen), bool)
+        held = Folding(self.context.dataset.labels).held
         if recipe.sign.doubt and part.any():
             for judge in range(part.max() + 1):
                 own = part == judge
                 net, _ = self.train(seen[~own], f"{what}: labels {judge + 1}/{part.max() + 1}", JUDGED_AFTER)
-                answers[own] = net.answer(self.readings, seen[own])
+                answers[own] = [held(answer) for answer in net.answer(self.readings, seen[own])]
                 shown = {(group_of(p), p.label) for p, judged in zip(pictures, own, strict=True) if not judged}
                 several = {label for label, people in Counter(label for _, label in shown).items() if people > 1}
+                several -= HELD_AS.keys()  # a moment of J shows I, and is no mistake
                 known[own] = [p.label in several for p, judged in zip(pictures, own, strict=True) if judged]
         denied = doubted(answers, self.truth[seen], known, recipe.sign.doubt)
         return Doubts(seen[denied], answers[denied].argmax(axis=1), answers[denied].max(axis=1, initial=0))
