@@ -76,7 +76,7 @@ def named(own: dict[str, dict]) -> dict[str, dict]:
 
 
 def letters_by_seed(data: Path) -> None:
-    """The model that ships, trained with three seeds on the same readings; each person left out in turn."""
+    """The model that ships, built with three seeds; each person left out in turn."""
     sources = [data / name for name in ("letters", "letters-boxes", "letters-rooms", "people", "stranger")]
     bundle = OUT / "models" / "letters-by-seed"
     means, worsts = [], []

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge_asl.datasets.splits import BLOCK_SIZE
 from edge_asl.datasets.types import Picture
 from edge_asl.datasets.units import random_key
+from edge_asl_device.text.held_letters import HELD_AS
 
 _SURE = 0.8
 _MOST_DOUBTED = 0.1
@@ -35,6 +36,14 @@ def folds_of(pictures: Sequence[Picture], count: int, seed: int) -> NDArray[np.i
         fold[group] = filled.index(min(filled))
         filled[fold[group]] += sizes[group]
     return np.array([fold[group] for group in groups], np.int64)
+
+
+def as_held(labels: Sequence[str], answer: NDArray[np.float32], truth: int) -> int:
+    """A class as a hand held still shows it: the picture of a Z that an ``answer`` (classes,) takes for a D is labelled
+    rightly.
+    """
+    shown = [labels.index(one) for one in HELD_AS.get(labels[truth], ()) if one in labels]
+    return max(shown, key=answer.__getitem__, default=truth)
 
 
 def doubted(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_asl.datasets.landmark_files import MeasuredHands
 from edge_asl.pipeline.context import BuildContext
-from edge_asl.pipeline.people import cool, doubted, fit_temperature, fit_threshold, folds_of, group_of
+from edge_asl.pipeline.people import as_held, cool, doubted, fit_temperature, fit_threshold, folds_of, group_of
 from edge_asl.tflite.facts import facts_of
 from edge_asl.tflite.manifest_model import name_of
 from edge_asl.training.measured import fitted
@@ -24,7 +24,7 @@ from edge_asl_device.contract.manifest import MODEL, OUTPUT_SCALE, OUTPUT_ZERO_P
 from edge_asl_device.contract.tensor import ModelSpec, Tensor
 from edge_asl_device.inference.engine import TfliteEngine
 from edge_asl_device.inference.sign_network import SignNetwork
-from edge_asl_device.text.held_letters import HELD_AS, Folding
+from edge_asl_device.text.held_letters import Folding
 
 if TYPE_CHECKING:  # TensorFlow comes with it
     from edge_asl.training.sign_network import MeasuredShapes, SignNet
@@ -36,7 +36,7 @@ MEASURED = 0.6
 
 JUDGES = 3
 """Networks that judge labels, each trained without a third of the people."""
-JUDGED_AFTER = 0.25
+JUDGED_AFTER = 0.4
 """Of the epochs: long enough to know most hands, and short."""
 
 Answer = Callable[[Readings, NDArray[np.int64]], NDArray[np.float32]]
@@ -124,9 +124,10 @@ class Lessons(NamedTuple):
                 answers[own] = [held(answer) for answer in net.answer(self.readings, seen[own])]
                 shown = {(group_of(p), p.label) for p, judged in zip(pictures, own, strict=True) if not judged}
                 several = {label for label, people in Counter(label for _, label in shown).items() if people > 1}
-                several -= HELD_AS.keys()  # a moment of J shows I, and is no mistake
                 known[own] = [p.label in several for p, judged in zip(pictures, own, strict=True) if judged]
-        denied = doubted(answers, self.truth[seen], known, recipe.sign.doubt)
+        labels = self.context.dataset.labels
+        truth = [as_held(labels, *pair) for pair in zip(answers, self.truth[seen].tolist(), strict=True)]
+        denied = doubted(answers, np.array(truth, np.int64), known, recipe.sign.doubt)
         return Doubts(seen[denied], answers[denied].argmax(axis=1), answers[denied].max(axis=1, initial=0))
 
     def quantized(self, net: SignNet, rows: NDArray[np.int64]) -> bytes:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_asl.datasets.types import Picture
-from edge_asl.pipeline.people import cool, doubted, fit_temperature, fit_threshold, folds_of, group_of
+from edge_asl.pipeline.people import as_held, cool, doubted, fit_temperature, fit_threshold, folds_of, group_of
 
 
 def pictures(**signers: int) -> list[Picture]:
@@ -42,6 +42,15 @@ def test_a_label_is_doubted_if_others_are_sure_of_another_sign():
     found = doubted(said, np.zeros(len(said), np.int64), known, 0.05)
 
     assert np.flatnonzero(found).tolist() == [0]
+
+
+def test_a_moment_of_a_drawn_letter_is_that_of_a_held_one():
+    answer = np.array([0.1, 0.2, 0.7, 0.0], np.float32)
+
+    assert as_held("ADZ1", answer, 2) == 1
+    assert as_held("A1ZD", answer, 2) == 1, "the likelier of two"
+    assert as_held("ABZC", answer, 2) == 2
+    assert as_held("ADZ1", answer, 0) == 0
 
 
 def test_judges_who_doubt_everything_are_not_believed():
