@@ -7,7 +7,7 @@ WORD ?= HELLO
 MODEL ?= models/letters
 PORT ?= 8080
 CAMERA ?=
-# Containers often set it. TensorFlow's import then takes 20 seconds of every command instead of five.
+# Containers often set it. Python then compiles TensorFlow anew in every command, longer than it takes to import it.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: try demo setup test test-host test-both check fix bench picture test-device test-deploy e2e e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi e2e-pi-all pins clean

@@ -78,11 +78,10 @@ def named(own: dict[str, dict]) -> dict[str, dict]:
 def letters_by_seed(data: Path) -> None:
     """The model that ships, built with three seeds; each person left out in turn."""
     sources = [data / name for name in ("letters", "letters-boxes", "letters-rooms", "people", "stranger")]
-    bundle = OUT / "models" / "letters-by-seed"
     means, worsts = [], []
     for seed in SEEDS:
         settings = ("--labels", LABELS, "--landmarks", data / "landmarks", "--set", f"training.seed={seed}")
-        build(bundle.name, "letters", sources, *settings, afresh=seed == SEEDS[0])
+        bundle, _ = build(f"letters-{seed}", "letters", sources, *settings)
         found = evaluate(bundle, sources, "--leave-one-out", "--only", STATIC)["persons"]
         accuracies = [score["accuracy"] for score in named({one["person"]: one for one in found}).values()]
         means.append(statistics.mean(accuracies))
@@ -123,10 +122,10 @@ def digits_in_frames(data: Path) -> None:
     figure("digits in webcam frames, both", f"{right / pictures:.1%}", "≥ 93 %", "99 %")
 
 
-def build(name: str, recipe: str, sources: list[Path], *more: object, afresh: bool = True) -> tuple[Path, float]:
-    """Build, from nothing or on what an earlier build has left; the bundle and the seconds that it took."""
+def build(name: str, recipe: str, sources: list[Path], *more: object) -> tuple[Path, float]:
+    """Build from nothing; the bundle and the seconds that it took."""
     bundle = OUT / "models" / name
-    for stale in (bundle, OUT / "models" / ".work" / name) if afresh else ():
+    for stale in (bundle, OUT / "models" / ".work" / name):
         shutil.rmtree(stale, ignore_errors=True)
     weights = folder("EDGE_ASL_WEIGHTS") / "mobilenet_v2_0.35_224_no_top.weights.h5"
     where = [word for source in sources for word in ("--data", source)]

@@ -64,6 +64,15 @@ class HandsSeen(NamedTuple):
     """All of them."""
 
 
+class DoubtedLabels(NamedTuple):
+    """Pictures that were not trained on: networks that had not seen their people took them for another sign."""
+
+    shown: Sequence[Mistake]
+    """Some of them."""
+    named: Sequence[str]
+    """All: path, label, and what it was taken for."""
+
+
 def evenly(pictures: Sequence[_Of], most: int) -> list[_Of]:
     """At most ``most`` of them, at equal distances: of many people and signs, not the first ones."""
     count = min(most, len(pictures))
@@ -90,14 +99,14 @@ def write_report(
     warnings: Sequence[str],
     alarm: str | None = None,
     hands: HandsSeen | None = None,
-    doubts: Sequence[Mistake] = (),
+    doubts: DoubtedLabels | None = None,
 ) -> None:
     """Write the page.
 
     ``facts`` are what else a reader may want to look up, name → value. Of the mistakes, the 24 most confident are
     shown, and ``warnings`` at the top, above them ``alarm`` in red. ``shares_people``: one person may be in training
-    and in test. ``hands`` is what a hand stage found. ``doubts`` are pictures that were not trained on, because
-    networks that had not seen their people took them for another sign; 24 are shown, all are named.
+    and in test. ``hands`` is what a hand stage found. ``doubts``: which labels were
+    not trained on.
 
     Raises:
         OSError: no space, no permission; ``path`` is then as it was.
@@ -107,9 +116,9 @@ def write_report(
         e=evaluation,
         title=title,
         facts=facts,
-        mistakes=[{"of": m, "jpeg": _thumbnail(m.picture)} for m in worst],
+        mistakes=_with_thumbnails(worst),
         doubts=doubts,
-        doubts_shown=[{"of": m, "jpeg": _thumbnail(m.picture)} for m in evenly(doubts, MOST_MISTAKES)],
+        doubts_shown=_with_thumbnails(doubts.shown if doubts else ()),
         wrong=round(evaluation.pictures * (1 - evaluation.accuracy)),
         absent=[c.label for c in evaluation.classes if not c.support],
         shares_people=shares_people,
@@ -183,11 +192,12 @@ def _by_condition(evaluation: Evaluation) -> dict[str, list[ConditionScore]]:
 
 
 def _sheet(hands: HandsSeen) -> dict[str, Any]:
-    sheet = {
-        name: [{"of": seen, "jpeg": _thumbnail(seen.picture)} for seen in pictures]
-        for name, pictures in (("found", hands.found), ("missed", hands.missed))
-    }
-    return {**sheet, "paths": hands.missed_paths}
+    found, missed = _with_thumbnails(hands.found), _with_thumbnails(hands.missed)
+    return {"found": found, "missed": missed, "paths": hands.missed_paths}
+
+
+def _with_thumbnails(pictures: Sequence[Mistake | SeenPicture]) -> list[dict[str, Any]]:
+    return [{"of": picture, "jpeg": _thumbnail(picture.picture)} for picture in pictures]
 
 
 def _thumbnail(picture: NDArray[np.uint8]) -> str:

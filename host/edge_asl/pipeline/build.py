@@ -102,7 +102,7 @@ def _evaluate(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
             mistakes=most_confident_mistakes(context.dataset, pictures, predictions),
             shares_people=context.split.shares_people and models.predictions is None,
             hands=hands_seen(context.dataset, pictures, predictions),
-            doubts=[] if models.doubts is None else models.doubts(context),
+            doubts=None if models.doubts is None else models.doubts(context),
             warnings=[*context.request.warnings, *_warnings(context, evaluation)],
         )
 

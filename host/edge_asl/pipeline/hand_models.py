@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_asl.datasets.landmark_files import NO_HANDS, read_landmark_files
 from edge_asl.evaluation.kept import conditions_from
 from edge_asl.evaluation.metrics import Predictions
-from edge_asl.evaluation.report import Mistake
+from edge_asl.evaluation.report import MOST_MISTAKES, DoubtedLabels, Mistake, evenly
 from edge_asl.hands.models import HandModels, hand_models_for
 from edge_asl.pipeline.compatibility import check_model
 from edge_asl.pipeline.context import BuildContext
@@ -65,7 +65,7 @@ def hand_models(context: BuildContext) -> Models:
     quantized = _quantize(context, trained)
     files = (MODEL, SCALING, PALMS_MODEL, LANDMARKS_MODEL, NOTICE)
     predictions = _predictions if context.leaves_out else None
-    return Models(quantized, files, predictions, manifest_of, _facts, _training_file, _doubts)
+    return Models(quantized, files, predictions, manifest_of, _facts, _training_file, _doubted_labels)
 
 
 def _predictions(context: BuildContext) -> Predictions:
@@ -86,9 +86,9 @@ def _predictions(context: BuildContext) -> Predictions:
     )
 
 
-def _trained_rows(context: BuildContext) -> NDArray[np.int64]:
-    """The pictures that the network was trained on, hand found or not."""
-    return np.setdiff1d(context.rows("train", "validation"), _load_doubts(context).rows)
+def _trained_rows(context: BuildContext, *parts: str) -> NDArray[np.int64]:
+    """The pictures of some parts that the network was trained on, hand found or not."""
+    return np.setdiff1d(context.rows(*parts), _load_doubts(context).rows)
 
 
 def _load_doubts(context: BuildContext) -> Doubts:
@@ -96,15 +96,17 @@ def _load_doubts(context: BuildContext) -> Doubts:
         return Doubts(*(file[name] for name in Doubts._fields))
 
 
-def _doubts(context: BuildContext) -> list[Mistake]:
-    """The doubted labels, with the hand that was read."""
-    doubts, readings = _load_doubts(context), load_readings(context.path(READINGS))
-    found = []
-    for row, said, probability in zip(*doubts, strict=True):
-        picture = context.dataset.pictures[row]
-        seen = Square(*map(int, readings.square[row])).cut(context.dataset.load(picture))
-        found.append(Mistake(picture.path, picture.label, context.dataset.labels[said], float(probability), seen))
-    return found
+def _doubted_labels(context: BuildContext) -> DoubtedLabels:
+    """The doubted labels, some of them with the hand that was read."""
+    doubts, squares = _load_doubts(context), load_readings(context.path(READINGS)).square
+    pictures, labels = context.dataset.pictures, context.dataset.labels
+    found = [(pictures[row], labels[said]) for row, said in zip(doubts.rows, doubts.said, strict=True)]
+    shown = []
+    for i in evenly(range(len(found)), MOST_MISTAKES):
+        picture, said = found[i]
+        seen = Square(*map(int, squares[doubts.rows[i]])).cut(context.dataset.load(picture))
+        shown.append(Mistake(picture.path, picture.label, said, float(doubts.probability[i]), seen))
+    return DoubtedLabels(shown, [f"{picture.path} ({picture.label} → {said})" for picture, said in found])
 
 
 def _read(context: BuildContext, hands: HandModels) -> str:
@@ -141,7 +143,8 @@ def _train(context: BuildContext, read: str) -> str:
         rows = context.rows("train", "validation")
         left_out = leave_out(lessons, rows)
         doubts = lessons.doubts(rows, "sign network")
-        context.progress.say(f"  labels that are doubted, not trained on: {len(doubts.rows)} of {len(rows)}")
+        if recipe.sign.doubt:
+            context.progress.say(f"  labels that are doubted, not trained on: {len(doubts.rows)} of {len(rows)}")
         net, history = lessons.train(np.setdiff1d(rows, doubts.rows), "sign network")
         net = net._replace(temperature=left_out.temperature)
         save_weights(outputs[0], net.branches.get_weights())
@@ -163,7 +166,7 @@ def _quantize(context: BuildContext, trained: str) -> str:
     def make() -> None:
         net = trained_network(context.request.work, len(labels))
         lessons = Lessons(context, load_readings(context.path(READINGS)), context.truth(), NO_HANDS)
-        content = lessons.quantized(net, np.intersect1d(context.rows("train"), _trained_rows(context)))
+        content = lessons.quantized(net, _trained_rows(context, "train"))
         check_model(
             content, lambda facts: violations(facts, len(labels)), recipe.quantization.runtime, context.progress
         )
@@ -186,7 +189,8 @@ def trained_network(work: Path, classes: int) -> SignNet:
 def _training_file(context: BuildContext) -> TrainingFile:
     from edge_asl.training.checkpoint import load_weights
 
-    pictures, recipe, rows = context.dataset.pictures, context.request.recipe, _trained_rows(context)
+    pictures, recipe = context.dataset.pictures, context.request.recipe
+    rows = _trained_rows(context, "train", "validation")
     landmarks = manifest_model(LANDMARKS, LANDMARKS_MODEL, model_facts(context.path(LANDMARKS_MODEL)))
     return TrainingFile(
         sha256_of(context.path(MODEL)),

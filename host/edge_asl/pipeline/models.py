@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edge_asl.evaluation.metrics import Predictions
-from edge_asl.evaluation.report import Mistake
+from edge_asl.evaluation.report import DoubtedLabels
 from edge_asl.pipeline.bundle import git_commit, package_versions, version_of
 from edge_asl.pipeline.context import BuildContext
 from edge_asl.recipes.recipe import digest_of
@@ -35,8 +35,8 @@ class Models(NamedTuple):
     """What the report's last table says of them."""
     training_file: Callable[[BuildContext], TrainingFile] | None = None
     """What is needed to train the bundle further elsewhere, once it is written; None: it cannot be."""
-    doubts: Callable[[BuildContext], list[Mistake]] | None = None
-    """The pictures that were not trained on because their labels are doubted, for the report; None: nobody asked."""
+    doubts: Callable[[BuildContext], DoubtedLabels] | None = None
+    """Which labels are doubted, for the report; None: nobody judges them."""
 
 
 def common_fields(context: BuildContext, metrics: Metrics | None) -> dict[str, Any]:

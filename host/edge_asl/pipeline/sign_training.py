@@ -114,20 +114,20 @@ class Lessons(NamedTuple):
         recipe, seen = self.context.request.recipe, self.seen(rows)
         pictures = [self.context.dataset.pictures[row] for row in seen]
         part = folds_of(pictures, JUDGES, recipe.training.seed)
+        if not recipe.sign.doubt or not part.any():
+            return Doubts(seen[:0], seen[:0], np.zeros(0, np.float32))
+        labels, folding = self.context.dataset.labels, Folding(self.context.dataset.labels)
+        shown = np.array([(group_of(picture), picture.label) for picture in pictures])
         answers = np.zeros((len(seen), self.classes), np.float32)
         known = np.zeros(len(seen), bool)
-        held = Folding(self.context.dataset.labels).held
-        if recipe.sign.doubt and part.any():
-            for judge in range(part.max() + 1):
-                own = part == judge
-                net, _ = self.train(seen[~own], f"{what}: labels {judge + 1}/{part.max() + 1}", JUDGED_AFTER)
-                answers[own] = [held(answer) for answer in net.answer(self.readings, seen[own])]
-                shown = {(group_of(p), p.label) for p, judged in zip(pictures, own, strict=True) if not judged}
-                several = {label for label, people in Counter(label for _, label in shown).items() if people > 1}
-                known[own] = [p.label in several for p, judged in zip(pictures, own, strict=True) if judged]
-        labels = self.context.dataset.labels
-        truth = [as_held(labels, *pair) for pair in zip(answers, self.truth[seen].tolist(), strict=True)]
-        denied = doubted(answers, np.array(truth, np.int64), known, recipe.sign.doubt)
+        for judge in range(part.max() + 1):
+            own = part == judge
+            net, _ = self.train(seen[~own], f"{what}: labels {judge + 1}/{part.max() + 1}", JUDGED_AFTER)
+            answers[own] = [folding.held(answer) for answer in net.answer(self.readings, seen[own])]
+            people = Counter(label for _, label in set(map(tuple, shown[~own])))
+            known[own] = [people[label] > 1 for label in shown[own, 1]]
+        meant = [as_held(labels, *pair) for pair in zip(answers, self.truth[seen].tolist(), strict=True)]
+        denied = doubted(answers, np.array(meant, np.int64), known, recipe.sign.doubt)
         return Doubts(seen[denied], answers[denied].argmax(axis=1), answers[denied].max(axis=1, initial=0))
 
     def quantized(self, net: SignNet, rows: NDArray[np.int64]) -> bytes:

@@ -91,7 +91,7 @@ def train_sign_network(
     batches = -(-len(job.rows) // job.settings.batch)
     step = _step(branches, job, batches)
     history = []
-    # Drawing an epoch takes a quarter of its time, on a processor that is free.
+    # Drawing an epoch takes a third of its time, on a processor that is free.
     with ThreadPoolExecutor(1) as ahead:
         drawn = ahead.submit(_epoch, job, scaling, batches, rng)
         for epoch in range(job.settings.epochs):

@@ -16,7 +16,15 @@ import pytest
 
 from edge_asl.evaluation.conditions import Conditions
 from edge_asl.evaluation.metrics import Evaluation, Predictions, evaluate_predictions
-from edge_asl.evaluation.report import MOST_MISTAKES, HandsSeen, Mistake, SeenPicture, write_metrics, write_report
+from edge_asl.evaluation.report import (
+    MOST_MISTAKES,
+    DoubtedLabels,
+    HandsSeen,
+    Mistake,
+    SeenPicture,
+    write_metrics,
+    write_report,
+)
 from edge_asl.evaluation.stress import CorruptionScore, StressScores
 from edge_asl_device.contract.preprocess import Square
 
@@ -252,15 +260,17 @@ def test_people_hands_and_conditions(tmp_path: Path):
 
 
 def test_doubted_labels_are_all_named(tmp_path: Path):
-    doubts = [make_mistake(HOSTILE, 0.9), *(make_mistake(f"x/{n}.jpg", 0.9, size=(20, 20)) for n in range(30))]
-    page = Page(write(tmp_path, make_evaluation(), doubts=doubts, mistakes=[]))
+    shown = [make_mistake(HOSTILE, 0.9), make_mistake("x/0.jpg", 0.9)]
+    named = [HOSTILE, *(f"x/{n}.jpg (A → B)" for n in range(30))]
+    page = Page(write(tmp_path, make_evaluation(), doubts=DoubtedLabels(shown, named), mistakes=[]))
     words = " ".join(page.text)
 
     assert "31 pictures were not trained on" in words
-    assert sum("recognised as" in f"{image.get('alt')}" for image in page.all("img")) == MOST_MISTAKES
+    assert sum("recognised as" in f"{image.get('alt')}" for image in page.all("img")) == 2
     assert all(f"x/{n}.jpg (A → B)" in words for n in range(30))
     assert [a for _, a in page.elements if "onerror" in a] == []
-    assert "Which labels are doubted" not in write(tmp_path, make_evaluation())
+    for nothing in (None, DoubtedLabels([], [])):
+        assert "Which labels are doubted" not in write(tmp_path, make_evaluation(), doubts=nothing)
 
 
 def test_the_stress_set_is_drawn(tmp_path: Path):

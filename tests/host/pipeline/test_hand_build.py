@@ -22,8 +22,8 @@ from edge_asl_device.contract.manifest import LANDMARKS_MODEL, MODEL, PALMS_MODE
 DATA = os.environ.get("EDGE_ASL_DATA")
 SIGNS = "ABLVY"
 WRONG = "wrong.jpg"
-PICTURES = 3 * len(SIGNS) * 8 + 1
 PEOPLE = ("gunsai75", "hawkcodesz", "minhquyen")
+PICTURES = len(PEOPLE) * len(SIGNS) * 8 + 1
 
 
 def test_many_pictures_of_a_sign_by_a_person_are_spread_evenly():
@@ -62,25 +62,14 @@ def hands(tmp_path_factory: pytest.TempPathFactory) -> Hands:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(Path(DATA, "people", person, sign))
     # One label is wrong: another person's V among one's L.
-    wrong = sorted(Path(DATA, "people", "evriel714-1", "V").iterdir())[0]
     own = folder / "data" / PEOPLE[0] / "L"
-    pictures = sorted(own.resolve().iterdir())
     own.unlink()
-    own.mkdir()
-    for picture in (*pictures, wrong):
-        shutil.copy(picture, own / (WRONG if picture == wrong else picture.name))
+    shutil.copytree(Path(DATA, "people", PEOPLE[0], "L"), own)
+    shutil.copy(Path(DATA, "people", "evriel714-1", "V", "00.jpg"), own / WRONG)
     arguments = ["build", "--data", str(folder / "data"), "--recipe", "letters", "--landmarks", f"{DATA}/landmarks"]
     arguments += ["--out", str(folder / "models" / "tiny"), "--calibration", str(folder / "calibration")]
-    arguments += [
-        "--without-pictures",
-        "--set",
-        "sign.epochs=12",
-        "--set",
-        "sign.batch=16",
-        "--set",
-        "sign.folds=3",
-        "--json",
-    ]
+    settings = ("sign.epochs=12", "sign.batch=16", "sign.folds=3")
+    arguments += ["--without-pictures", "--json", *(word for setting in settings for word in ("--set", setting))]
     environment = {"XDG_CACHE_HOME": str(folder / "cache")}
     run = edge_asl(*arguments, environment=environment)
     assert run.returncode == 0, run.stderr[-3000:]
