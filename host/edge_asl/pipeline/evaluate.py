@@ -10,7 +10,7 @@ import msgspec
 from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split
-from edge_asl.datasets.splits import describe_left_out, pictures_of
+from edge_asl.datasets.splits import describe_left_out, describe_part, pictures_of
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
 from edge_asl.evaluation.kept import FILE, chosen_rows, kept_predictions
@@ -165,4 +165,4 @@ def _select(bundle: Bundle, dataset: Dataset, part: str) -> tuple[list[Picture],
         raise DataError(f"{path}: the split that the bundle was built with is missing; --split all takes every picture")
     split = read_split(path, dataset)
     warning = f"the {part} part was used in training; expect lower accuracy on other people"
-    return pictures_of(dataset, split, part), f"{part} by {split.method}", None if part == "test" else warning
+    return pictures_of(dataset, split, part), describe_part(split, part), None if part == "test" else warning
