@@ -119,7 +119,7 @@ def _attribute(path: Path, name: str, default: str | None = None) -> str:
         if name not in file.attrs:
             if default is not None:
                 return default
-            raise KeyError("it holds weights but no architecture")
+            raise ValueError("it holds weights but no architecture")
         value = file.attrs[name]
     return value.decode() if isinstance(value, bytes) else str(value)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from edge_asl.errors import ModelError
+from edge_asl.imports.found import Source
 from edge_asl.tflite.facts import ModelFacts, model_facts
 from edge_asl.tflite.inspect import contract_violations
 
@@ -14,19 +13,19 @@ _INSTEAD = (
 )
 
 
-def check_tflite(path: Path) -> ModelFacts:
+def check_tflite(source: Source) -> ModelFacts:
     """The facts of a model that takes *pixel − 128* as int8 and gives an int8 softmax, nothing else.
 
     Raises:
         ModelError: any other ``.tflite`` file.
         QuantizationError: not a whole one.
     """
-    facts = model_facts(path)
+    facts = model_facts(source.path)
     violations = contract_violations(facts, None)
     if not violations and not facts.outputs[0].operator.startswith("SOFTMAX"):
         violations = [f"output: expected to be made by SOFTMAX, found {facts.outputs[0].operator}"]
     if violations:
-        raise ModelError(f"{path}: {_what(facts) or violations[0]}; {_INSTEAD}")
+        raise ModelError(f"{source.given}: {_what(facts) or _wrong(violations)}; {_INSTEAD}")
     return facts
 
 
@@ -39,3 +38,8 @@ def _what(facts: ModelFacts) -> str | None:
         some = "partly " if "INT8" in {tensor.dtype for tensor in facts.inputs} else ""
         return f"a {some}floating-point model, and full int8 needs its network"
     return None
+
+
+def _wrong(violations: list[str]) -> str:
+    """Of several, the scale says most: it is that of the pixels it was quantized for."""
+    return "int8, but not a bundle's: " + next((text for text in violations if "scale" in text), violations[0])

@@ -135,7 +135,7 @@ def import_model(request: ImportRequest, progress: Progress) -> Evaluation:
     source = find_model(request.model, build.work / "unpacked")
     cache = StepCache(build.work, progress)
     if source.kind == "TensorFlow Lite":
-        facts = check_tflite(source.path)
+        facts = check_tflite(source)
         context = _open(request, source, _shape_of(facts), cache, progress)
         models = _taken(context, source, facts)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -130,10 +131,12 @@ def _load_keras(source: Source) -> keras.Model:
             readable = path if path.suffix == ".keras" else readable_h5(path, Path(folder) / "keras_3.h5")
             return keras.models.load_model(readable, compile=False, safe_mode=True)
         except Exception as error:
-            # Keras raises whatever its layers raise; what was wrong comes first, then whole architectures.
-            reason = " ".join(str(error).split())[:200]
+            # Keras raises whatever its layers raise, and whole architectures with it.
+            text = " ".join(str(error).split())
+            own = re.search(r"(?:Unknown \w+:|Could not locate \w+) '(\w+)'", text)
+            what = f"holds {own[1]}, which is not part of Keras" if own else f"Keras {keras.__version__} cannot load it"
             raise ModelError(
-                f"{source.given}: Keras {keras.__version__} cannot load it: {reason}; where it was trained, save it "
+                f"{source.given}: {what}{'' if own else f': {text[:200]}'}; where it was trained, save it "
                 "as a SavedModel with model.export('folder'), and import that"
             ) from error
 
@@ -196,7 +199,7 @@ def _picture(shape: tuple[int | None, ...], size: int | None, where: str) -> tup
 
 def _ending(network: keras.Model, shape: tuple[int, ...], where: str) -> Ending:
     """Try the network on noise, and see whether it ends with probabilities."""
-    noise: Floats = np.random.default_rng(0).uniform(-1, 1, (8, *shape)).astype(np.float32)
+    noise: Floats = np.random.default_rng(0).uniform(-1, 1, (3, *shape)).astype(np.float32)
     try:
         with native_output_silenced():
             answers = np.concatenate([np.asarray(network(one[np.newaxis], training=False)) for one in noise])
