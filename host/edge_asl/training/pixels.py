@@ -1,7 +1,7 @@
 """How networks want their pixels scaled: the field's five ways, each as numbers and as a fixed layer.
 
-The names are those of Keras's ``preprocess_input``. A bundle's input is always (pixel − 128) / 128; a network that wants
-something else has it done by a 1×1 convolution in front, inside the graph.
+The names are those of Keras's ``preprocess_input``. A bundle's input is always (pixel − 128) / 128; a network that
+wants something else has it done by a 1×1 convolution in front, inside the graph.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ SCALINGS = {
     "torch": Scaling(_SAME / (255 * _SPREAD_RGB), -_MEAN_RGB / _SPREAD_RGB),
     "raw": Scaling(_SAME, np.zeros(3, np.float32)),
 }
-"""``tf``: −1 to 1 (MobileNets, Teachable Machine); ``unit``: 0 to 1; ``caffe``: BGR minus ImageNet's mean (VGG, ResNet);
-``torch``: ImageNet's mean 0 and deviation 1 (DenseNet); ``raw``: 0 to 255, for networks that scale by themselves."""
+"""``tf``: −1 to 1 (MobileNets, Teachable Machine); ``unit``: 0 to 1; ``caffe``: BGR minus ImageNet's mean (VGG,
+ResNet); ``torch``: ImageNet's mean 0 and deviation 1 (DenseNet); ``raw``: 0 to 255, for networks that scale by
+themselves."""
 
 ALMOST_THE_INPUT = "tf"
 """x / 127.5 − 1 differs from (x − 128) / 128 by 0.4 %, half a step of the int8 input: it needs no layer."""
