@@ -109,8 +109,9 @@ def build(
         ),
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="Pretrained weights: imagenet (downloaded), a file, or none.")
-    ] = "imagenet",
+        str | None,
+        option("Pretrained weights: imagenet (downloaded), a file, or none. Default: imagenet, where there are such."),
+    ] = None,
     out: Annotated[Path | None, option("Bundle folder; default: models/RECIPE, or BUNDLE-site with --from.")] = None,
     labels: LabelsOption = None,
     landmarks: Annotated[
@@ -149,11 +150,13 @@ def build(
     from edge_asl.pipeline.context import BuildRequest
     from edge_asl.progress import console
     from edge_asl.recipes.recipe import load_recipe
+    from edge_asl.training.weights import default_weights
 
     chosen = [] if labels is None else [f"data.labels={labels.split(',')}"]
     loaded = load_recipe(recipe, [*(settings or ()), *chosen])
     bundle = out or Path("models") / Path(recipe).stem
-    request = BuildRequest(data, recipe, loaded, weights, bundle, calibration, split, min_accuracy, version)
+    initial = weights or default_weights(loaded.model.backbone)
+    request = BuildRequest(data, recipe, loaded, initial, bundle, calibration, split, min_accuracy, version)
     request = request._replace(leave_one_out=leave_one_out, landmarks=tuple(landmarks or ()))
     request = request._replace(without_pictures=without_pictures)
     _print_evaluation(run(request, console()), json)
@@ -296,7 +299,7 @@ def recipes(json: JsonOption = False) -> None:
         print_json(loaded)
         return
     for name, recipe in loaded.items():
-        typer.echo(f"{name:<16}{recipe.description}")
+        typer.echo(f"{name:<28}{recipe.description}")
 
 
 def _print_evaluation(evaluation: Any, json: bool) -> None:

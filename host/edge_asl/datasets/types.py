@@ -75,7 +75,7 @@ class Split(NamedTuple):
     """Which pictures are for training, validation and test."""
 
     method: str
-    """``signer``, ``block``, ``fraction``, ``counts``, ``given``."""
+    """``signer``, ``block``, ``fraction``, ``counts``, ``first``, ``given`` or ``left-out``."""
     seed: int
     data_digest: str
     parts: Mapping[str, tuple[str, ...]]

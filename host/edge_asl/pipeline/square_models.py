@@ -79,6 +79,7 @@ def _train(context: BuildContext) -> str:
                 context.path(f"features-{features}.npy"),
                 checkpoint,
                 context.path("logs") / digest[:16],
+                context.path("epochs") / digest[:16] if recipe.training.every_epoch else None,
             )
             network, history = train(job, context.progress)
             save_weights(outputs[0], network.get_weights())
@@ -111,7 +112,7 @@ def _quantize(context: BuildContext, trained: str) -> str:
             rows = choose_calibration_rows(training, pixels.classes, count, seed)
             context.progress.say(f"  full integer, {len(rows)} calibration pictures")
             converted = quantize(network, pixels.read(rows))
-        description = f"{len(labels)} hand signs, {recipe.model.backbone} {recipe.model.alpha:g}, full int8"
+        description = f"{len(labels)} hand signs, {recipe.model.title}, full int8"
         content = embed_labels(converted, labels, request.out.name, description)
         check_model(
             content,
@@ -131,7 +132,7 @@ def _facts(context: BuildContext) -> dict[str, str]:
     history = msgspec.json.decode(context.path(HISTORY).read_bytes())
     model = model_facts(context.path(MODEL))
     return {
-        "model": f"{recipe.model.backbone}, width {recipe.model.alpha:g}, {recipe.model.size} px",
+        "model": f"{recipe.model.title}, {recipe.model.size} px",
         "size": f"{model.size / 1e6:.2f} MB",
         "arithmetic": f"{model.multiply_accumulates / 1e6:.0f} million multiply-accumulates per picture",
         "oldest runtime": f"TensorFlow Lite {model.minimum_runtime}",
