@@ -233,5 +233,6 @@ def _given(dataset: Dataset, pictures: Sequence[Picture], shares: Shares, seed: 
     if not parts["validation"] and shares["validation"]:
         known = set(parts["train"])
         share = {"train": 1 - shares["validation"], "validation": shares["validation"], "test": 0.0}
-        parts |= _per_class([picture for picture in pictures if picture.path in known], share, seed, _random)
+        drawn = _per_class([picture for picture in pictures if picture.path in known], share, seed, _random)
+        parts |= {"train": drawn["train"], "validation": drawn["validation"]}
     return parts, {part: float(bool(parts[part])) for part in PARTS}

@@ -21,6 +21,8 @@ from edge_asl_device.contract.manifest import MODEL, Metrics, Output, SquareMani
 from edge_asl_device.files import sha256_of, write_atomically
 
 FLOAT_WEIGHTS = "float-weights.npz"
+ARCHITECTURE = "architecture.json"
+"""Keras's description of the float network."""
 
 
 def square_models(context: BuildContext) -> Models:
@@ -60,7 +62,7 @@ def _train(context: BuildContext) -> str:
     weights = context.request.weights
     content = sha256_of(Path(weights)) if Path(weights).is_file() else weights
     digest = digest_of(context.base_digest, recipe.model, recipe.training, recipe.augmentation, content)
-    outputs = [context.path(name) for name in (FLOAT_WEIGHTS, HISTORY, FLOAT_PROBABILITIES)]
+    outputs = [context.path(name) for name in (FLOAT_WEIGHTS, HISTORY, FLOAT_PROBABILITIES, ARCHITECTURE)]
 
     def make() -> None:
         from edge_asl.training.checkpoint import save_weights
@@ -86,6 +88,7 @@ def _train(context: BuildContext) -> str:
             write_atomically(outputs[1], msgspec.json.format(msgspec.json.encode(history), indent=1))
             evaluated = pixels.rows_of([picture.path for picture in context.evaluated_pictures()])
             np.save(outputs[2], predict_rows(predictor(network), job.inputs, evaluated))
+            write_atomically(outputs[3], network.to_json())
         checkpoint.unlink(missing_ok=True)
 
     context.cache.run("training", digest, outputs, make)

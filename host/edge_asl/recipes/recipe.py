@@ -81,13 +81,13 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES:
             raise ValueError(f".backbone: expected one of {', '.join(BACKBONES)}, found {self.backbone!r}")
-        if self.alpha is not None and not BACKBONES[self.backbone].widths:
-            raise ValueError(f".alpha: {self.backbone} has one width only; leave it out")
+        if self.alpha not in (None, 1.0) and not BACKBONES[self.backbone].widths:
+            raise ValueError(f".alpha: expected 1, the only width of {self.backbone}, found {self.alpha:g}")
 
     @property
     def title(self) -> str:
         """``mobilenet_v2 0.35``, ``vgg16``."""
-        return self.backbone if self.alpha is None else f"{self.backbone} {self.alpha:g}"
+        return f"{self.backbone} {self.alpha or 1:g}" if BACKBONES[self.backbone].widths else self.backbone
 
 
 class Training(Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ from typing import Any
 from edge_asl.training.quiet import keras
 
 
-def alexnet(*, input_shape: tuple[int, int, int], weights: str | None, include_top: bool, name: str) -> keras.Model:
+def alexnet(*, input_shape: tuple[int, int, int], weights: str | None, include_top: bool) -> keras.Model:
     """The five convolutions of AlexNet (Krizhevsky 2012) as notebooks build it: one tower, batch norm after each.
 
     Float32 (batch, H, W, 3) → (batch, h, w, 256): 96, 256, 384, 384 and 256 filters. The dense layers of 4096, 4096
@@ -31,4 +31,4 @@ def alexnet(*, input_shape: tuple[int, int, int], weights: str | None, include_t
         if pool:
             x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
         x = layers.BatchNormalization(name=f"norm{number}")(x)
-    return keras.Model(inputs, x, name=name)
+    return keras.Model(inputs, x)

@@ -88,11 +88,10 @@ def _backbone(model: Model, weights: str) -> keras.Model:
         # Keras reports its download on standard output, where --json promises a single object.
         with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a line for every layer that does not match; the error says it once
-            return make(
+            network = make(
                 input_shape=(model.size, model.size, 3),
                 include_top=False,
                 weights=None if weights == NO_WEIGHTS else weights,
-                name=_BACKBONE,
                 **options,
             )
     except (ValueError, OSError, KeyError) as error:
@@ -105,6 +104,8 @@ def _backbone(model: Model, weights: str) -> keras.Model:
                 "give --weights a file, or --weights none"
             ) from error
         raise
+    network.name = _BACKBONE
+    return network
 
 
 def _weights_message(weights: str, model: Model, error: Exception) -> str:

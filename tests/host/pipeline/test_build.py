@@ -227,6 +227,70 @@ def test_the_evaluation_saw_what_the_device_program_says(built: Built):
     assert right / len(pictures) == metrics(built)["accuracy"]
 
 
+def test_a_backbone_with_its_own_pixels_and_a_flattened_head_becomes_a_bundle(drawn: Path, tmp_path: Path):
+    """VGG16 wants BGR without the mean; flattening and batch norm between dense layers must become int8, too."""
+    settings = {
+        "model.backbone": "vgg16",
+        "model.alpha": "1",
+        "model.size": "64",
+        "model.pooling": "flatten",
+        "model.dense": "[{units = 16, dropout = 0.2, batch_norm = true}]",
+        "training.layers": "0",
+        "training.epochs": "2",
+        "training.variants": "1",
+    }
+    run = edge_asl(*build_arguments(drawn, tmp_path, **settings), "--json")
+
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert abs(found["lost_points"]) <= 100 / 12 + 0.1  # one picture of twelve
+    bundle = tmp_path / "models" / "tiny"
+    assert read_bundle(bundle).manifest.operators["RESHAPE"] >= 1
+    said = device("classify", bundle, next(drawn.rglob("*.jpg")), "--json")
+    assert said.returncode == 0, said.stderr
+
+
+def test_export_writes_what_keras_reads_and_the_split(built: Built, tmp_path: Path):
+    run = edge_asl("export", built.bundle, "--data", built.data, "--out", tmp_path / "exported", "--json")
+
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert found["accuracy_score"] == metrics(built)["accuracy"]
+    out = tmp_path / "exported"
+    assert sorted(found["files"]) == sorted(path.name for path in out.iterdir())
+    scores = json.loads((out / "scores.json").read_text())
+    assert np.array(scores["confusion_matrix"]).sum() == 12
+    assert np.trace(scores["confusion_matrix"]) == 12 - len(scores["wrong"])
+    assert cv2.imread(str(out / "confusion.png")) is not None
+    shapes = {part: np.load(out / f"x_{part}.npy").shape for part in ("train", "validation", "test")}
+    assert shapes == {part: (n, 32, 32, 3) for part, n in (("train", 72), ("validation", 12), ("test", 12))}
+    # Keras alone, on the arrays alone, says of the test part what the build's float network said.
+    code = """import sys; import keras; import numpy as np; folder = sys.argv[1] + "/"
+x = (np.load(folder + "x_test.npy").astype("float32") - 128) / 128
+whole = keras.models.load_model(folder + "model.keras").predict(x, verbose=0)
+parts = keras.models.model_from_json(open(folder + "architecture.json").read())
+parts.load_weights(folder + "model.weights.h5")
+assert np.array_equal(whole, parts.predict(x, verbose=0))
+np.save(folder + "said.npy", whole)"""
+    keras = subprocess.run(
+        [sys.executable, "-c", code, str(out)], env=os.environ | QUIET, capture_output=True, text=True, check=False
+    )
+    assert keras.returncode == 0, keras.stderr[-2000:]
+    np.testing.assert_allclose(np.load(out / "said.npy"), np.load(built.work / "float-test.npy"), atol=1e-5)
+
+
+def test_export_says_why_it_cannot(built: Built, tmp_path: Path):
+    moved = shutil.copytree(built.bundle, tmp_path / "models" / "moved")
+    for bundle, message in (
+        (moved, "the float network is missing; export where the bundle was built"),
+        (Path(__file__).parents[3] / "models" / "letters", "found one that reads hands"),
+    ):
+        run = edge_asl("export", bundle, "--out", tmp_path / "exported")
+        assert (run.returncode, run.stdout) == (1, "")
+        assert message in run.stderr
+        assert not (tmp_path / "exported").exists()
+
+
 def test_without_a_test_part_the_validation_part_is_measured_and_the_report_says_so(drawn: Path, tmp_path: Path):
     """The tutorials' 30 and 5 pictures a class keep nothing for a test."""
     counts = {"data.split": "counts", "data.counts": "[16, 4, 0]", "data.allow_shared_people": "true"}
