@@ -22,7 +22,10 @@ def export(
     layout: LayoutOption = "auto",
     json: JsonOption = False,
 ) -> None:
-    """Write the float network for Keras; with --data also the split as .npy, scores and confusion matrix."""
+    """Write the float network as Keras reads it.
+
+    With --data also the split as .npy, accuracy_score and the confusion matrix.
+    """
     from edge_asl.pipeline.export import export_bundle
     from edge_asl.progress import console
 

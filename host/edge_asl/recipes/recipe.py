@@ -213,7 +213,8 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
-    """A shipped recipe by name or a TOML file by path, with ``table.key=value`` overrides applied in order.
+    """A shipped recipe by name or a TOML file by path, with ``table.key=value`` overrides applied in order;
+    ``none`` takes back what the recipe says.
 
     Raises:
         RecipeError: no such recipe, not TOML, an unknown key (a similar known one is named), a value out of range.
@@ -263,7 +264,8 @@ def _apply(table: dict[str, Any], override: str) -> None:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text.strip()  # a bare word is a string, so that shells need no nested quotes
+        # A bare word is a string, so that shells need no nested quotes. TOML has no null.
+        value = None if text.strip() == "none" else text.strip()
     for key in keys[:-1]:
         inner = table.setdefault(key, {})
         if not isinstance(inner, dict):

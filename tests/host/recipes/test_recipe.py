@@ -65,6 +65,14 @@ def test_a_setting_takes_the_type_of_its_field(text: str, where: tuple[str, ...]
     assert type(found) is type(value)
 
 
+def test_none_takes_back_what_a_recipe_says():
+    recipe = load_recipe("mobilenet-digits", ["data.counts=none", "training.steps=none", "data.split=signer"])
+
+    assert (recipe.data.counts, recipe.training.steps, recipe.data.split) == (None, None, "signer")
+    with pytest.raises(RecipeError, match=r"training\.epochs: expected `int`, got `null`"):
+        load_recipe("demo", ["training.epochs=none"])
+
+
 def test_settings_apply_in_order():
     assert load_recipe("demo", ["training.epochs=5", "training.epochs=7"]).training.epochs == 7
 
