@@ -67,6 +67,15 @@ def read_split(path: Path, dataset: Dataset) -> Split:
     return split
 
 
+def paths_in(path: Path, part: str) -> frozenset[str]:
+    """The pictures of one part of a split, whatever data it was made for; none if there is no such file.
+
+    Raises:
+        DataError: not a split file.
+    """
+    return frozenset(getattr(_decode(path).parts, part)) if path.is_file() else frozenset()
+
+
 def _decode(path: Path) -> _File:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_File)

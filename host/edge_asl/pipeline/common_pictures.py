@@ -1,0 +1,138 @@
+"""On which pictures several bundles can be compared: signs that all know, and nothing that one has learned from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from edge_asl.datasets.digest import dataset_digest
+from edge_asl.datasets.labels import Choice, order_labels
+from edge_asl.datasets.types import Dataset, Picture
+from edge_asl.errors import DataError
+from edge_asl.pipeline.chosen_pictures import (
+    ALL,
+    ALL_PICTURES,
+    AUTO,
+    Chosen,
+    built_from,
+    choose_part,
+    choose_signs,
+    knows_its_pictures,
+    learned_from,
+)
+from edge_asl_device.contract.bundle import Bundle
+
+_UNKNOWN = (
+    "the working folder of its build is not beside it, so nobody can tell whether it has learned from some of these "
+    "pictures; compare on pictures of people of whom you know that it has not"
+)
+
+
+class Common(NamedTuple):
+    """The pictures that all bundles are measured on."""
+
+    pictures: list[Picture]
+    split: str
+    """How to call them."""
+    left_out: dict[str, int]
+    """Label → pictures of signs that not every bundle knows."""
+    unknown: dict[str, tuple[str, ...]]
+    """Bundle → which of these it does not know."""
+    learned: dict[str, int]
+    """Bundle → pictures that were left out because it was built with them and not tested on them."""
+    warnings: tuple[str, ...]
+
+
+def common_pictures(bundles: Mapping[str, Bundle], dataset: Dataset, part: str, only: Choice | None) -> Common:
+    """The pictures of ``part`` whose signs all bundles know; with ``auto`` those that none has learned from.
+
+    Raises:
+        DataError: none is left, or no bundle has such a part of these data.
+    """
+    known = {name: of_labels(dataset, bundle.labels) for name, bundle in bundles.items()}
+    if part not in (AUTO, ALL) and not any(built_from(bundles[name], view) for name, view in known.items()):
+        raise DataError(
+            f"{dataset.name}: --split {part}: expected the pictures that one of these bundles was built from, found "
+            "others; --split all takes every picture"
+        )
+    shared = _shared_labels(bundles, dataset)
+    left_out = _left_out(dataset, shared, only)
+    unknown = {name: tuple(sorted(left_out.keys() - set(bundle.labels))) for name, bundle in bundles.items()}
+    if only is not None and (asked := order_labels(only.named & left_out.keys())):
+        lacking = ", ".join(name for name, labels in unknown.items() if asked[0] in labels)
+        raise DataError(f"--only: not every bundle knows {asked[0]}: {lacking} does not; leave it out")
+    chosen = {name: _choose(bundles[name], view, part) for name, view in known.items()}
+    candidates = [picture for picture in dataset.pictures if picture.label in shared]
+    paths = {name: {picture.path for picture in one.pictures} for name, one in chosen.items()}
+    learned = {name: sum(picture.path not in own for picture in candidates) for name, own in paths.items()}
+    pictures = [picture for picture in candidates if all(picture.path in own for own in paths.values())]
+    if not pictures:
+        raise DataError(_nothing_left(dataset, part, len(candidates), learned))
+    split = " and ".join(_distinct(one.split for one in chosen.values()))
+    if part == AUTO and split == ALL_PICTURES and any(learned.values()):
+        split = "pictures that none has learned from"
+    pictures, split = choose_signs(pictures, only, split)
+    return Common(
+        pictures,
+        split,
+        left_out,
+        {name: labels for name, labels in unknown.items() if labels},
+        {name: count for name, count in learned.items() if count and part == AUTO},
+        tuple(f"{name}: {one.warning}" for name, one in chosen.items() if one.warning),
+    )
+
+
+def of_labels(dataset: Dataset, labels: Iterable[str]) -> Dataset:
+    """The pictures of these labels alone, with the digest that a data set of them alone has."""
+    wanted = set(labels)
+    pictures = tuple(picture for picture in dataset.pictures if picture.label in wanted)
+    digest = dataset_digest(pictures, [dataset.contents[picture.path] for picture in pictures])
+    return dataset._replace(pictures=pictures, digest=digest, labels=order_labels(p.label for p in pictures))
+
+
+def _choose(bundle: Bundle, view: Dataset, part: str) -> Chosen:
+    """The pictures that are fair to one bundle: of its own data ``part``, of others all."""
+    if built_from(bundle, view):
+        return choose_part(bundle, view, part)
+    if not knows_its_pictures(bundle):
+        return Chosen(list(view.pictures), ALL_PICTURES, _UNKNOWN)
+    chosen = choose_part(bundle, view, ALL)
+    if part != AUTO or not chosen.warning:
+        return chosen
+    learned = learned_from(bundle, view)
+    return Chosen([picture for picture in view.pictures if picture.path not in learned], ALL_PICTURES, None)
+
+
+def _shared_labels(bundles: Mapping[str, Bundle], dataset: Dataset) -> set[str]:
+    shared = {label for label in dataset.labels if all(label in bundle.labels for bundle in bundles.values())}
+    if not shared:
+        raise DataError(
+            f"{dataset.name}: expected pictures of signs that all these bundles know, found only "
+            f"{', '.join(dataset.labels)}; compare bundles that were built for the same signs"
+        )
+    return shared
+
+
+def _left_out(dataset: Dataset, shared: set[str], only: Choice | None) -> dict[str, int]:
+    asked = [p.label for p in dataset.pictures if p.label not in shared and (only is None or only.has(p.label))]
+    counts = Counter(asked)
+    return {label: counts[label] for label in order_labels(counts)}
+
+
+def _nothing_left(dataset: Dataset, part: str, candidates: int, learned: Mapping[str, int]) -> str:
+    if part != AUTO:
+        return (
+            f"{dataset.name}: --split {part}: the bundles have no picture of that part in common; --split all takes all"
+        )
+    built = ", ".join(f"{name} was built with {count}" for name, count in learned.items() if count)
+    return (
+        f"{dataset.name}: none of the {candidates} pictures is left that no bundle has learned from ({built}); name "
+        "pictures of other people, or take every picture with --split all"
+    )
+
+
+def _distinct(splits: Iterable[str]) -> list[str]:
+    """Each once; that one bundle allows all pictures says nothing if another does not."""
+    found = list(dict.fromkeys(splits))
+    return [split for split in found if split != ALL_PICTURES] or found
