@@ -105,8 +105,8 @@ def groups_of(result: SideBySide) -> list[Group]:
     ]
     trust = [
         _row("expected calibration error", evaluations, lambda e: percent(e.calibration_error)),
-        _row("shown from", evaluations, lambda e: percent(e.shipped.threshold, 0) if e.shipped else "–"),
-        _row("share shown", evaluations, lambda e: percent(e.shipped.coverage if e.shipped else None)),
+        _row("answers shown from", evaluations, lambda e: percent(e.shipped.threshold, 0) if e.shipped else "–"),
+        _row("share of pictures answered", evaluations, lambda e: percent(e.shipped.coverage if e.shipped else None)),
         _row("of these right", evaluations, lambda e: percent(e.shipped.accuracy if e.shipped else None)),
     ]
     return [
@@ -126,7 +126,7 @@ def _paired_rows(result: SideBySide) -> list[Row]:
     rows = [
         row("difference", lambda p: f"{_points(p.difference)} points"),
         row(f"only {first} right", lambda p: str(p.only_first)),
-        row("only it right", lambda p: str(p.only_this)),
+        row("only this one right", lambda p: str(p.only_this)),
         row("p-value (McNemar, exact)", lambda p: p_value(p.p_value)),
     ]
     if any(pair and pair.difference_people for pair in pairs):
@@ -167,8 +167,12 @@ def verdict(result: SideBySide, one: Contestant) -> str:
     counts = f"only it reads {pair.only_this} right, only {first} {pair.only_first} (p-value {p_value(pair.p_value)})"
     if pair.p_value >= SIGNIFICANT:
         return f"{one.name} beside {first}: these pictures do not decide which is better; {counts}."
-    better = "more" if pair.difference > 0 else "fewer"
-    return f"{one.name} reads {percent(abs(pair.difference))} {better} of the pictures right than {first}: {counts}."
+    better = "better" if pair.difference > 0 else "worse"
+    said = f"{one.name} is {better} than {first} by {_points(abs(pair.difference)).lstrip('+')} points: {counts}."
+    over = pair.difference_people
+    if over is not None and over.low <= 0 <= over.high:
+        said += f" Other people may turn this round: the interval over people is {_over_people(pair)} points."
+    return said
 
 
 def notes_of(result: SideBySide) -> list[str]:
@@ -182,7 +186,7 @@ def notes_of(result: SideBySide) -> list[str]:
         )
     for name, count in result.learned.items():
         notes.append(f"Left out are {count} pictures that {name} was built with and not tested on.")
-    return [*notes, *result.warnings]
+    return [*notes, *(f"{warning}." for warning in result.warnings)]
 
 
 def format_side_by_side(result: SideBySide) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from edge_asl.datasets.digest import known_contents
 from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.readers import read_dataset
-from edge_asl.datasets.split_files import paths_in, read_split
+from edge_asl.datasets.split_files import peek_split, read_split
 from edge_asl.datasets.splits import describe_left_out, pictures_of
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
@@ -81,8 +81,10 @@ def learned_from(bundle: Bundle, dataset: Dataset) -> frozenset[str]:
     It finds them where the digests differ: only one of the build's folders is given, or people were named by a pattern.
     It knows no more than the build's working folder does; rows of CSV files are not found.
     """
-    known = known_contents(work_folder(bundle.folder) / HASHES)
-    tests = paths_in(work_folder(bundle.folder) / SPLIT, "test") if known else frozenset()
+    if not knows_its_pictures(bundle):
+        return frozenset()
+    work = work_folder(bundle.folder)
+    known, tests = known_contents(work / HASHES), set(peek_split(work / SPLIT).parts["test"])
     return frozenset(
         picture.path
         for picture in dataset.pictures
@@ -93,8 +95,11 @@ def learned_from(bundle: Bundle, dataset: Dataset) -> frozenset[str]:
 
 
 def knows_its_pictures(bundle: Bundle) -> bool:
-    """Whether there is a working folder that says which pictures the bundle was built from."""
-    return (work_folder(bundle.folder) / HASHES).is_file()
+    """Whether the working folder of this bundle's build, and not of another's, is there to say which they are."""
+    work = work_folder(bundle.folder)
+    if not ((work / HASHES).is_file() and (work / SPLIT).is_file()):
+        return False
+    return peek_split(work / SPLIT).data_digest == bundle.manifest.provenance.data_digest
 
 
 def choose_signs(pictures: Sequence[Picture], only: Choice | None, split: str) -> tuple[list[Picture], str]:
