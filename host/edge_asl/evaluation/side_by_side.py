@@ -95,6 +95,8 @@ def groups_of(result: SideBySide) -> list[Group]:
             _row("mean person", evaluations, lambda e: percent(e.mean_person)),
             _row("worst person", evaluations, lambda e: f"{percent(e.persons[0].accuracy)} ({e.persons[0].person})"),
         ]
+    if any(e.found is not None for e in evaluations):
+        reads.append(_row("hand found", evaluations, lambda e: percent(e.found)))
     costs = [
         _row("size of all models", result.bundles, lambda c: f"{c.size / 1e6:.2f} MB"),
         _row("multiply-accumulates", result.bundles, lambda c: f"{c.multiply_accumulates / 1e6:,.1f} million"),

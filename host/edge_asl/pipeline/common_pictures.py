@@ -50,35 +50,24 @@ def common_pictures(bundles: Mapping[str, Bundle], dataset: Dataset, part: str, 
     Raises:
         DataError: none is left, or no bundle has such a part of these data.
     """
-    known = {name: of_labels(dataset, bundle.labels) for name, bundle in bundles.items()}
-    if part not in (AUTO, ALL) and not any(built_from(bundles[name], view) for name, view in known.items()):
-        raise DataError(
-            f"{dataset.name}: --split {part}: expected the pictures that one of these bundles was built from, found "
-            "others; --split all takes every picture"
-        )
-    shared = _shared_labels(bundles, dataset)
-    left_out = _left_out(dataset, shared, only)
-    unknown = {name: tuple(sorted(left_out.keys() - set(bundle.labels))) for name, bundle in bundles.items()}
-    if only is not None and (asked := order_labels(only.named & left_out.keys())):
-        lacking = ", ".join(name for name, labels in unknown.items() if asked[0] in labels)
-        raise DataError(f"--only: not every bundle knows {asked[0]}: {lacking} does not; leave it out")
-    chosen = {name: _choose(bundles[name], view, part) for name, view in known.items()}
-    candidates = [picture for picture in dataset.pictures if picture.label in shared]
+    signs = _signs_of(bundles, dataset, only)
+    chosen = _fair_to_each(bundles, dataset, part)
+    candidates = [picture for picture in dataset.pictures if picture.label in signs.shared]
     paths = {name: {picture.path for picture in one.pictures} for name, one in chosen.items()}
-    learned = {name: sum(picture.path not in own for picture in candidates) for name, own in paths.items()}
     pictures = [picture for picture in candidates if all(picture.path in own for own in paths.values())]
+    missing = {name: sum(picture.path not in own for picture in candidates) for name, own in paths.items()}
     if not pictures:
-        raise DataError(_nothing_left(dataset, part, len(candidates), learned))
+        raise DataError(_nothing_left(dataset, part, len(candidates), missing))
     split = " and ".join(_distinct(one.split for one in chosen.values()))
-    if part == AUTO and split == ALL_PICTURES and any(learned.values()):
+    if split == ALL_PICTURES and any(missing.values()):
         split = "pictures that none has learned from"
     pictures, split = choose_signs(pictures, only, split)
     return Common(
         pictures,
         split,
-        left_out,
-        {name: labels for name, labels in unknown.items() if labels},
-        {name: count for name, count in learned.items() if count and part == AUTO},
+        signs.left_out,
+        {name: labels for name, labels in signs.unknown.items() if labels},
+        {name: count for name, count in missing.items() if count and part == AUTO},
         tuple(f"{name}: {one.warning}" for name, one in chosen.items() if one.warning),
     )
 
@@ -91,33 +80,52 @@ def of_labels(dataset: Dataset, labels: Iterable[str]) -> Dataset:
     return dataset._replace(pictures=pictures, digest=digest, labels=order_labels(p.label for p in pictures))
 
 
-def _choose(bundle: Bundle, view: Dataset, part: str) -> Chosen:
-    """The pictures that are fair to one bundle: of its own data ``part``, of others all."""
+def _fair_to_each(bundles: Mapping[str, Bundle], dataset: Dataset, part: str) -> dict[str, Chosen]:
+    """Bundle → the pictures that it may be measured on."""
+    known = {name: of_labels(dataset, bundle.labels) for name, bundle in bundles.items()}
+    if part not in (AUTO, ALL) and not any(built_from(bundles[name], view) for name, view in known.items()):
+        raise DataError(
+            f"{dataset.name}: --split {part}: expected the pictures that one of these bundles was built from, found "
+            "others; --split all takes every picture"
+        )
+    return {name: _fair_to(bundles[name], view, part) for name, view in known.items()}
+
+
+def _fair_to(bundle: Bundle, view: Dataset, part: str) -> Chosen:
+    """Of the bundle's own data ``part``, of others all, but with ``auto`` not those that it is known to have used."""
     if built_from(bundle, view):
         return choose_part(bundle, view, part)
     if not knows_its_pictures(bundle):
         return Chosen(list(view.pictures), ALL_PICTURES, _UNKNOWN)
-    chosen = choose_part(bundle, view, ALL)
-    if part != AUTO or not chosen.warning:
-        return chosen
+    if part != AUTO:
+        return choose_part(bundle, view, ALL)
     learned = learned_from(bundle, view)
     return Chosen([picture for picture in view.pictures if picture.path not in learned], ALL_PICTURES, None)
 
 
-def _shared_labels(bundles: Mapping[str, Bundle], dataset: Dataset) -> set[str]:
+class _Signs(NamedTuple):
+    shared: set[str]
+    """The labels that all bundles know."""
+    left_out: dict[str, int]
+    unknown: dict[str, tuple[str, ...]]
+
+
+def _signs_of(bundles: Mapping[str, Bundle], dataset: Dataset, only: Choice | None) -> _Signs:
     shared = {label for label in dataset.labels if all(label in bundle.labels for bundle in bundles.values())}
     if not shared:
         raise DataError(
             f"{dataset.name}: expected pictures of signs that all these bundles know, found only "
             f"{', '.join(dataset.labels)}; compare bundles that were built for the same signs"
         )
-    return shared
-
-
-def _left_out(dataset: Dataset, shared: set[str], only: Choice | None) -> dict[str, int]:
-    asked = [p.label for p in dataset.pictures if p.label not in shared and (only is None or only.has(p.label))]
-    counts = Counter(asked)
-    return {label: counts[label] for label in order_labels(counts)}
+    counts = Counter(picture.label for picture in dataset.pictures if picture.label not in shared)
+    left_out = {label: counts[label] for label in order_labels(counts) if only is None or only.has(label)}
+    unknown = {
+        name: tuple(label for label in left_out if label not in bundle.labels) for name, bundle in bundles.items()
+    }
+    if only is not None and (asked := order_labels(only.named & left_out.keys())):
+        lacking = ", ".join(name for name, labels in unknown.items() if asked[0] in labels)
+        raise DataError(f"--only: not every bundle knows {asked[0]}: {lacking} does not; leave it out")
+    return _Signs(shared, left_out, unknown)
 
 
 def _nothing_left(dataset: Dataset, part: str, candidates: int, learned: Mapping[str, int]) -> str:
