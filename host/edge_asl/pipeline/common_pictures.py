@@ -55,9 +55,10 @@ def common_pictures(bundles: Mapping[str, Bundle], dataset: Dataset, part: str, 
     candidates = [picture for picture in dataset.pictures if picture.label in signs.shared]
     paths = {name: {picture.path for picture in one.pictures} for name, one in chosen.items()}
     pictures = [picture for picture in candidates if all(picture.path in own for own in paths.values())]
-    missing = {name: sum(picture.path not in own for picture in candidates) for name, own in paths.items()}
-    if not pictures:
-        raise DataError(_nothing_left(dataset, part, len(candidates), missing))
+    asked = [picture for picture in candidates if only is None or only.has(picture.label)]
+    missing = {name: sum(picture.path not in own for picture in asked) for name, own in paths.items()}
+    if asked and not set(asked) & set(pictures):
+        raise DataError(_nothing_left(dataset, part, len(asked), missing))
     split = " and ".join(_distinct(one.split for one in chosen.values()))
     if split == ALL_PICTURES and any(missing.values()):
         split = "pictures that none has learned from"
