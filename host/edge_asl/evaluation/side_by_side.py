@@ -101,7 +101,7 @@ def groups_of(result: SideBySide) -> list[Group]:
         _row("size of all models", result.bundles, lambda c: f"{c.size / 1e6:.2f} MB"),
         _row("multiply-accumulates", result.bundles, lambda c: f"{c.multiply_accumulates / 1e6:,.1f} million"),
         _row("median time on this machine", result.bundles, lambda c: f"{c.median_ms:.2f} ms"),
-        _row("times the first's", result.bundles, lambda c: f"{c.median_ms / first.median_ms:.2f}×"),
+        _row("times the first's", result.bundles, lambda c: f"{c.median_ms / first.median_ms:.3g}×"),
         _row("Pareto front, by size", result.bundles, lambda c: "yes" if c.best_for_size else "no"),
         _row("Pareto front, by time", result.bundles, lambda c: "yes" if c.best_for_time else "no"),
     ]
