@@ -28,6 +28,10 @@ DataOption = Annotated[
     list[Path], option("Folder of labelled pictures (or a CSV file); repeat it for several.", "--data", metavar="DIR")
 ]
 
+OnlyOption = Annotated[
+    str | None,
+    option("Measure pictures of these signs only: A-I,K-Y. The model answers with all it knows.", metavar="LIST"),
+]
 LeaveOneOutOption = Annotated[
     bool,
     typer.Option("--leave-one-out", help="Read each person with a model that was trained without this person."),
@@ -35,7 +39,7 @@ LeaveOneOutOption = Annotated[
 
 
 class Part(StrEnum):
-    """Which part of the split ``evaluate`` measures."""
+    """Which part of the split ``evaluate`` and ``compare`` measure."""
 
     auto = "auto"
     all = "all"
@@ -177,10 +181,7 @@ def evaluate(
         ),
     ] = Part.auto,
     layout: LayoutOption = "auto",
-    only: Annotated[
-        str | None,
-        option("Measure pictures of these signs only: A-I,K-Y. The model answers with all it knows.", metavar="LIST"),
-    ] = None,
+    only: OnlyOption = None,
     leave_one_out: Annotated[
         bool,
         typer.Option("--leave-one-out", help="The people of the build, each read by a model trained without them."),
@@ -198,6 +199,41 @@ def evaluate(
     which = LEFT_OUT if leave_one_out else part.value
     found = evaluate_bundle(bundle, data, which, layout, report, console(), only=chosen, stress=stress)
     _print_evaluation(found, json)
+
+
+@app.command()
+def compare(
+    bundles: Annotated[
+        list[Path],
+        typer.Argument(help="Bundle folders; the others are compared with the first.", show_default=False),
+    ],
+    data: DataOption,
+    part: Annotated[
+        Part,
+        typer.Option("--split", help="Which pictures; auto: those that none of the bundles has learned from."),
+    ] = Part.auto,
+    layout: LayoutOption = "auto",
+    only: OnlyOption = None,
+    report: Annotated[Path | None, option("Also write an HTML page with plots here.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Put bundles side by side on the same pictures.
+
+    Says how accurate each is, whether the difference is more than chance, its size, time and calibration.
+    """
+    from edge_asl.datasets.labels import choose_labels
+    from edge_asl.evaluation.side_by_side import format_side_by_side
+    from edge_asl.pipeline.compare import compare_bundles
+    from edge_asl.progress import console
+
+    chosen = None if only is None else choose_labels(only.split(","))
+    found = compare_bundles(bundles, data, part.value, layout, report, console(), only=chosen)
+    if json:
+        print_json(found)
+        return
+    typer.echo(format_side_by_side(found))
+    if report is not None:
+        typer.echo(f"report: {report}")
 
 
 @app.command()

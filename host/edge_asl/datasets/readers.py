@@ -167,4 +167,5 @@ def to_dataset(listing: Listing, hashes: list[str]) -> Dataset:
         load=load,
         roots=roots,
         left_out=listing.left_out,
+        contents={picture.path: content for picture, content in zip(pictures, hashes, strict=True)},
     )

@@ -54,6 +54,8 @@ class Dataset(NamedTuple):
     """Source → its folder, or its CSV file."""
     left_out: Mapping[str, int] = {}
     """Label → how many pictures of it were left out, as only some labels were asked for."""
+    contents: Mapping[str, str] = {}
+    """Path → SHA-256 of the picture's file, or of a CSV file's row of pixels."""
 
     @property
     def title(self) -> str:
