@@ -1,0 +1,58 @@
+"""The commands ``data fetch`` and ``data shard``: data sets from elsewhere, and large ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_asl.cli.options import JsonOption, option, print_json
+
+
+def fetch(
+    name: Annotated[
+        str | None, typer.Argument(help="A public data set. Without one: a list of them.", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, option("Folder to write. Default: data/NAME.", metavar="DIR")] = None,
+    origin: Annotated[
+        str | None,
+        option(
+            "A mirror instead of the set's own address: a Git repository, or the address or path of a .zip archive.",
+            "--from",
+            metavar="ADDRESS",
+        ),
+    ] = None,
+    sha256: Annotated[str | None, option("What the archive must hash to.", metavar="HEX")] = None,
+    sets: Annotated[
+        Path | None, option("A table of your own data sets, like the one that comes with edge-asl.", metavar="FILE")
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(help="Give up when nothing has arrived for so many seconds.", min=1, metavar="SECONDS")
+    ] = 60,
+    json: JsonOption = False,
+) -> None:
+    """Fetch a public data set with its licence.
+
+    Kaggle's need the package kagglehub (pip install 'edge-asl[kaggle]') and your own token. If it is interrupted, the
+    same command continues. Where the set is there already, the command checks that no file has changed.
+    """
+    from edge_asl.datasets.fetch.public_sets import format_sets, public_sets
+
+    if name is None:
+        known = public_sets(sets)
+        if json:
+            print_json(known)
+        else:
+            typer.echo(format_sets(known))
+        return
+    from edge_asl.datasets.fetch.fetching import FetchRequest
+    from edge_asl.datasets.fetch.fetching import fetch as run
+    from edge_asl.progress import console
+
+    folder = out or Path("data") / name
+    source = run(FetchRequest(name, folder, sets, origin, sha256, timeout), console())
+    if json:
+        print_json(source)
+    else:
+        typer.echo(f"{folder}: {source.pictures:,} pictures, {source.licence}, digest {source.digest[:12]}…")

@@ -1,0 +1,130 @@
+"""``SOURCE.json`` and ``SHA256SUMS`` beside fetched pictures: what they are, from where, and whether they still are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from edge_asl.datasets.digest import content_hashes
+from edge_asl.errors import DataError
+from edge_asl_device.contract.manifest import DataSource
+from edge_asl_device.files import write_atomically
+
+SOURCE = "SOURCE.json"
+SUMS = "SHA256SUMS"
+FORMAT = 1
+_SHOWN = 3
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``SOURCE.json``: what was fetched."""
+
+    format: int = FORMAT
+    name: str
+    url: str
+    """Where the set lives."""
+    fetched_from: str
+    """Where it was got: the same, or a mirror; passwords left out."""
+    version: str
+    """The commit, or the publisher's number."""
+    licence: str
+    licence_url: str
+    layout: str
+    pictures: int
+    archive_sha256: str | None = None
+    """Of the archive that it came in; None: in none."""
+    digest: str
+    """SHA-256 of ``SHA256SUMS``, which lists every file: it stands for all names and contents."""
+    fetched: str
+    """UTC, ISO 8601."""
+
+    @property
+    def provenance(self) -> DataSource:
+        """What a bundle says of it. Where it was got is the user's own affair."""
+        return DataSource(self.name, self.url, self.version, self.licence, self.licence_url, self.digest)
+
+
+def write_record(folder: Path, source: Source) -> None:
+    """Write ``SOURCE.json``."""
+    write_atomically(folder / SOURCE, msgspec.json.format(msgspec.json.encode(source), indent=1) + b"\n")
+
+
+def read_record(folder: Path) -> Source | None:
+    """What ``SOURCE.json`` in a folder says; None: there is none.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    path = folder / SOURCE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Source)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read: {error}; fetch the set again, or remove the file") from error
+
+
+def sources_of(roots: Iterable[Path]) -> tuple[DataSource, ...]:
+    """What is known of where data folders came from, sorted by name; nothing of a user's own.
+
+    Raises:
+        DataError: a ``SOURCE.json`` cannot be read.
+    """
+    folders = (root if root.is_dir() else root.parent for root in roots)
+    found = {source.provenance for folder in folders if (source := read_record(folder))}
+    return tuple(sorted(found, key=lambda one: (one.name, one.version, one.digest)))
+
+
+def write_sums(folder: Path) -> str:
+    """List every file below ``folder`` with its SHA-256 in ``SHA256SUMS``; gives the list's own."""
+    names = sorted(files_below(folder))
+    hashes = content_hashes([str(folder / name) for name in names])
+    text = "".join(f"{content}  {name}\n" for content, name in zip(hashes, names, strict=True))
+    write_atomically(folder / SUMS, text)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def files_below(folder: Path) -> list[str]:
+    """The paths of all files below ``folder`` but the two that this module writes."""
+    found = []
+    for parent, _, names in os.walk(folder):
+        below = os.path.relpath(parent, folder)
+        found += [name if below == "." else f"{below}/{name}" for name in names]
+    return [name for name in found if name not in (SOURCE, SUMS)]
+
+
+def check_unchanged(folder: Path, source: Source) -> None:
+    """Compare every file with the list that was made when it was fetched; files of the user's own are no matter.
+
+    Raises:
+        DataError: some are missing, changed or truncated.
+    """
+    listed = _read_sums(folder, source)
+    missing = [name for name in listed if not (folder / name).is_file()]
+    there = [name for name in listed if name not in set(missing)]
+    hashes = content_hashes([str(folder / name) for name in there])
+    changed = [name for name, found in zip(there, hashes, strict=True) if found != listed[name]]
+    if missing or changed:
+        what = [*(f"{name} (missing)" for name in missing), *(f"{name} (changed)" for name in changed)]
+        raise DataError(f"{folder}: not as it was fetched: {_some(what)}; move the folder away and fetch it again")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _read_sums(folder: Path, source: Source) -> Mapping[str, str]:
+    path = folder / SUMS
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}; move the folder away and fetch it again") from error
+    if hashlib.sha256(text).hexdigest() != source.digest:
+        raise DataError(f"{path}: not the list that {SOURCE} was written for; move the folder away and fetch it again")
+    pairs = (line.split("  ", 1) for line in text.decode().splitlines())
+    return {name: content for content, name in pairs}
