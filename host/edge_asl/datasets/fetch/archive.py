@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from edge_asl.datasets.disk_space import require_space
@@ -17,16 +18,21 @@ _CHUNK = 1 << 20
 _BROKEN = (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error, UnicodeDecodeError)
 
 
+class UselessArchive(DataError):  # noqa: N818 - named after what happened
+    """To fetch the same archive again, or another one, is the only help."""
+
+
 def unpack(chosen: PublicSet, archive: Path, tree: Path, where: str, progress: Progress) -> None:
     """Write the set's files to ``tree``, an empty folder. ``zipfile`` compares each one's CRC.
 
     Raises:
-        DataError: no zip archive, or one that is damaged, holds something else, has names that lead out of ``tree``, or
-            does not fit on the disk.
+        UselessArchive: no zip archive, or one that is damaged, holds something else, or has names that lead out of
+            ``tree``.
+        DataError: it does not fit on the disk.
     """
     try:
         with zipfile.ZipFile(archive) as packed:
-            members = kept_members((one.filename for one in packed.infolist()), chosen, where)
+            members = _members(packed, chosen, where)
             # zipfile gives no more of a member than this size: a bomb cannot be larger than it says.
             size = sum(packed.getinfo(name).file_size for name in members)
             require_space(tree, size, f"what {archive.name} holds", "free some space or choose another --out")
@@ -35,7 +41,14 @@ def unpack(chosen: PublicSet, archive: Path, tree: Path, where: str, progress: P
                     _write(packed, name, write_member(tree, kept))
                     advance(done)
     except _BROKEN as error:
-        raise DataError(f"{where}: not a whole zip archive: {error}; fetch it again") from error
+        raise UselessArchive(f"{where}: not a whole zip archive: {error}; fetch it again") from error
+
+
+def _members(packed: zipfile.ZipFile, chosen: PublicSet, where: str) -> Mapping[str, str]:
+    try:
+        return kept_members((one.filename for one in packed.infolist()), chosen, where)
+    except DataError as error:
+        raise UselessArchive(str(error)) from error
 
 
 def _write(packed: zipfile.ZipFile, name: str, path: Path) -> None:

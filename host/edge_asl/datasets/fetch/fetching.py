@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from edge_asl.datasets.fetch.archive import unpack
+from edge_asl.datasets.fetch.archive import UselessArchive, unpack
 from edge_asl.datasets.fetch.commit import fetch_commit
 from edge_asl.datasets.fetch.download import download, shown
 from edge_asl.datasets.fetch.kaggle import fetch_from_kaggle
@@ -135,7 +135,12 @@ def _bring(request: FetchRequest, chosen: PublicSet, kind: str, part: Path, prog
     if kind == "archive":
         download(address, archive, request.limit_s, progress)
     found = _checked(archive, request, kind)
-    unpack(chosen, archive, tree, shown(address), progress)
+    try:
+        unpack(chosen, archive, tree, shown(address), progress)
+    except UselessArchive:
+        if kind == "archive":
+            archive.unlink()
+        raise
     return found
 
 
