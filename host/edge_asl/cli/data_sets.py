@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_asl.cli.options import JsonOption, option, print_json
+from edge_asl.cli.options import JsonOption, LabelsOption, LayoutOption, option, print_json
 
 
 def fetch(
@@ -56,3 +56,36 @@ def fetch(
         print_json(source)
     else:
         typer.echo(f"{folder}: {source.pictures:,} pictures, {source.licence}, digest {source.digest[:12]}…")
+
+
+def shard(
+    data: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of labelled pictures (or CSV files).", show_default=False, metavar="DIR…"),
+    ],
+    out: Annotated[Path, option("New folder for the shards.", metavar="SHARDS")],
+    per_shard: Annotated[int | None, option("Pictures in each shard, instead of a size.", min=1)] = None,
+    shard_mb: Annotated[int, typer.Option(help="Megabytes in each shard, about.", min=1)] = 128,
+    layout: LayoutOption = "auto",
+    labels: LabelsOption = None,
+    signer_pattern: Annotated[
+        str | None, option("Regular expression on the path; its first group names the person.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Pack pictures into few large files (TFRecord), for sets larger than memory or disk cache.
+
+    build, evaluate and data check read the new folder like any other. If it is interrupted, the same command continues.
+    """
+    from edge_asl.datasets.labels import choose_labels
+    from edge_asl.datasets.shards.sharding import ShardRequest
+    from edge_asl.datasets.shards.sharding import shard as run
+    from edge_asl.progress import console
+
+    chosen = None if labels is None else choose_labels(labels.split(","))
+    index = run(ShardRequest(data, out, layout, signer_pattern, chosen, per_shard, shard_mb * 1_000_000), console())
+    size = sum(one.size for one in index.shards)
+    if json:
+        print_json({"out": str(out), "pictures": index.pictures, "shards": len(index.shards), "bytes": size})
+    else:
+        typer.echo(f"{out}: {index.pictures:,} pictures in {len(index.shards)} shards, {size / 1e6:,.0f} MB")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_asl.cli.data_sets import fetch
+from edge_asl.cli.data_sets import fetch, shard
 from edge_asl.cli.options import JsonOption, LabelsOption, LayoutOption, option, print_json
 
 data_app = typer.Typer(
@@ -23,6 +23,7 @@ synth_app = typer.Typer(
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     data_app.command("fetch")(fetch)
+    data_app.command("shard")(shard)
     app.add_typer(data_app, name="data")
     app.add_typer(synth_app, name="synth")
 

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asl.datasets.encoded import Encoded
 from edge_asl.datasets.types import Picture
 from edge_asl.errors import DataError
 from edge_asl_device.contract.pictures import SUFFIXES
@@ -50,6 +51,8 @@ class Listing(NamedTuple):
     """Source → its folder, or its CSV file."""
     left_out: Mapping[str, int] = {}
     """Label → how many pictures of it were left out."""
+    encoded: Mapping[str, Encoded] = {}
+    """Layout ``tfrecord`` only: path → where its bytes lie."""
 
 
 class Folder(NamedTuple):

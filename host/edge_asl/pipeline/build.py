@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
-from edge_asl.datasets.fetch.record import sources_of
+from edge_asl.datasets.public_sources import sources_of
 from edge_asl.datasets.splits import describe_split
 from edge_asl.errors import AccuracyError
 from edge_asl.evaluation.kept import FILE, keep_predictions

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from edge_asl.datasets.fetch.record import sources_of
+from edge_asl.datasets.public_sources import sources_of
 from edge_asl.evaluation.comparison import Improvement
 from edge_asl.evaluation.metrics import Predictions, to_manifest_metrics
 from edge_asl.evaluation.predictions import hands_seen, most_confident_mistakes

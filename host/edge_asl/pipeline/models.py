@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge_asl.datasets.fetch.record import sources_of
+from edge_asl.datasets.public_sources import sources_of
 from edge_asl.evaluation.metrics import Predictions
 from edge_asl.evaluation.report import DoubtedLabels
 from edge_asl.pipeline.bundle import git_commit, package_versions, version_of

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import re
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from edge_asl.datasets.beside import kept_beside, put_in_place
 from edge_asl.datasets.fetch.archive import UselessArchive, unpack
 from edge_asl.datasets.fetch.commit import fetch_commit
 from edge_asl.datasets.fetch.download import download, shown
@@ -22,7 +19,7 @@ from edge_asl.datasets.fetch.record import Source, check_unchanged, read_record,
 from edge_asl.datasets.readers import list_dataset
 from edge_asl.errors import DataError
 from edge_asl.progress import Progress
-from edge_asl_device.files import sha256_of, sync, sync_tree
+from edge_asl_device.files import sha256_of
 
 LIMIT_S = 60.0
 
@@ -60,15 +57,13 @@ def fetch(request: FetchRequest, progress: Progress) -> Source:
         return there
     progress.say(f"{chosen.name}: {chosen.about}\n  licence: {chosen.licence}, {chosen.licence_url}")
     progress.say(f"  from {shown(request.origin or chosen.url)}")
-    with _beside(request.out) as part:
+    with kept_beside(request.out) as part:
         tree = part / "tree"
         shutil.rmtree(tree, ignore_errors=True)
         tree.mkdir()
         archive_sha256 = _bring(request, chosen, kind, part, progress)
         source = _record(request, chosen, tree, archive_sha256, progress)
-        sync_tree(tree)
-        tree.rename(request.out)
-        sync(request.out.absolute().parent)
+        put_in_place(tree, request.out)
     return source
 
 
@@ -101,24 +96,6 @@ def _there(out: Path, chosen: PublicSet) -> Source | None:
             "choose another --out, or move the folder away"
         )
     return found
-
-
-@contextlib.contextmanager
-def _beside(out: Path) -> Iterator[Path]:
-    """A folder beside ``out`` that outlives an error, for one process at a time."""
-    out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    part = out.absolute().with_name(f".{out.absolute().name}.part")
-    part.mkdir(exist_ok=True)
-    descriptor = os.open(part, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DataError(f"{out}: is being fetched by another process; wait for it") from error
-        yield part
-        shutil.rmtree(part)
-    finally:
-        os.close(descriptor)
 
 
 def _bring(request: FetchRequest, chosen: PublicSet, kind: str, part: Path, progress: Progress) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -66,17 +66,6 @@ def read_record(folder: Path) -> Source | None:
         return None
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read: {error}; fetch the set again, or remove the file") from error
-
-
-def sources_of(roots: Iterable[Path]) -> tuple[DataSource, ...]:
-    """What is known of where data folders came from, sorted by name; nothing of a user's own.
-
-    Raises:
-        DataError: a ``SOURCE.json`` cannot be read.
-    """
-    folders = (root if root.is_dir() else root.parent for root in roots)
-    found = {source.provenance for folder in folders if (source := read_record(folder))}
-    return tuple(sorted(found, key=lambda one: (one.name, one.version, one.digest)))
 
 
 def write_sums(folder: Path) -> str:
