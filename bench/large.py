@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from common import figure
 
@@ -51,32 +52,45 @@ def write_noise(folder: Path, count: int) -> None:
             pass
 
 
+class Step(NamedTuple):
+    """How far a task was, and when."""
+
+    wall_s: float
+    processor_s: float
+    done: int
+
+
 class Clock:
     """Progress that notes the time of every step."""
 
     def __init__(self) -> None:
-        self.tasks: dict[str, list[tuple[float, int]]] = {}
+        self.tasks: dict[str, list[Step]] = {}
 
     def say(self, text: str) -> None:
         """Nothing."""
 
     @contextmanager
     def task(self, label: str, total: int) -> Iterator[object]:
-        """Note (seconds, done)."""
+        """Note when each step was done."""
         steps = self.tasks.setdefault(label, [])
-        yield lambda done, note="", total=None: steps.append((time.perf_counter(), done))
+        yield lambda done, note="", total=None: steps.append(Step(time.perf_counter(), time.process_time(), done))
 
-    def rates(self) -> dict[str, tuple[float, float]]:
-        """Task → steps a second in its first and in its last tenth; compiling before the first step does not count."""
-        return {label: (_rate(steps, 0.0, 0.1), _rate(steps, 0.9, 1.0)) for label, steps in self.tasks.items() if steps}
+    def rates(self) -> dict[str, list[float]]:
+        """Task → steps a second in its first and in its last tenth, and a second of processor time, which neighbours on
+        the machine do not change; compiling before the first step does not count.
+        """
+        return {
+            label: [*_rates(steps, 0.0, 0.1), *_rates(steps, 0.9, 1.0)] for label, steps in self.tasks.items() if steps
+        }
 
 
-def _rate(steps: list[tuple[float, int]], begin: float, end: float) -> float:
-    last = steps[-1][1]
-    inside = [(at, done) for at, done in steps if begin * last <= done <= end * last]
-    if len(inside) < 2:
-        return float("nan")
-    return (inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0])
+def _rates(steps: list[Step], begin: float, end: float) -> tuple[float, float]:
+    inside = [step for step in steps if begin * steps[-1].done <= step.done <= end * steps[-1].done]
+    first, last = inside[0], inside[-1]
+    if first.done == last.done:
+        return float("nan"), float("nan")
+    done = last.done - first.done
+    return done / (last.wall_s - first.wall_s), done / max(1e-9, last.processor_s - first.processor_s)
 
 
 def check(data: Path, scratch: Path, clock: Clock) -> None:
@@ -148,9 +162,11 @@ def report(name: str, count: int, scratch: Path) -> None:
     found = json.loads(done.stdout.splitlines()[-1])
     figure(f"{count:,} pictures, {name}: peak memory", f"{found['peak_mb']:.0f} MB", f"≤ {MOST_MB} MB")
     figure(f"{count:,} pictures, {name}: time", f"{found['seconds']:.0f} s")
-    for label, (first, last) in found["rates"].items():
+    for label, (first, first_processor, last, last_processor) in found["rates"].items():
         unit = "batches" if label.startswith("epoch") else "pictures"
-        figure(f"{count:,} pictures, {name}, {label}: first tenth and last", f"{first:.0f} and {last:.0f} {unit}/s")
+        of_processor = f"{first_processor:.3g} and {last_processor:.3g} a second of processor time"
+        result = f"{first:.3g} and {last:.3g} {unit}/s ({of_processor})"
+        figure(f"{count:,} pictures, {name}, {label}: first tenth and last", result)
 
 
 if __name__ == "__main__":
