@@ -162,10 +162,12 @@ def report(name: str, count: int, scratch: Path) -> None:
     found = json.loads(done.stdout.splitlines()[-1])
     figure(f"{count:,} pictures, {name}: peak memory", f"{found['peak_mb']:.0f} MB", f"≤ {MOST_MB} MB")
     figure(f"{count:,} pictures, {name}: time", f"{found['seconds']:.0f} s")
-    for label, (first, first_processor, last, last_processor) in found["rates"].items():
+    for label, rates in found["rates"].items():
+        first, first_processor, last, last_processor = (
+            f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}" for rate in rates
+        )
         unit = "batches" if label.startswith("epoch") else "pictures"
-        of_processor = f"{first_processor:.3g} and {last_processor:.3g} a second of processor time"
-        result = f"{first:.3g} and {last:.3g} {unit}/s ({of_processor})"
+        result = f"{first} and {last} {unit}/s ({first_processor} and {last_processor} a second of processor time)"
         figure(f"{count:,} pictures, {name}, {label}: first tenth and last", result)
 
 

@@ -37,7 +37,7 @@ def test_the_margin_of_a_box_is_the_bundles_own(bundle: Path) -> None:
     assert read_bundle(bundle).manifest.input.margin == 1.6
 
 
-SOURCE = {
+RECORD = {
     "name": "sign-language-digits",
     "url": "https://example.org/digits",
     "version": "0" * 40,
@@ -51,13 +51,13 @@ SOURCE = {
 def test_where_the_pictures_came_from_is_said_only_where_it_is_known(folder: Path) -> None:
     old = (folder / MANIFEST).read_bytes()
     written = msgspec.json.encode(parse_manifest(old, "manifest"))
-    assert b"sources" not in old + written
+    assert b"public_data" not in old + written
 
     known = json.loads(old)
-    known["provenance"]["sources"] = [SOURCE]
+    known["provenance"]["public_data"] = [RECORD]
     read = parse_manifest(json.dumps(known).encode(), "manifest")
-    assert [msgspec.structs.asdict(source) for source in read.provenance.sources] == [SOURCE]
-    assert json.loads(msgspec.json.encode(read))["provenance"]["sources"] == [SOURCE]
+    assert [msgspec.structs.asdict(source) for source in read.provenance.public_data] == [RECORD]
+    assert json.loads(msgspec.json.encode(read))["provenance"]["public_data"] == [RECORD]
 
 
 def change(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
@@ -82,8 +82,8 @@ def walk(content: Any, keys: tuple[str, ...]) -> Any:
 
 BROKEN = {
     "source of another kind": (
-        put([SOURCE | {"digest": "x"}], "provenance", "sources"),
-        "provenance.sources[0].digest: expected `str` matching regex '^[0-9a-f]{64}$'",
+        put([RECORD | {"digest": "x"}], "provenance", "public_data"),
+        "provenance.public_data[0].digest: expected `str` matching regex '^[0-9a-f]{64}$'",
     ),
     "missing field": (drop("input", "resize"), "input: field resize is missing"),
     "unknown field": (put(1, "output", "colour"), "output: unknown field colour"),

@@ -165,7 +165,7 @@ class Origin(Struct, frozen=True, forbid_unknown_fields=True):
     """Of its manifest."""
 
 
-class DataSource(Struct, frozen=True, forbid_unknown_fields=True):
+class PublicData(Struct, frozen=True, forbid_unknown_fields=True):
     """A public data set that the pictures came from."""
 
     name: Annotated[str, Meta(pattern=NAME)]
@@ -191,7 +191,7 @@ class Provenance(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     git_commit: str | None
     improved: Origin | None = None
     """The bundle that was trained further with the data, instead of a network that knew nothing."""
-    sources: Annotated[tuple[DataSource, ...], Meta(max_length=100)] = ()
+    public_data: Annotated[tuple[PublicData, ...], Meta(max_length=100)] = ()
     """The public data sets among the data; none: the pictures are the user's own, or nobody said."""
 
 

@@ -15,7 +15,7 @@ def fetch(
         str | None, typer.Argument(help="A public data set. Without one: a list of them.", show_default=False)
     ] = None,
     out: Annotated[Path | None, option("Folder to write. Default: data/NAME.", metavar="DIR")] = None,
-    origin: Annotated[
+    mirror: Annotated[
         str | None,
         option(
             "A mirror instead of the set's own address: a Git repository, or the address or path of a .zip archive.",
@@ -51,7 +51,7 @@ def fetch(
     from edge_asl.progress import console
 
     folder = out or Path("data") / name
-    source = run(FetchRequest(name, folder, sets, origin, sha256, timeout), console())
+    source = run(FetchRequest(name, folder, sets, mirror, sha256, timeout), console())
     if json:
         print_json(source)
     else:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
-from edge_asl.datasets.public_sources import sources_of
+from edge_asl.datasets.public_data import public_data_of
 from edge_asl.datasets.splits import describe_split
 from edge_asl.errors import AccuracyError
 from edge_asl.evaluation.kept import FILE, keep_predictions
@@ -141,7 +141,7 @@ def _bundle(context: BuildContext, models: Models, evaluated: str, evaluation: E
         request.out.name,
         KNOWN_ANSWER,
         request.without_pictures,
-        *sources_of(context.dataset.roots.values()),
+        *public_data_of(context.dataset.roots.values()),
     )
     contents = (*models.files, METRICS, *([] if request.without_pictures else [REPORT]))
     metrics = to_manifest_metrics(evaluation)
@@ -188,7 +188,7 @@ def _facts(context: BuildContext, models: Models) -> dict[str, str]:
         "data": f"{context.dataset.digest[:16]}…",
         **{
             f"from {one.name}": f"{one.version[:12]}, {one.licence}"
-            for one in sources_of(context.dataset.roots.values())
+            for one in public_data_of(context.dataset.roots.values())
         },
         **package_versions(),
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from edge_asl.datasets.public_sources import sources_of
+from edge_asl.datasets.public_data import public_data_of
 from edge_asl.evaluation.comparison import Improvement
 from edge_asl.evaluation.metrics import Predictions, to_manifest_metrics
 from edge_asl.evaluation.predictions import hands_seen, most_confident_mistakes
@@ -26,11 +26,11 @@ from edge_asl_device.contract.manifest import (
     MODEL,
     SCALING,
     SIGN,
-    DataSource,
     HandManifest,
     Metrics,
     Origin,
     Provenance,
+    PublicData,
 )
 from edge_asl_device.files import sha256_of, write_atomically
 
@@ -80,13 +80,14 @@ class Improved(NamedTuple):
             packages=package_versions(),
             git_commit=git_commit(Path(__file__).parent),
             improved=Origin(old.name, old.version, self.start.bundle.digest),
-            sources=self._sources(old),
+            public_data=self._public_data(old),
         )
 
-    def _sources(self, old: HandManifest) -> tuple[DataSource, ...]:
+    def _public_data(self, old: HandManifest) -> tuple[PublicData, ...]:
         """What the bundle was made from, and what was added here."""
-        added = sources_of(self.site.dataset.roots.values())
-        return (*old.provenance.sources, *(source for source in added if source not in old.provenance.sources))
+        added = public_data_of(self.site.dataset.roots.values())
+        known = old.provenance.public_data
+        return (*known, *(one for one in added if one not in known))
 
 
 def report_on(work: Path, improved: Improved, improvement: Improvement, predictions: Predictions) -> None:

@@ -26,7 +26,8 @@ from tiny_build import QUIET, edge_asl
 from edge_asl.datasets.fetch.commit import fetch_commit
 from edge_asl.datasets.fetch.fetching import FetchRequest, fetch
 from edge_asl.datasets.fetch.public_sets import public_set, public_sets
-from edge_asl.datasets.fetch.record import SOURCE, SUMS, read_record, sources_of
+from edge_asl.datasets.fetch.record import RECORD, SUMS, read_record
+from edge_asl.datasets.public_data import public_data_of
 from edge_asl.datasets.readers import LAYOUTS, read_dataset
 from edge_asl.errors import DataError
 from edge_asl.progress import Quiet
@@ -130,7 +131,7 @@ def test_the_pinned_commit_comes_and_is_written_down(
     source = fetch(digits(table, tmp_path / "data" / "d"), told)
 
     found = files(tmp_path / "data" / "d")
-    assert json.loads(found.pop(SOURCE))["version"] == mirror[1] == source.version
+    assert json.loads(found.pop(RECORD))["version"] == mirror[1] == source.version
     assert hashlib.sha256(found[SUMS]).hexdigest() == source.digest
     subprocess.run(["sha256sum", "--quiet", "--check", SUMS], cwd=tmp_path / "data" / "d", check=True)
     del found[SUMS]
@@ -141,7 +142,7 @@ def test_the_pinned_commit_comes_and_is_written_down(
     assert licence == 0, "before anything is received"
     dataset = read_dataset(tmp_path / "data" / "d")
     assert (dataset.layout, len(dataset.pictures), dataset.labels) == ("folders", PICTURES, ("0", "1"))
-    assert sources_of([tmp_path / "data" / "d"]) == (source.provenance,)
+    assert public_data_of([tmp_path / "data" / "d"]) == (source.public_data,)
     assert read_record(pictures) is None
 
 
@@ -161,7 +162,7 @@ def test_a_second_run_notices_what_changed(table: Path, tmp_path: Path):
     ):
         fetch(digits(table, out), Quiet())
     (out / SUMS).write_text("")
-    with pytest.raises(DataError, match=r"SHA256SUMS: not the list that SOURCE.json was written for"):
+    with pytest.raises(DataError, match=r"SHA256SUMS: not the list that PROVENANCE.json was written for"):
         fetch(digits(table, out), Quiet())
 
 
@@ -200,7 +201,7 @@ def test_a_broken_connection_is_continued(
     assert f"200 of {PICTURES + 1} files are here from an earlier run" in again.stderr
     # One connection for the commit and one for each batch: the second run needed two.
     assert again.returncode == 0, again.stderr
-    assert {**files(tmp_path / "d"), SOURCE: b"", SUMS: b""} == wanted(pictures) | {SOURCE: b"", SUMS: b""}
+    assert {**files(tmp_path / "d"), RECORD: b"", SUMS: b""} == wanted(pictures) | {RECORD: b"", SUMS: b""}
 
 
 def test_a_silent_connection_ends_in_one_line_and_a_kill_is_survived(
@@ -279,14 +280,14 @@ def test_what_cannot_be_fetched_says_so(pictures: Path, mirror: tuple[Path, str]
     cases = {
         r"no-such: no such public data set; there are sign-language-digits": FetchRequest("no-such", tmp_path / "d"),
         r"asl-alphabeth: .* did you mean asl-alphabet\?": FetchRequest("asl-alphabeth", tmp_path / "d"),
-        r"nowhere.git: git could not fetch commit": digits(table, tmp_path / "d", origin=str(tmp_path / "nowhere.git")),
+        r"nowhere.git: git could not fetch commit": digits(table, tmp_path / "d", mirror=str(tmp_path / "nowhere.git")),
         r"expected the address or path of a \.zip archive": FetchRequest(
-            "asl-alphabet", tmp_path / "d", origin="https://example.org/x.git"
+            "asl-alphabet", tmp_path / "d", mirror="https://example.org/x.git"
         ),
         r"--sha256: expected 64": digits(table, tmp_path / "d", sha256="0" * 64),
         r"published.*: expected nothing or hand-digits, found other files": digits(table, pictures),
         r"no\.toml: cannot be read": FetchRequest("x", tmp_path / "d", sets=tmp_path / "no.toml"),
-        r"no\.zip: no such file": digits(table, tmp_path / "d", origin=str(tmp_path / "no.zip")),
+        r"no\.zip: no such file": digits(table, tmp_path / "d", mirror=str(tmp_path / "no.zip")),
     }
     for message, request in cases.items():
         with pytest.raises(DataError, match=message):
@@ -379,8 +380,8 @@ def letters(tmp_path: Path) -> dict[str, bytes]:
     return kept | {"test/test/A_test.png": noise(0), "__MACOSX/train/train/A/._A0.png": b"x"}
 
 
-def from_archive(table: Path, out: Path, origin: str, sha256: str | None = None, limit_s: float = 5) -> FetchRequest:
-    return FetchRequest("hand-letters", out, table, origin, sha256, limit_s)
+def from_archive(table: Path, out: Path, mirror: str, sha256: str | None = None, limit_s: float = 5) -> FetchRequest:
+    return FetchRequest("hand-letters", out, table, mirror, sha256, limit_s)
 
 
 def test_a_broken_download_continues_where_it_stopped(
@@ -404,7 +405,7 @@ def test_a_broken_download_continues_where_it_stopped(
     assert server.ranges == [None, f"bytes={third}-", f"bytes={2 * len(server.content) // 3}-"]
     assert source.archive_sha256 == sha256
     found = files(tmp_path / "d")
-    assert set(found) == {"A/A0.png", "A/A1.png", "B/B0.png", "B/B1.png", SOURCE, SUMS}
+    assert set(found) == {"A/A0.png", "A/A1.png", "B/B0.png", "B/B1.png", RECORD, SUMS}
     assert found["B/B1.png"] == letters["train/train/B/B1.png"]
     assert not (tmp_path / ".d.part").exists()
 
@@ -489,7 +490,7 @@ def test_what_would_fill_the_disk_is_not_unpacked(
 def test_a_repository_packed_by_its_host_has_one_folder_around_it(pictures: Path, table: Path, tmp_path: Path):
     zipped(tmp_path / "a.zip", {f"digits-abc/{name}": content for name, content in files(pictures).items()})
 
-    fetch(digits(table, tmp_path / "d", origin=str(tmp_path / "a.zip")), Quiet())
+    fetch(digits(table, tmp_path / "d", mirror=str(tmp_path / "a.zip")), Quiet())
 
     found = files(tmp_path / "d")
     assert {name: found[name] for name in wanted(pictures)} == wanted(pictures)

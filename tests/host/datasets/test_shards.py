@@ -17,8 +17,8 @@ import pytest
 from tiny_build import QUIET, edge_asl
 
 from edge_asl.datasets.check import check_dataset
-from edge_asl.datasets.fetch.record import SOURCE
-from edge_asl.datasets.public_sources import sources_of
+from edge_asl.datasets.fetch.record import RECORD
+from edge_asl.datasets.public_data import public_data_of
 from edge_asl.datasets.readers import list_sound_dataset, read_dataset
 from edge_asl.datasets.shards.index import INDEX
 from edge_asl.datasets.shards.sharding import ShardRequest, plan_shards
@@ -28,7 +28,7 @@ from edge_asl.errors import DataError
 from edge_asl.pipeline.calibration_set import keep_calibration_pictures
 from edge_asl_device.errors import PictureError
 
-SOURCE_JSON = {
+FETCHED = {
     "name": "some-hands", "version": "3", "licence": "CC0-1.0", "digest": "a" * 64, "url": "https://example.org/hands",
     "licence_url": "https://example.org/cc0", "fetched_from": "x", "layout": "folders", "pictures": 96, "fetched": "x",
 }  # fmt: skip
@@ -54,7 +54,7 @@ def mixed(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """People in folders, boxes, and a table of pixels: everything that a picture can have."""
     folder = tmp_path_factory.mktemp("mixed")
     people = Path(shutil.copytree(drawn, folder / "people"))
-    (people / SOURCE).write_text(json.dumps(SOURCE_JSON))
+    (people / RECORD).write_text(json.dumps(FETCHED))
     for number in range(4):
         picture = np.random.default_rng(number).integers(0, 256, (48, 64, 3), np.uint8)
         for part, suffix in (("images", "png"), ("labels", "txt")):
@@ -89,7 +89,7 @@ def test_shards_read_like_the_folders_they_came_from(mixed: list[Path], shards: 
     for old, new in zip(before.pictures, after.pictures, strict=True):
         np.testing.assert_array_equal(after.load(new), before.load(old))
     assert make_split(after, by="signer", seed=4).parts == make_split(before, by="signer", seed=4).parts
-    assert sources_of([shards])[0].name == "some-hands"
+    assert public_data_of([shards])[0].name == "some-hands"
     assert {path.name for path in shards.iterdir()} == {
         INDEX,
         *(f"pictures-0000{n}-of-00003.tfrecord" for n in range(3)),

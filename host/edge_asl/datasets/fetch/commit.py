@@ -22,6 +22,8 @@ from edge_asl_device.errors import one_line
 # Files at a time: what is lost when the connection breaks, against a request to the server for each.
 BATCH = 200
 _NO_PROMPT = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+# Set where a hook of another repository runs.
+_ANOTHERS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"})
 _PLAIN_FILES = ("100644", "100755")
 
 
@@ -181,7 +183,7 @@ def blob_id(content: bytes) -> str:
 
 
 def _run(command: list[str], stdin: bytes, limit_s: float, where: str) -> bytes:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_DIR")} | _NO_PROMPT
+    environment = {name: value for name, value in os.environ.items() if name not in _ANOTHERS} | _NO_PROMPT
     try:
         # A session of its own: git's helpers end with it.
         process = subprocess.Popen(

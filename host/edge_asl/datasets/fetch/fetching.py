@@ -15,7 +15,7 @@ from edge_asl.datasets.fetch.commit import fetch_commit
 from edge_asl.datasets.fetch.download import download, shown
 from edge_asl.datasets.fetch.kaggle import fetch_from_kaggle
 from edge_asl.datasets.fetch.public_sets import PublicSet, public_set
-from edge_asl.datasets.fetch.record import Source, check_unchanged, read_record, write_record, write_sums
+from edge_asl.datasets.fetch.record import FetchRecord, check_unchanged, read_record, write_record, write_sums
 from edge_asl.datasets.readers import list_dataset
 from edge_asl.errors import DataError
 from edge_asl.progress import Progress
@@ -31,7 +31,7 @@ class FetchRequest(NamedTuple):
     out: Path
     sets: Path | None = None
     """A table of the user's own, whose sets are known besides."""
-    origin: str | None = None
+    mirror: str | None = None
     """Instead of the set's own address: a Git repository, or the address or path of a zip archive."""
     sha256: str | None = None
     """What the archive must hash to; None: what it does is written down."""
@@ -39,7 +39,7 @@ class FetchRequest(NamedTuple):
     """How long nothing may arrive."""
 
 
-def fetch(request: FetchRequest, progress: Progress) -> Source:
+def fetch(request: FetchRequest, progress: Progress) -> FetchRecord:
     """Bring a public data set to ``request.out``, or check that it is there unchanged.
 
     Everything is received in a folder beside ``out`` that an interrupted run leaves and the next one continues, and is
@@ -56,33 +56,33 @@ def fetch(request: FetchRequest, progress: Progress) -> Source:
         progress.say(f"{request.out}: all there and unchanged since {there.fetched}")
         return there
     progress.say(f"{chosen.name}: {chosen.about}\n  licence: {chosen.licence}, {chosen.licence_url}")
-    progress.say(f"  from {shown(request.origin or chosen.url)}")
+    progress.say(f"  from {shown(request.mirror or chosen.url)}")
     with kept_beside(request.out) as part:
         tree = part / "tree"
         shutil.rmtree(tree, ignore_errors=True)
         tree.mkdir()
         archive_sha256 = _bring(request, chosen, kind, part, progress)
-        source = _record(request, chosen, tree, archive_sha256, progress)
+        record = _record(request, chosen, tree, archive_sha256, progress)
         put_in_place(tree, request.out)
-    return source
+    return record
 
 
 def _kind(request: FetchRequest, chosen: PublicSet) -> str:
-    """How ``origin`` is read."""
-    origin = request.origin
-    is_archive = origin is not None and urlsplit(origin).path.lower().endswith(".zip")
+    """How ``mirror`` is read."""
+    mirror = request.mirror
+    is_archive = mirror is not None and urlsplit(mirror).path.lower().endswith(".zip")
     if request.sha256 is not None and not (is_archive and re.fullmatch("[0-9a-f]{64}", request.sha256)):
         raise DataError("--sha256: expected 64 hexadecimal digits, and --from with a .zip archive that they belong to")
-    if origin is None:
+    if mirror is None:
         return chosen.kind
     if is_archive:
-        return "archive" if re.match("https?://", origin) else "file"
+        return "archive" if re.match("https?://", mirror) else "file"
     if chosen.kind != "git":
-        raise DataError(f"{shown(origin)}: expected the address or path of a .zip archive for {chosen.name}")
+        raise DataError(f"{shown(mirror)}: expected the address or path of a .zip archive for {chosen.name}")
     return "git"
 
 
-def _there(out: Path, chosen: PublicSet) -> Source | None:
+def _there(out: Path, chosen: PublicSet) -> FetchRecord | None:
     """What lies at ``out`` already; None: nothing."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
@@ -101,7 +101,7 @@ def _there(out: Path, chosen: PublicSet) -> Source | None:
 def _bring(request: FetchRequest, chosen: PublicSet, kind: str, part: Path, progress: Progress) -> str | None:
     """Fill ``part/tree``; gives the archive's SHA-256 if it came in one."""
     tree = part / "tree"
-    address = request.origin or chosen.url
+    address = request.mirror or chosen.url
     if kind == "git":
         fetch_commit(chosen, address, part / "repository", tree, request.limit_s, progress)
         return None
@@ -129,14 +129,14 @@ def _checked(archive: Path, request: FetchRequest, kind: str) -> str:
         if kind == "archive":
             archive.unlink()
         raise DataError(
-            f"{shown(str(request.origin))}: expected sha256 {request.sha256}, found {found}; check both, or try again"
+            f"{shown(str(request.mirror))}: expected sha256 {request.sha256}, found {found}; check both, or try again"
         )
     return found
 
 
 def _record(
     request: FetchRequest, chosen: PublicSet, tree: Path, archive_sha256: str | None, progress: Progress
-) -> Source:
+) -> FetchRecord:
     """Count and write down what was fetched.
 
     A commit and a checksum that the user gave prove that everything is there; of anything else only the number of
@@ -147,13 +147,13 @@ def _record(
     if pictures != chosen.pictures:
         what = f"expected {chosen.pictures:,} pictures of {chosen.name}, found {pictures:,}"
         if archive_sha256 is not None and request.sha256 is None:
-            where = shown(str(request.origin))
+            where = shown(str(request.mirror))
             raise DataError(f"{where}: {what}; if that is what it should hold, add --sha256 {archive_sha256}")
         progress.say(f"warning: {what}")
-    source = Source(
+    record = FetchRecord(
         name=chosen.name,
         url=chosen.url,
-        fetched_from=shown(request.origin or chosen.url),
+        fetched_from=shown(request.mirror or chosen.url),
         version=chosen.version,
         licence=chosen.licence,
         licence_url=chosen.licence_url,
@@ -163,5 +163,5 @@ def _record(
         digest=digest,
         fetched=datetime.now(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z"),
     )
-    write_record(tree, source)
-    return source
+    write_record(tree, record)
+    return record

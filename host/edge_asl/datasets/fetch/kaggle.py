@@ -36,12 +36,16 @@ def fetch_from_kaggle(chosen: PublicSet, tree: Path) -> None:
         raise
     except Exception as error:  # its own, requests' and the SDK's
         raise DataError(
-            f"{chosen.url}: kagglehub could not fetch version {chosen.version}: {one_line(str(error))}; "
+            f"{chosen.url}: kagglehub could not fetch version {chosen.version}: {_in_one_line(error)}; "
             "check the token and the network and run the same command to continue"
         ) from error
     members = kept_members(files_below(folder), chosen, str(folder))
     for name, kept in members.items():
         _link(folder / name, write_member(tree, kept))
+
+
+def _in_one_line(error: Exception) -> str:
+    return one_line(" ".join(str(error).split()))
 
 
 def _kagglehub() -> Any:

@@ -1,4 +1,4 @@
-"""``SOURCE.json`` and ``SHA256SUMS`` beside fetched pictures: what they are, from where, and whether they still are."""
+"""``PROVENANCE.json`` and ``SHA256SUMS`` beside fetched pictures: what they are and whether they still are."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import msgspec
 
 from edge_asl.datasets.digest import content_hashes
 from edge_asl.errors import DataError
-from edge_asl_device.contract.manifest import DataSource
+from edge_asl_device.contract.manifest import PublicData
 from edge_asl_device.files import write_atomically
 
-SOURCE = "SOURCE.json"
+RECORD = "PROVENANCE.json"
 SUMS = "SHA256SUMS"
 FORMAT = 1
 _SHOWN = 3
 
 
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``SOURCE.json``: what was fetched."""
+class FetchRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``PROVENANCE.json``: what was fetched."""
 
     format: int = FORMAT
     name: str
@@ -43,25 +43,25 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """UTC, ISO 8601."""
 
     @property
-    def provenance(self) -> DataSource:
+    def public_data(self) -> PublicData:
         """What a bundle says of it. Where it was got is the user's own affair."""
-        return DataSource(self.name, self.url, self.version, self.licence, self.licence_url, self.digest)
+        return PublicData(self.name, self.url, self.version, self.licence, self.licence_url, self.digest)
 
 
-def write_record(folder: Path, source: Source) -> None:
-    """Write ``SOURCE.json``."""
-    write_atomically(folder / SOURCE, msgspec.json.format(msgspec.json.encode(source), indent=1) + b"\n")
+def write_record(folder: Path, record: FetchRecord) -> None:
+    """Write ``PROVENANCE.json``."""
+    write_atomically(folder / RECORD, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
 
 
-def read_record(folder: Path) -> Source | None:
-    """What ``SOURCE.json`` in a folder says; None: there is none.
+def read_record(folder: Path) -> FetchRecord | None:
+    """What ``PROVENANCE.json`` in a folder says; None: there is none.
 
     Raises:
         DataError: it cannot be read.
     """
-    path = folder / SOURCE
+    path = folder / RECORD
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Source)
+        return msgspec.json.decode(path.read_bytes(), type=FetchRecord)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -83,16 +83,16 @@ def files_below(folder: Path) -> list[str]:
     for parent, _, names in os.walk(folder):
         below = os.path.relpath(parent, folder)
         found += [name if below == "." else f"{below}/{name}" for name in names]
-    return [name for name in found if name not in (SOURCE, SUMS)]
+    return [name for name in found if name not in (RECORD, SUMS)]
 
 
-def check_unchanged(folder: Path, source: Source) -> None:
+def check_unchanged(folder: Path, record: FetchRecord) -> None:
     """Compare every file with the list that was made when it was fetched; files of the user's own are no matter.
 
     Raises:
         DataError: some are missing, changed or truncated.
     """
-    listed = _read_sums(folder, source)
+    listed = _read_sums(folder, record)
     missing = [name for name in listed if not (folder / name).is_file()]
     there = [name for name in listed if name not in set(missing)]
     hashes = content_hashes([str(folder / name) for name in there])
@@ -107,13 +107,13 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def _read_sums(folder: Path, source: Source) -> Mapping[str, str]:
+def _read_sums(folder: Path, record: FetchRecord) -> Mapping[str, str]:
     path = folder / SUMS
     try:
         text = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}; move the folder away and fetch it again") from error
-    if hashlib.sha256(text).hexdigest() != source.digest:
-        raise DataError(f"{path}: not the list that {SOURCE} was written for; move the folder away and fetch it again")
+    if hashlib.sha256(text).hexdigest() != record.digest:
+        raise DataError(f"{path}: not the list that {RECORD} was written for; move the folder away and fetch it again")
     pairs = (line.split("  ", 1) for line in text.decode().splitlines())
     return {name: content for content, name in pairs}

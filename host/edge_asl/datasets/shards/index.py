@@ -9,7 +9,7 @@ import msgspec
 from edge_asl.datasets.encoded import Encoded
 from edge_asl.datasets.types import Picture
 from edge_asl.errors import DataError
-from edge_asl_device.contract.manifest import DataSource, FileName
+from edge_asl_device.contract.manifest import FileName, PublicData
 from edge_asl_device.contract.preprocess import Box
 
 INDEX = "shards.json"
@@ -59,7 +59,7 @@ class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     pictures: int
     labels: tuple[str, ...]
     """In the order of ``image/class/label``."""
-    sources: tuple[DataSource, ...]
+    public_data: tuple[PublicData, ...]
     """The public data sets among them."""
     shards: tuple[Shard, ...]
 

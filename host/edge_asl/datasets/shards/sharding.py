@@ -15,7 +15,7 @@ from edge_asl.datasets.beside import kept_beside, put_in_place
 from edge_asl.datasets.disk_space import require_space
 from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.listing import Listing
-from edge_asl.datasets.public_sources import sources_of
+from edge_asl.datasets.public_data import public_data_of
 from edge_asl.datasets.readers import list_sound_dataset
 from edge_asl.datasets.shards.examples import read_records, write_records
 from edge_asl.datasets.shards.index import INDEX, Index, Shard, read_index
@@ -77,7 +77,7 @@ def shard(request: ShardRequest, progress: Progress) -> Index:
         index = Index(
             pictures=len(listing.pictures),
             labels=labels,
-            sources=sources_of(listing.roots.values()),
+            public_data=public_data_of(listing.roots.values()),
             shards=tuple(written),
         )
         write_atomically(tree / INDEX, msgspec.json.encode(index))
