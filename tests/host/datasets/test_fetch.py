@@ -267,7 +267,7 @@ def test_two_processes_do_not_fetch_into_one_folder(
     )
     wait_for(lambda: (tmp_path / "calls").exists() and (tmp_path / "calls").read_text().count("\n") == 2)
 
-    with pytest.raises(DataError, match="is being fetched by another process; wait for it"):
+    with pytest.raises(DataError, match="another process is at work on it; wait for it"):
         fetch(digits(table, tmp_path / "d"), Quiet())
 
     process.send_signal(signal.SIGINT)

@@ -27,6 +27,10 @@ from edge_asl.datasets.types import Dataset
 from edge_asl.errors import DataError
 from edge_asl.pipeline.calibration_set import keep_calibration_pictures
 from edge_asl_device.errors import PictureError
+from edge_asl_device.files import sha256_of
+
+PICTURES = 103
+NAME = "pictures-{:05}-of-00103.tfrecord"
 
 FETCHED = {
     "name": "some-hands", "version": "3", "licence": "CC0-1.0", "digest": "a" * 64, "url": "https://example.org/hands",
@@ -72,11 +76,30 @@ def mixed(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def shards(mixed: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("packed") / "shards"
-    run = edge_asl("data", "shard", *mixed, "--out", out, "--per-shard", 40, "--json")
+    """One picture in each shard, written by a run that was killed and one that continued."""
+    folder = tmp_path_factory.mktemp("packed")
+    out, part = folder / "shards", folder / ".shards.part"
+    command = ["data", "shard", *map(str, mixed), "--out", str(out), "--per-shard", "1", "--json"]
+    process = subprocess.Popen([sys.executable, "-m", "edge_asl", *command], env=os.environ | QUIET)
+    deadline = time.monotonic() + 120
+    while len(list((part / "done").glob("*.json"))) < 5:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=10)
+    assert not out.exists()
+    kept = (part / "tree" / NAME.format(2)).stat().st_ino
+    (part / "tree" / NAME.format(0)).write_bytes(b"half")
+    (part / "tree" / "left-by-another-plan.tfrecord").touch()
+
+    run = edge_asl(*command)
+
     assert run.returncode == 0, run.stderr
+    assert " pictures are here from an earlier run" in run.stderr
+    assert (out / NAME.format(2)).stat().st_ino == kept
+    assert not part.exists()
     told = json.loads(run.stdout)
-    assert (told["pictures"], told["shards"]) == (103, 3)
+    assert (told["pictures"], told["shards"]) == (PICTURES, PICTURES)
     assert told["bytes"] == sum(path.stat().st_size for path in out.glob("*.tfrecord"))
     return out
 
@@ -90,10 +113,16 @@ def test_shards_read_like_the_folders_they_came_from(mixed: list[Path], shards: 
         np.testing.assert_array_equal(after.load(new), before.load(old))
     assert make_split(after, by="signer", seed=4).parts == make_split(before, by="signer", seed=4).parts
     assert public_data_of([shards])[0].name == "some-hands"
-    assert {path.name for path in shards.iterdir()} == {
-        INDEX,
-        *(f"pictures-0000{n}-of-00003.tfrecord" for n in range(3)),
-    }
+    assert {path.name for path in shards.iterdir()} == {INDEX, *map(NAME.format, range(PICTURES))}
+
+
+def test_the_bytes_are_the_files_own(mixed: list[Path], shards: Path):
+    """So the digest of one folder's shards is the folder's, and its bundle is evaluated on its own test part."""
+    files, packed = read_dataset(mixed), list_sound_dataset(shards).encoded
+    own = {picture.path: files.file_of(picture) for picture in files.pictures if picture.source != "pixels.csv"}
+
+    assert len(own) == PICTURES - 3
+    assert {path: packed[path].sha256 for path in own} == {path: sha256_of(file) for path, file in own.items()}
 
 
 def test_shards_are_filled_by_size_or_by_number(mixed: list[Path]):
@@ -153,7 +182,7 @@ def test_a_damaged_picture_is_not_taken_for_another(shards: Path, tmp_path: Path
     dataset = read_dataset(spoil(shards, tmp_path)[0])
 
     with pytest.raises(
-        PictureError, match=r"pictures-00000-of-00003\.tfrecord: damaged in its \d+ bytes from \d+; write"
+        PictureError, match=r"pictures-00000-of-00103\.tfrecord: damaged in its \d+ bytes from \d+; write"
     ):
         dataset.load(dataset.pictures[0])
     assert dataset.load(dataset.pictures[1]).size
@@ -161,10 +190,10 @@ def test_a_damaged_picture_is_not_taken_for_another(shards: Path, tmp_path: Path
 
 def test_shards_that_are_not_whole_are_refused(shards: Path, tmp_path: Path):
     copy = Path(shutil.copytree(shards, tmp_path / "copy"))
-    shard = copy / "pictures-00001-of-00003.tfrecord"
+    shard = copy / NAME.format(1)
     shard.write_bytes(shard.read_bytes()[:-1])
     with pytest.raises(
-        DataError, match=r"00001-of-00003\.tfrecord: expected [\d,]+ bytes, found [\d,]+; copy or write"
+        DataError, match=r"00001-of-00103\.tfrecord: expected [\d,]+ bytes, found [\d,]+; copy or write"
     ):
         read_dataset(copy)
     shard.unlink()
@@ -178,34 +207,8 @@ def test_shards_that_are_not_whole_are_refused(shards: Path, tmp_path: Path):
         read_dataset(copy)
 
 
-def test_a_killed_run_continues(mixed: list[Path], tmp_path: Path):
-    out, part = tmp_path / "s", tmp_path / ".s.part"
-    command = ["data", "shard", str(mixed[0]), "--out", str(out), "--per-shard", "1"]
-    process = subprocess.Popen([sys.executable, "-m", "edge_asl", *command], env=os.environ | QUIET)
-    deadline = time.monotonic() + 60
-    while len(list((part / "done").glob("*.json"))) < 5:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait(timeout=10)
-    assert not out.exists()
-    kept = {path.name: path.stat().st_ino for path in (part / "tree").glob("*.tfrecord")}
-    (part / "tree" / "pictures-00000-of-00096.tfrecord").write_bytes(b"half")
-    (part / "tree" / "left-by-another-plan.tfrecord").touch()
-
-    run = edge_asl(*command)
-
-    assert run.returncode == 0, run.stderr
-    assert " pictures are here from an earlier run" in run.stderr
-    # So a bundle built from the folder is evaluated on its own test part in the shards, too.
-    assert read_dataset(out).digest == read_dataset(mixed[0]).digest
-    assert (out / "pictures-00002-of-00096.tfrecord").stat().st_ino == kept["pictures-00002-of-00096.tfrecord"]
-    assert len(list(out.iterdir())) == 97
-    assert not part.exists()
-
-
 def test_a_second_run_does_nothing_and_other_data_are_refused(mixed: list[Path], shards: Path):
-    again = edge_asl("data", "shard", *mixed, "--out", shards, "--per-shard", 40)
+    again = edge_asl("data", "shard", *mixed, "--out", shards, "--per-shard", 1)
     assert again.returncode == 0
     assert f"{shards}: the same pictures are there already" in again.stderr
 
