@@ -41,7 +41,7 @@ class Dataset(NamedTuple):
     name: str
     """For messages: the folder's path, or the names of several."""
     layout: str
-    """``folders``, ``people``, ``flat``, ``csv`` or ``yolo``; of several folders ``folders + yolo``."""
+    """``folders``, ``people``, ``flat``, ``csv``, ``yolo`` or ``tfrecord``; of several folders ``folders + yolo``."""
     labels: tuple[str, ...]
     """Class names in the order of the model's outputs: digits, letters, then words, each sorted."""
     pictures: tuple[Picture, ...]
@@ -63,7 +63,7 @@ class Dataset(NamedTuple):
         return ", ".join(self.roots) or self.name
 
     def file_of(self, picture: Picture) -> Path:
-        """Where a picture lies; for a row of a CSV file, a path that does not exist."""
+        """Where a picture lies; for a row of a CSV file or a picture in a shard, a path that does not exist."""
         return Path(file_of(picture, self.roots))
 
 

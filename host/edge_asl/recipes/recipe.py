@@ -29,7 +29,7 @@ Positive = Annotated[float, Meta(gt=0.0, le=1e6)]  # TOML knows inf
 class Data(Struct, frozen=True, forbid_unknown_fields=True):
     """[data]: how the data folders are read and split."""
 
-    layout: Literal["auto", "folders", "people", "flat", "csv", "yolo"] = "auto"
+    layout: Literal["auto", "folders", "people", "flat", "csv", "yolo", "tfrecord"] = "auto"
     labels: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] | None = None
     """Only these, with ranges: ``["A-Z", "del"]``; pictures of others are left out. None: all that the data have."""
     split: Literal["auto", "signer", "block", "fraction", "counts", "first", "given", "left-out"] = "auto"

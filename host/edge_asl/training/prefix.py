@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge_asl.datasets.pixel_store import require_space
+from edge_asl.datasets.disk_space import require_space
 from edge_asl.progress import Progress
 from edge_asl.training.backbone import after_backbone, backbone_of, before_backbone
 from edge_asl.training.batches import Floats, InputSource, Rows

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from tiny_build import QUIET, SIGNS, Built, build_arguments, device, edge_asl
 
+from edge_asl.datasets.fetch.record import RECORD
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split
 from edge_asl.datasets.splits import pictures_of
@@ -24,7 +25,7 @@ from edge_asl.pipeline.calibration_set import LIST, keep_calibration_pictures
 from edge_asl.progress import Quiet
 from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER, read_known_answer
-from edge_asl_device.contract.manifest import MODEL
+from edge_asl_device.contract.manifest import MODEL, PublicData
 from edge_asl_device.files import sha256_of
 
 STEPS = ("split", "pictures", "training", "quantization", "evaluation", "bundle")
@@ -103,6 +104,26 @@ def test_a_setting_of_the_device_changes_the_manifest_alone(copied: Built):
     bundle = read_bundle(copied.bundle)
     assert bundle.manifest.decoder.hold_s == 0.5
     assert sha256_of(bundle.model) == model
+
+
+def test_the_bundle_says_which_public_data_it_was_trained_on(copied: Built, tmp_path: Path):
+    data = Path(shutil.copytree(copied.data, tmp_path / "data"))
+    facts = {"name": "some-hands", "version": "3", "licence": "CC0-1.0", "digest": "a" * 64}
+    urls = {"url": "https://example.org/hands", "licence_url": "https://example.org/cc0"}
+    more = {"fetched_from": "/home/somebody/hands.zip", "layout": "folders", "pictures": 96, "fetched": "2026-11-20"}
+    (data / RECORD).write_text(json.dumps(facts | urls | more))
+
+    run = edge_asl(*build_arguments(data, tmp_path))
+
+    assert run.returncode == 0, run.stderr
+    assert steps_of(run) == dict.fromkeys(STEPS, False) | {"bundle": True}
+    provenance = read_bundle(copied.bundle).manifest.provenance
+    assert provenance.public_data == (PublicData(**facts, **urls),)
+    assert provenance.data_digest == read_dataset(copied.data).digest, "it is no picture"
+    assert "somebody" not in (copied.bundle / "manifest.json").read_text()
+    assert "trained on some-hands 3, CC0-1.0" in edge_asl("inspect", copied.bundle).stdout
+    (data / RECORD).write_text("{}")
+    assert f"{data / RECORD}: cannot be read: " in edge_asl(*build_arguments(data, tmp_path)).stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", [MODEL, "labels.txt", "report.html"])
