@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from edge_asl.datasets.disk_space import require_space
 from edge_asl.datasets.labels import Choice
-from edge_asl.datasets.pixel_store import model_picture, require_space
+from edge_asl.datasets.pixel_store import model_picture
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split
 from edge_asl.datasets.splits import PARTS, pictures_of
