@@ -16,6 +16,7 @@ ALL = (
     "digits",
     "throughput",
     "memory",
+    "large",
     "letters",
     "people",
     "float_stages",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from edge_asl_device.contract.bundle import read_bundle
@@ -36,6 +37,29 @@ def test_the_margin_of_a_box_is_the_bundles_own(bundle: Path) -> None:
     assert read_bundle(bundle).manifest.input.margin == 1.6
 
 
+RECORD = {
+    "name": "sign-language-digits",
+    "url": "https://example.org/digits",
+    "version": "0" * 40,
+    "licence": "Apache-2.0",
+    "licence_url": "https://example.org/licence",
+    "digest": "a" * 64,
+}
+
+
+@pytest.mark.parametrize("folder", sorted(DATA.glob("bundle-v*")), ids=lambda path: path.name)
+def test_where_the_pictures_came_from_is_said_only_where_it_is_known(folder: Path) -> None:
+    old = (folder / MANIFEST).read_bytes()
+    written = msgspec.json.encode(parse_manifest(old, "manifest"))
+    assert b"public_data" not in old + written
+
+    known = json.loads(old)
+    known["provenance"]["public_data"] = [RECORD]
+    read = parse_manifest(json.dumps(known).encode(), "manifest")
+    assert [msgspec.structs.asdict(source) for source in read.provenance.public_data] == [RECORD]
+    assert json.loads(msgspec.json.encode(read))["provenance"]["public_data"] == [RECORD]
+
+
 def change(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
     content = json.loads(path.read_text())
     edit(content)
@@ -57,6 +81,10 @@ def walk(content: Any, keys: tuple[str, ...]) -> Any:
 
 
 BROKEN = {
+    "source of another kind": (
+        put([RECORD | {"digest": "x"}], "provenance", "public_data"),
+        "provenance.public_data[0].digest: expected `str` matching regex '^[0-9a-f]{64}$'",
+    ),
     "missing field": (drop("input", "resize"), "input: field resize is missing"),
     "unknown field": (put(1, "output", "colour"), "output: unknown field colour"),
     "unknown format": (put(9, "format_version"), "expected bundle format 1 or 2, found 9; update edge-asl-device"),

@@ -180,6 +180,21 @@ class Imported(Struct, frozen=True, forbid_unknown_fields=True):
     ``raw``; ``int8``: it took pixel − 128 already."""
 
 
+class PublicData(Struct, frozen=True, forbid_unknown_fields=True):
+    """A public data set that the pictures came from."""
+
+    name: Annotated[str, Meta(pattern=NAME)]
+    url: Annotated[str, Meta(max_length=500)]
+    """Where it lives."""
+    version: Annotated[str, Meta(max_length=100)]
+    """The commit, or the publisher's number of the version."""
+    licence: Annotated[str, Meta(max_length=100)]
+    """Its SPDX name."""
+    licence_url: Annotated[str, Meta(max_length=500)]
+    digest: Sha256
+    """Of the list of its files and their SHA-256, as it was fetched."""
+
+
 class Provenance(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where the bundle comes from."""
 
@@ -193,6 +208,8 @@ class Provenance(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     """The bundle that was trained further with the data, instead of a network that knew nothing."""
     imported: Imported | None = None
     """The model that was trained elsewhere; the data then only calibrated and measured it."""
+    public_data: Annotated[tuple[PublicData, ...], Meta(max_length=100)] = ()
+    """The public data sets among the data; none: the pictures are the user's own, or nobody said."""
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge_asl.cli import deploy, devices, imports, keys, pictures
+from edge_asl.cli import deploy, devices, export, imports, keys, pictures
 from edge_asl.cli.improve import improve
 from edge_asl.cli.options import BundleArgument, JsonOption, LabelsOption, LayoutOption, option, print_json
 from edge_asl_device.errors import EdgeAslError
@@ -28,6 +28,10 @@ DataOption = Annotated[
     list[Path], option("Folder of labelled pictures (or a CSV file); repeat it for several.", "--data", metavar="DIR")
 ]
 
+OnlyOption = Annotated[
+    str | None,
+    option("Measure pictures of these signs only: A-I,K-Y. The model answers with all it knows.", metavar="LIST"),
+]
 LeaveOneOutOption = Annotated[
     bool,
     typer.Option("--leave-one-out", help="Read each person with a model that was trained without this person."),
@@ -35,7 +39,7 @@ LeaveOneOutOption = Annotated[
 
 
 class Part(StrEnum):
-    """Which part of the split ``evaluate`` measures."""
+    """Which part of the split ``evaluate`` and ``compare`` measure."""
 
     auto = "auto"
     all = "all"
@@ -109,8 +113,9 @@ def build(
         ),
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="Pretrained weights: imagenet (downloaded), a file, or none.")
-    ] = "imagenet",
+        str | None,
+        option("Pretrained weights: imagenet (downloaded), a file, or none. Default: imagenet, where there are such."),
+    ] = None,
     out: Annotated[Path | None, option("Bundle folder; default: models/RECIPE, or BUNDLE-site with --from.")] = None,
     labels: LabelsOption = None,
     landmarks: Annotated[
@@ -149,11 +154,13 @@ def build(
     from edge_asl.pipeline.context import BuildRequest
     from edge_asl.progress import console
     from edge_asl.recipes.recipe import load_recipe
+    from edge_asl.training.weights import default_weights
 
     chosen = [] if labels is None else [f"data.labels={labels.split(',')}"]
     loaded = load_recipe(recipe, [*(settings or ()), *chosen])
     bundle = out or Path("models") / Path(recipe).stem
-    request = BuildRequest(data, recipe, loaded, weights, bundle, calibration, split, min_accuracy, version)
+    initial = weights or default_weights(loaded.model.backbone)
+    request = BuildRequest(data, recipe, loaded, initial, bundle, calibration, split, min_accuracy, version)
     request = request._replace(leave_one_out=leave_one_out, landmarks=tuple(landmarks or ()))
     request = request._replace(without_pictures=without_pictures)
     _print_evaluation(run(request, console()), json)
@@ -174,10 +181,7 @@ def evaluate(
         ),
     ] = Part.auto,
     layout: LayoutOption = "auto",
-    only: Annotated[
-        str | None,
-        option("Measure pictures of these signs only: A-I,K-Y. The model answers with all it knows.", metavar="LIST"),
-    ] = None,
+    only: OnlyOption = None,
     leave_one_out: Annotated[
         bool,
         typer.Option("--leave-one-out", help="The people of the build, each read by a model trained without them."),
@@ -195,6 +199,41 @@ def evaluate(
     which = LEFT_OUT if leave_one_out else part.value
     found = evaluate_bundle(bundle, data, which, layout, report, console(), only=chosen, stress=stress)
     _print_evaluation(found, json)
+
+
+@app.command()
+def compare(
+    bundles: Annotated[
+        list[Path],
+        typer.Argument(help="Bundle folders; the others are compared with the first.", show_default=False),
+    ],
+    data: DataOption,
+    part: Annotated[
+        Part,
+        typer.Option("--split", help="Which pictures; auto: those that none of the bundles has learned from."),
+    ] = Part.auto,
+    layout: LayoutOption = "auto",
+    only: OnlyOption = None,
+    report: Annotated[Path | None, option("Also write an HTML page with plots here.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Put bundles side by side on the same pictures.
+
+    Says how accurate each is, whether the difference is more than chance, its size, time and calibration.
+    """
+    from edge_asl.datasets.labels import choose_labels
+    from edge_asl.evaluation.side_by_side import format_side_by_side
+    from edge_asl.pipeline.compare import compare_bundles
+    from edge_asl.progress import console
+
+    chosen = None if only is None else choose_labels(only.split(","))
+    found = compare_bundles(bundles, data, part.value, layout, report, console(), only=chosen)
+    if json:
+        print_json(found)
+        return
+    typer.echo(format_side_by_side(found))
+    if report is not None:
+        typer.echo(f"report: {report}")
 
 
 @app.command()
@@ -296,7 +335,7 @@ def recipes(json: JsonOption = False) -> None:
         print_json(loaded)
         return
     for name, recipe in loaded.items():
-        typer.echo(f"{name:<16}{recipe.description}")
+        typer.echo(f"{name:<28}{recipe.description}")
 
 
 def _print_evaluation(evaluation: Any, json: bool) -> None:
@@ -308,5 +347,5 @@ def _print_evaluation(evaluation: Any, json: bool) -> None:
     typer.echo(format_evaluation(evaluation))
 
 
-for commands in (imports, pictures, deploy, devices, keys):
+for commands in (export, imports, pictures, deploy, devices, keys):
     commands.register(app)

@@ -42,7 +42,7 @@ RuntimeOption = Annotated[RuntimeName, typer.Option(help="TensorFlow Lite runtim
 SshConfigOption = Annotated[Path | None, option("Use this file instead of ~/.ssh/config.", exists=True, dir_okay=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 KeyOption = Annotated[Path | None, option("SSH key to sign with. Default: the one from edge-asl keys init.")]
-LayoutOption = Annotated[str, typer.Option(help="auto, folders, people, flat, csv or yolo.")]
+LayoutOption = Annotated[str, typer.Option(help="auto, folders, people, flat, csv, yolo or tfrecord.")]
 LabelsOption = Annotated[str | None, option("Only these signs: A-Z,del,space,nothing. Default: all.", metavar="LIST")]
 WheelhouseOption = Annotated[Path | None, option("Folder of wheels to use instead of the internet.")]
 

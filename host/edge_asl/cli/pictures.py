@@ -1,4 +1,4 @@
-"""The commands about pictures: ``data check``, ``synth pictures`` and ``synth film``."""
+"""The commands about pictures: ``data …``, ``synth pictures`` and ``synth film``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from edge_asl.cli.data_sets import fetch, shard
 from edge_asl.cli.options import JsonOption, LabelsOption, LayoutOption, option, print_json
 
-data_app = typer.Typer(help="Check a folder of pictures before training.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(
+    help="Fetch, check and pack pictures before training.", no_args_is_help=True, rich_markup_mode=None
+)
 synth_app = typer.Typer(
     help="Draw hands for trials and tests; not training data for real people.",
     no_args_is_help=True,
@@ -19,6 +22,8 @@ synth_app = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    data_app.command("fetch")(fetch)
+    data_app.command("shard")(shard)
     app.add_typer(data_app, name="data")
     app.add_typer(synth_app, name="synth")
 

@@ -15,7 +15,7 @@ from edge_asl.datasets.digest import THREADS
 from edge_asl.datasets.findings import Finding
 from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.listing import Listing
-from edge_asl.datasets.picture_facts import PictureFacts, examine_file, examine_grey
+from edge_asl.datasets.picture_facts import PictureFacts, examine_encoded, examine_file, examine_grey
 from edge_asl.datasets.readers import list_dataset, to_dataset
 from edge_asl.datasets.splits import make_split
 from edge_asl.datasets.types import Split, file_of
@@ -96,8 +96,11 @@ def _examine_all(listing: Listing, advance: Advance) -> list[PictureFacts]:
 
     def examine(index: int) -> PictureFacts:
         picture = listing.pictures[index]
-        grey = listing.pixels.get(picture.path)
-        return examine_file(Path(file_of(picture, listing.roots))) if grey is None else examine_grey(grey)
+        if (grey := listing.pixels.get(picture.path)) is not None:
+            return examine_grey(grey)
+        if (encoded := listing.encoded.get(picture.path)) is not None:
+            return examine_encoded(encoded, picture.path)
+        return examine_file(Path(file_of(picture, listing.roots)))
 
     # Pillow warns of pictures of 89 megapixels and more; here they are findings. Warning filters belong to the
     # whole process, so they are set once around all threads.

@@ -66,6 +66,11 @@ def dataset_digest(pictures: Iterable[Picture], hashes: Iterable[str]) -> str:
     return total.hexdigest()
 
 
+def known_contents(cache: Path) -> frozenset[str]:
+    """Every content hash that such a file remembers; none if it is missing or damaged."""
+    return frozenset(content for _, _, content in _read_cache(cache).values())
+
+
 def _hash_all(paths: list[str]) -> list[str]:
     batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
     with ThreadPoolExecutor(THREADS) as pool:

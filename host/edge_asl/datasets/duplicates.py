@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import combinations
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,52 +12,76 @@ DISTANCE = 4
 """How many of the 64 bits of two pictures' perceptual hashes may differ in near-duplicates."""
 
 _Hashes = NDArray[np.uint64]
+_Indices = NDArray[np.int64]
 
-# Four differing bits leave one of five bands untouched: near-duplicates share a bucket there.
-_BANDS = ((0, 13), (13, 13), (26, 13), (39, 13), (52, 12))
-_CELLS = 1 << 20  # comparisons at a time: 8 MB for each intermediate array
+# Four differing bits leave two of six bands untouched: near-duplicates share the bucket of these two.
+_BANDS = DISTANCE + 2
+_PAIRS = 1 << 20  # comparisons at a time: 8 MB for each intermediate array
 
 
-def near_duplicates(left: _Hashes, right: _Hashes) -> NDArray[np.int64]:
+def near_duplicates(left: _Hashes, right: _Hashes) -> _Indices:
     """For each hash of ``right`` (m,) the index of one in ``left`` (n,) within ``DISTANCE`` bits, or −1.
 
-    Of several, the nearest in the first band that has one.
+    Of several, the nearest that shares the first two bands in which there is one.
     """
     kinds, first = np.unique(left, return_index=True)
     wanted, back = np.unique(right, return_inverse=True)
     found = np.full(len(wanted), -1, np.int64)
-    for shift, width in _BANDS:
+    if not len(kinds):
+        return found[back]
+    bands = _bands(kinds)
+    for pair in combinations(bands, 2):
+        bits = np.concatenate(pair)
         open_ = np.flatnonzero(found < 0)
-        found[open_] = _in_band(kinds, wanted[open_], np.uint64(shift), np.uint64((1 << width) - 1))
-    return np.where(found >= 0, first[found], -1)[back] if len(kinds) else found[back]
+        found[open_] = _in_buckets(kinds, _keys(kinds, bits), wanted[open_], _keys(wanted[open_], bits))
+    return np.where(found >= 0, first[found], -1)[back]
 
 
-def _in_band(kinds: _Hashes, wanted: _Hashes, shift: np.uint64, mask: np.uint64) -> NDArray[np.int64]:
-    """Compare only within buckets of equal bits: index into ``kinds`` or −1 for each of ``wanted``."""
-    keys = (kinds >> shift) & mask
+def _bands(hashes: _Hashes) -> list[NDArray[np.uint64]]:
+    """The 64 bits dealt to the bands, those first that split the pictures most evenly.
+
+    In pictures of one kind many bits are almost always the same; a band of only such bits would hold everybody.
+    """
+    share = np.array([((hashes >> np.uint64(bit)) & np.uint64(1)).mean() for bit in range(64)])
+    telling = np.argsort(np.abs(share - 0.5), kind="stable").astype(np.uint64)
+    return [telling[band::_BANDS] for band in range(_BANDS)]
+
+
+def _keys(hashes: _Hashes, bits: NDArray[np.uint64]) -> _Hashes:
+    """The chosen bits of each hash as one number."""
+    keys = np.zeros(len(hashes), np.uint64)
+    for bit in bits:
+        keys = (keys << np.uint64(1)) | ((hashes >> bit) & np.uint64(1))
+    return keys
+
+
+def _in_buckets(kinds: _Hashes, keys: _Hashes, wanted: _Hashes, asked: _Hashes) -> _Indices:
+    """Compare only hashes of equal keys: index into ``kinds`` or −1 for each of ``wanted``."""
     order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    asked = (wanted >> shift) & mask
+    begins = np.searchsorted(keys[order], asked, "left")
+    counts = np.searchsorted(keys[order], asked, "right") - begins
     found = np.full(len(wanted), -1, np.int64)
-    by_key = np.argsort(asked, kind="stable")
-    for members in np.split(by_key, np.flatnonzero(np.diff(asked[by_key])) + 1):
-        if not len(members):
-            continue
-        start, end = np.searchsorted(keys, asked[members[0]] + np.array([0, 1], np.uint64), "left")
-        if start < end:
-            found[members] = _nearest(kinds, order[start:end], wanted[members])
+    for start, end in _chunks(counts):
+        rows = np.repeat(np.arange(start, end), counts[start:end])
+        within = np.arange(len(rows)) - np.repeat(np.cumsum(counts[start:end]) - counts[start:end], counts[start:end])
+        candidates = order[begins[rows] + within]
+        bits = _ones(wanted[rows] ^ kinds[candidates])
+        near = np.flatnonzero(bits <= DISTANCE)
+        # The last assignment of a row stays: its nearest.
+        near = near[np.argsort(-bits[near].astype(np.int64), kind="stable")]
+        found[rows[near]] = candidates[near]
     return found
 
 
-def _nearest(kinds: _Hashes, bucket: NDArray[np.int64], wanted: _Hashes) -> NDArray[np.int64]:
-    found = np.full(len(wanted), -1, np.int64)
-    step = max(1, _CELLS // len(bucket))
-    for start in range(0, len(wanted), step):
-        bits = _ones(wanted[start : start + step, np.newaxis] ^ kinds[bucket][np.newaxis])
-        best = bits.argmin(axis=1)
-        near = bits[np.arange(len(bits)), best] <= DISTANCE
-        found[start : start + step] = np.where(near, bucket[best], -1)
-    return found
+def _chunks(counts: _Indices) -> Iterator[tuple[int, int]]:
+    """Runs of rows with about ``_PAIRS`` comparisons each, at least one row."""
+    total = np.cumsum(counts)
+    start = 0
+    while start < len(counts):
+        before = int(total[start - 1]) if start else 0
+        end = max(start + 1, int(np.searchsorted(total, before + _PAIRS, "right")))
+        yield start, end
+        start = end
 
 
 def _ones(x: _Hashes) -> NDArray[np.uint8]:

@@ -82,9 +82,8 @@ def names(listing: Listing) -> Iterator[Finding]:
     what = "classes other than letters, digits, space, del and nothing"
     yield from _finding("own-words", "note", words, what, "keep them if intended; otherwise rename or remove them")
     spellings: dict[str, set[str]] = defaultdict(set)
-    for picture in listing.pictures:
-        folders = picture.path.split("/")[:-1]
-        spellings[picture.label].update(part for part in folders if normalise_label(part) == picture.label)
+    for folder, label in {(picture.path.rpartition("/")[0], picture.label) for picture in listing.pictures}:
+        spellings[label].update(part for part in folder.split("/") if part and normalise_label(part) == label)
     for label, several in sorted(spellings.items()):
         if len(several) > 1:
             what = f"folders merged into one class {label}: {', '.join(sorted(several))}"
@@ -151,13 +150,17 @@ def copies(pictures: Sequence[Picture], facts: Sequence[PictureFacts]) -> Iterat
         if fact.sha256 and fact.defect != "empty":
             same[fact.sha256].append(picture)
     groups = [group for group in same.values() if len(group) > 1]
-    conflicting = [group for group in groups if len({picture.label for picture in group}) > 1]
+    conflicting = [group for group in groups if _labels(group) > 1]
     if conflicting:
         paths = [picture.path for group in conflicting for picture in group]
         what = f"the same picture under two labels ({' and '.join(p.label for p in conflicting[0][:2])})"
         yield from _finding("two-labels", "error", paths, what, "look at them and remove the wrong ones")
-    paths = [picture.path for group in groups if group not in conflicting for picture in group[1:]]
+    paths = [picture.path for group in groups if _labels(group) == 1 for picture in group[1:]]
     yield from _finding("copies", "warning", paths, "exact copies of another picture of the same class", "remove them")
+
+
+def _labels(group: Sequence[Picture]) -> int:
+    return len({picture.label for picture in group})
 
 
 def leaks(pictures: Sequence[Picture], facts: Sequence[PictureFacts], split: Split) -> Iterator[Finding]:

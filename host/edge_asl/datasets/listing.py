@@ -11,14 +11,16 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asl.datasets.encoded import Encoded
 from edge_asl.datasets.types import Picture
 from edge_asl.errors import DataError
 from edge_asl_device.contract.pictures import SUFFIXES
 
 Severity = Literal["error", "warning", "note"]
 
-# Left by file managers and unpackers; never the user's own.
+# Left by file managers, unpackers and this program; never the user's own.
 _IGNORED = frozenset({"thumbs.db", "desktop.ini", "__macosx", "license", "license.txt"})
+_IGNORED |= {"provenance.json", "sha256sums"}  # data fetch
 _DEEPEST = 6  # folders below the root; anything deeper is a loop of symbolic links or a home folder
 
 _TRAILING_NUMBER = re.compile(r"\d+$")
@@ -49,6 +51,8 @@ class Listing(NamedTuple):
     """Source → its folder, or its CSV file."""
     left_out: Mapping[str, int] = {}
     """Label → how many pictures of it were left out."""
+    encoded: Mapping[str, Encoded] = {}
+    """Layout ``tfrecord`` only: path → where its bytes lie."""
 
 
 class Folder(NamedTuple):

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asl.datasets.encoded import Encoded
 from edge_asl_device import MAX_PIXELS
+from edge_asl_device.errors import PictureError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -57,18 +59,32 @@ class PictureFacts(NamedTuple):
 
 def examine_file(path: Path) -> PictureFacts:
     """Read and decode a picture file completely; stricter than OpenCV, which fills missing parts with grey."""
-    from PIL import Image
-
     try:
         data = path.read_bytes()
     except OSError as error:
         return PictureFacts("", "unreadable", f"cannot be read: {error.strerror or error}")
+    return _examine(data, path.suffix.lower())
+
+
+def examine_encoded(encoded: Encoded, path: str) -> PictureFacts:
+    """The same for a picture inside a shard, where it is called ``path``."""
+    try:
+        data = encoded.read()
+    except PictureError as error:
+        return PictureFacts("", "unreadable", str(error))
+    # Rows of a CSV file were packed as PNG and have no suffix of their own.
+    return _examine(data, Path(path).suffix.lower() if "#" not in path else ".png")
+
+
+def _examine(data: bytes, suffix: str) -> PictureFacts:
+    from PIL import Image
+
     content = hashlib.sha256(data).hexdigest()
     if not data:
         return PictureFacts(content, "empty", "an empty file")
     try:
         with Image.open(BytesIO(data)) as image:
-            return _decode(image, data, path.suffix.lower(), content)
+            return _decode(image, data, suffix, content)
     except Image.DecompressionBombError:
         return PictureFacts(content, "too-large", f"{_LIMIT}, found far more")
     except _BROKEN as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -17,6 +16,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asl.datasets.disk_space import require_space
 from edge_asl.datasets.types import Dataset, Frame, Picture
 from edge_asl.errors import DataError
 from edge_asl.progress import Advance
@@ -70,18 +70,6 @@ def write_pixel_store(dataset: Dataset, spec: Input, target: Path, advance: Adva
             for done, picture in enumerate(prepared, start + 1):
                 file.write(np.ascontiguousarray(picture).data)
                 advance(done)
-
-
-def require_space(folder: Path, needed: int, what: str, remedy: str) -> None:
-    """Refuse to start what would fill the disk.
-
-    Raises:
-        DataError: less than ``needed`` bytes and a reserve of 50 MB are free.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < needed + 50_000_000:
-        megabytes = needed // 1_000_000 + 50
-        raise DataError(f"{folder}: expected {megabytes} MB free for {what}, found {free // 1_000_000} MB; {remedy}")
 
 
 class PixelStore:

@@ -1,4 +1,4 @@
-"""Reads data folders, each of any of the five layouts, into one ``Dataset``."""
+"""Reads data folders, each of any of the six layouts, into one ``Dataset``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from edge_asl.datasets.folders import holds_people, list_flat, list_folders, lis
 from edge_asl.datasets.labels import Choice, label_in_name, order_labels
 from edge_asl.datasets.listing import Listing, list_folder, stem_of
 from edge_asl.datasets.pixels import list_pixels, pixel_tables, to_frame
+from edge_asl.datasets.shards.index import INDEX, is_sharded
+from edge_asl.datasets.shards.layout import list_shards
 from edge_asl.datasets.signers import assign_signers, compile_pattern
 from edge_asl.datasets.sources import combine, keep_labels, source_names
 from edge_asl.datasets.types import Dataset, Frame, Picture, file_of
 from edge_asl.datasets.yolo import list_yolo, yolo_parts
 from edge_asl.errors import DataError
-from edge_asl_device.contract.pictures import read_picture
+from edge_asl_device.contract.pictures import decode_picture, read_picture
 
 _LISTERS = {
     "folders": list_folders,
@@ -25,12 +27,13 @@ _LISTERS = {
     "flat": list_flat,
     "csv": list_pixels,
     "yolo": list_yolo,
+    "tfrecord": list_shards,
 }
 LAYOUTS = ("auto", *_LISTERS)
 
 _EXPECTED = (
     "a folder per class (A/…jpg), also per person (ann/A/…jpg), files named after their class (A_34.jpg), "
-    "a CSV of label,pixel1…pixel784, or images/ beside labels/"
+    "a CSV of label,pixel1…pixel784, images/ beside labels/, or shards"
 )
 
 
@@ -46,7 +49,7 @@ def read_dataset(
 
     Args:
         data: the folders, each a folder or a single CSV file, each in a layout of its own.
-        layout: ``folders``, ``people``, ``flat``, ``csv``, ``yolo``, or ``auto`` to detect it.
+        layout: ``folders``, ``people``, ``flat``, ``csv``, ``yolo``, ``tfrecord``, or ``auto`` to detect it.
         signer_pattern: regular expression on the path; its group ``signer``, else its first, is the person.
         labels: pictures of others are left out; None: none are.
         cache: a file that remembers content hashes between calls.
@@ -54,6 +57,34 @@ def read_dataset(
     Raises:
         DataError: no such folder, no layout or several fit, fewer than two classes, an empty class folder, a
             ``signers.csv`` that contradicts the folders. ``Dataset.load`` raises ``PictureError``.
+    """
+    listing = list_sound_dataset(data, layout, signer_pattern=signer_pattern, labels=labels)
+    kept = listing.pixels.keys() | listing.encoded.keys()
+    files = [file_of(picture, listing.roots) for picture in listing.pictures if picture.path not in kept]
+    hashed = iter(content_hashes(files, cache))
+    hashes = [_hash_inside(listing, picture) or next(hashed) for picture in listing.pictures]
+    return to_dataset(listing, hashes)
+
+
+def _hash_inside(listing: Listing, picture: Picture) -> str | None:
+    """The SHA-256 of a picture that is no file of its own."""
+    if (grey := listing.pixels.get(picture.path)) is not None:
+        return hashlib.sha256(grey.data).hexdigest()
+    encoded = listing.encoded.get(picture.path)
+    return None if encoded is None else encoded.sha256
+
+
+def list_sound_dataset(
+    data: Path | Sequence[Path],
+    layout: str = "auto",
+    *,
+    signer_pattern: str | None = None,
+    labels: Choice | None = None,
+) -> Listing:
+    """As ``list_dataset``, of data that can be trained on.
+
+    Raises:
+        DataError: as ``read_dataset``.
     """
     listing = list_dataset(data, layout, signer_pattern=signer_pattern, labels=labels)
     name = _name(listing)
@@ -65,13 +96,7 @@ def read_dataset(
     if len(found) < 2:
         what = f"only class {found[0]}" if found else "none"
         raise DataError(f"{name}: expected two classes or more, found {what}; add folders, or use the folder above")
-    files = [file_of(picture, listing.roots) for picture in listing.pictures if picture.path not in listing.pixels]
-    hashed = iter(content_hashes(files, cache))
-    hashes = [
-        next(hashed) if (grey := listing.pixels.get(picture.path)) is None else hashlib.sha256(grey.data).hexdigest()
-        for picture in listing.pictures
-    ]
-    return to_dataset(listing, hashes)
+    return listing
 
 
 def list_dataset(
@@ -133,6 +158,8 @@ def detect_layout(root: Path) -> str:
 
 def _evidence(root: Path) -> dict[str, str]:
     """Each layout that could be meant, with a file or folder that suggests it."""
+    if is_sharded(root):
+        return {"tfrecord": INDEX}
     tables = pixel_tables(root)
     found = {"csv": tables[0].name} if tables else {}
     if root.is_file():
@@ -152,11 +179,14 @@ def _evidence(root: Path) -> dict[str, str]:
 
 def to_dataset(listing: Listing, hashes: list[str]) -> Dataset:
     """A listing and the hashes of its contents, in the same order, as a ``Dataset``."""
-    pictures, pixels, roots = tuple(listing.pictures), listing.pixels, listing.roots
+    pictures, pixels, shards, roots = tuple(listing.pictures), listing.pixels, listing.encoded, listing.roots
 
     def load(picture: Picture) -> Frame:
-        grey = pixels.get(picture.path)
-        return read_picture(Path(file_of(picture, roots))) if grey is None else to_frame(grey)
+        if (grey := pixels.get(picture.path)) is not None:
+            return to_frame(grey)
+        if (encoded := shards.get(picture.path)) is not None:
+            return decode_picture(encoded.read(), picture.path)
+        return read_picture(Path(file_of(picture, roots)))
 
     return Dataset(
         name=_name(listing),
@@ -167,4 +197,5 @@ def to_dataset(listing: Listing, hashes: list[str]) -> Dataset:
         load=load,
         roots=roots,
         left_out=listing.left_out,
+        contents={picture.path: content for picture, content in zip(pictures, hashes, strict=True)},
     )

@@ -55,6 +55,7 @@ def combine(listings: Sequence[tuple[str, Path, Listing]]) -> Listing:
         [issue._replace(path=f"{name}/{issue.path}") for name, _, listing in listings for issue in listing.issues],
         {f"{name}/{path}": grey for name, _, listing in listings for path, grey in listing.pixels.items()},
         roots,
+        encoded={f"{name}/{path}": found for name, _, listing in listings for path, found in listing.encoded.items()},
     )
 
 

@@ -62,9 +62,19 @@ def read_split(path: Path, dataset: Dataset) -> Split:
             f"{path}: made for other data: expected digest {file.data_digest[:12]}…, found {dataset.digest[:12]}… in "
             f"{dataset.name}; restore the pictures, or remove the file to make a new split"
         )
-    split = Split(file.how, file.seed, file.data_digest, msgspec.structs.asdict(file.parts), file.shares_people)
+    split = peek_split(path)
     _check(path, split, dataset)
     return split
+
+
+def peek_split(path: Path) -> Split:
+    """Read a split without its data; nothing is checked against them.
+
+    Raises:
+        DataError: not a split file.
+    """
+    file = _decode(path)
+    return Split(file.how, file.seed, file.data_digest, msgspec.structs.asdict(file.parts), file.shares_people)
 
 
 def _decode(path: Path) -> _File:

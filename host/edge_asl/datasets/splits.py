@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from typing import Literal
 
+from edge_asl.datasets.given import given_parts
 from edge_asl.datasets.labels import order_labels
 from edge_asl.datasets.people import shares_people, split_people
 from edge_asl.datasets.types import Dataset, Picture, Split
@@ -13,7 +15,8 @@ from edge_asl.datasets.units import Unit, bursts_of, make_units, random_key, shu
 from edge_asl.errors import DataError
 
 PARTS = ("train", "validation", "test")
-METHODS = ("auto", "signer", "block", "fraction", "counts", "left-out")
+METHODS = ("auto", "signer", "block", "fraction", "counts", "first", "given", "left-out")
+REST = "rest"
 UNSPLIT = "all"
 """The method of a split that is none: of a model that was trained elsewhere, all pictures are its test."""
 BLOCK_SIZE = 20
@@ -21,6 +24,8 @@ BLOCK_SIZE = 20
 
 Shares = Mapping[str, float]
 """Part → fraction of the pictures."""
+Counts = tuple[int | Literal["rest"], int | Literal["rest"], int | Literal["rest"]]
+"""Training, validation and test pictures per class; one of them may be all that the others leave."""
 Parts = dict[str, list[str]]
 """Part → picture paths."""
 Choose = Callable[[list[Unit], Shares, int], dict[str, list[Unit]]]
@@ -34,7 +39,7 @@ def make_split(
     seed: int,
     validation: float = 0.15,
     test: float = 0.15,
-    counts: tuple[int, int, int] | None = None,
+    counts: Counts | None = None,
     allow_shared_people: bool = False,
 ) -> Split:
     """Split a data set; the same arguments give the same split.
@@ -42,10 +47,13 @@ def make_split(
     Args:
         by: ``signer`` puts all pictures of a person into one part (unknown people train). ``block`` holds out, per
             class, a run of consecutive file numbers. ``fraction`` draws at random per class; ``counts`` takes so many
-            per class. ``left-out``: all train, and whoever is read is left out in turn (for recipes that read hands).
-            ``auto``: by signer if signers are known, else by burst, else by block, else by fraction.
-        validation, test: fractions from 0 to 1; the rest trains.
-        counts: training, validation and test pictures per class, for ``counts``; the rest is unused.
+            per class, at random, ``first`` in the order of the files. ``given``: as the data's own folders or files
+            are named (``train/``, ``valid/``, ``test/``). ``left-out``: all train, and whoever is read is left out in
+            turn (for recipes that read hands). ``auto``: by signer if signers are known, else by burst, else by block,
+            else by fraction.
+        validation, test: fractions from 0 to 1; the rest trains. With ``given``, ``validation`` is taken from the
+            training pictures if the data have no validation part.
+        counts: for ``counts`` and ``first``; pictures beyond them are unused.
         allow_shared_people: allow a split that is not by signer although signers are known.
 
     Raises:
@@ -59,11 +67,14 @@ def make_split(
     elif how == "left-out":
         parts = {"train": [picture.path for picture in pictures], "validation": [], "test": []}
         shares = {"train": 1.0, "validation": 0.0, "test": 0.0}
-    elif how == "counts":
-        parts = _by_counts(pictures, counts or (0, 0, 0), seed)
+    elif counts is not None:
+        parts = _by_counts(pictures, counts, seed, in_order=how == "first")
+        shares = {part: float(wanted != 0) for part, wanted in zip(PARTS, counts, strict=True)}
+    elif how == "given":
+        parts, shares = _given(dataset, pictures, shares, seed)
     else:
         parts = _per_class(pictures, shares, seed, _contiguous if how == "block" else _random)
-    _check_filled(dataset, how, parts, shares if how != "counts" else dict(zip(PARTS, counts or (), strict=True)))
+    _check_filled(dataset, how, parts, shares)
     sorted_parts = {part: tuple(sorted(parts[part])) for part in PARTS}
     return Split(how, seed, dataset.digest, sorted_parts, shares_people(pictures, how))
 
@@ -107,8 +118,10 @@ def _method(dataset: Dataset, by: str, counts: object, shares: Shares, allow_sha
     """Resolve ``auto``, and refuse what would silently put people into several parts."""
     if by not in METHODS:
         raise DataError(f"split by {by!r}: expected one of {', '.join(METHODS)}")
-    if (by == "counts") != (counts is not None):
-        raise DataError(f"split by {by}: counts (training, validation, test) go with 'counts', and only with it")
+    if (by in ("counts", "first")) != (counts is not None):
+        raise DataError(
+            f"split by {by}: counts (training, validation, test) go with 'counts' and 'first', and only with these"
+        )
     people = len({p.signer for p in dataset.pictures} - {None})
     needed = sum(bool(shares[part]) for part in PARTS)
     if by == "auto":
@@ -194,22 +207,41 @@ def _hold_out(blocks: list[list[Unit]], lengths: Mapping[str, int], seed: int) -
     return chosen | {"train": [unit for block in blocks[:start] + blocks[taken:] for unit in block]}
 
 
-def _by_counts(pictures: Sequence[Picture], counts: tuple[int, int, int], seed: int) -> Parts:
+def _by_counts(pictures: Sequence[Picture], counts: Counts, seed: int, *, in_order: bool) -> Parts:
     """Exactly so many pictures per class; the rest of a burst or of a class is unused."""
-    if min(counts) < 0 or not counts[0]:
-        raise DataError(f"split by counts: expected train above 0 and the others 0 or more, found {counts}")
+    numbers = [0 if wanted == REST else int(wanted) for wanted in counts]
+    if min(numbers) < 0 or not counts[0] or counts.count(REST) > 1:
+        raise DataError(
+            "split by counts: expected train above 0, the others 0 or more, and at most one 'rest', "
+            f"found {list(counts)}"
+        )
     parts: Parts = {part: [] for part in PARTS}
     for label, units in sorted(_units_by_class(pictures).items()):
-        left = shuffled(units, seed)
-        for part, wanted in zip(PARTS, counts, strict=True):
+        total = sum(len(unit.paths) for unit in units)
+        # Taken from the end.
+        left = sorted(units, key=lambda u: (u.position, u.name), reverse=True) if in_order else shuffled(units, seed)
+        resolved = [max(0, total - sum(numbers)) if wanted == REST else int(wanted) for wanted in counts]
+        # In order, the parts follow each other; else what is counted comes first, because bursts stay whole.
+        turns = range(len(PARTS)) if in_order else sorted(range(len(PARTS)), key=lambda i: counts[i] == REST)
+        for i in turns:
             took: list[str] = []
-            while left and len(took) < wanted:
+            while left and len(took) < resolved[i]:
                 took.extend(left.pop().paths)
-            if len(took) < wanted:
-                found = sum(len(unit.paths) for unit in units)
+            if len(took) < resolved[i] and counts[i] != REST:
                 raise DataError(
                     f"class {label}: expected {'+'.join(map(str, counts))} pictures with bursts kept whole, "
-                    f"found {found}; lower the counts or add pictures"
+                    f"found {total}; lower the counts or add pictures"
                 )
-            parts[part].extend(took[:wanted])
+            parts[PARTS[i]].extend(took[: resolved[i]])
     return parts
+
+
+def _given(dataset: Dataset, pictures: Sequence[Picture], shares: Shares, seed: int) -> tuple[Parts, Shares]:
+    """The data's own parts, and which of them must be there."""
+    parts = given_parts(dataset.name, pictures)
+    if not parts["validation"] and shares["validation"]:
+        known = set(parts["train"])
+        share = {"train": 1 - shares["validation"], "validation": shares["validation"], "test": 0.0}
+        drawn = _per_class([picture for picture in pictures if picture.path in known], share, seed, _random)
+        parts |= {"train": drawn["train"], "validation": drawn["validation"]}
+    return parts, {part: float(bool(parts[part])) for part in PARTS}

@@ -41,7 +41,7 @@ class Dataset(NamedTuple):
     name: str
     """For messages: the folder's path, or the names of several."""
     layout: str
-    """``folders``, ``people``, ``flat``, ``csv`` or ``yolo``; of several folders ``folders + yolo``."""
+    """``folders``, ``people``, ``flat``, ``csv``, ``yolo`` or ``tfrecord``; of several folders ``folders + yolo``."""
     labels: tuple[str, ...]
     """Class names in the order of the model's outputs: digits, letters, then words, each sorted."""
     pictures: tuple[Picture, ...]
@@ -54,6 +54,8 @@ class Dataset(NamedTuple):
     """Source → its folder, or its CSV file."""
     left_out: Mapping[str, int] = {}
     """Label → how many pictures of it were left out, as only some labels were asked for."""
+    contents: Mapping[str, str] = {}
+    """Path → SHA-256 of the picture's file, or of a CSV file's row of pixels."""
 
     @property
     def title(self) -> str:
@@ -61,7 +63,7 @@ class Dataset(NamedTuple):
         return ", ".join(self.roots) or self.name
 
     def file_of(self, picture: Picture) -> Path:
-        """Where a picture lies; for a row of a CSV file, a path that does not exist."""
+        """Where a picture lies; for a row of a CSV file or a picture in a shard, a path that does not exist."""
         return Path(file_of(picture, self.roots))
 
 
@@ -75,7 +77,7 @@ class Split(NamedTuple):
     """Which pictures are for training, validation and test."""
 
     method: str
-    """``signer``, ``block``, ``fraction``, ``counts``, ``given``; ``all``: no split, all pictures test."""
+    """``signer``, ``block``, ``fraction``, ``counts``, ``first``, ``given``, ``left-out``; ``all``: all are test."""
     seed: int
     data_digest: str
     parts: Mapping[str, tuple[str, ...]]

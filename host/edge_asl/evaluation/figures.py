@@ -10,11 +10,12 @@ import contextlib
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from edge_asl.evaluation.intervals import Interval
     from edge_asl.evaluation.metrics import ClassScore, Evaluation
     from edge_asl.evaluation.people import PersonScore
     from edge_asl.evaluation.reliability import ReliabilityBin
@@ -111,6 +112,77 @@ def stress_figure(corruptions: tuple[CorruptionScore, ...], description: str) ->
     """Accuracy with each corruption, the lowest first."""
     rows = [(c.name, c.accuracy, None) for c in sorted(corruptions, key=lambda c: c.accuracy)]
     return _bars("stress", rows, "accuracy", description)
+
+
+class CostPoint(NamedTuple):
+    """One model in a plot of accuracy against a cost."""
+
+    name: str
+    cost: float
+    accuracy: float
+    interval: Interval
+    on_front: bool
+
+
+def cost_figure(name: str, points: Sequence[CostPoint], what: str, description: str) -> str:
+    """Accuracy with its interval against a cost, above 0; the Pareto front is a line, and its points are filled."""
+    costs = [point.cost for point in points]
+    with _figure(name, 4.6, 3.6, description) as (axes, svg):
+        front = sorted({(point.cost, 100 * point.accuracy) for point in points if point.on_front})
+        axes.step(*zip(*front, strict=True), where="post", color=_ACCENT, linewidth=1.4)
+        for point in points:
+            middle, colour = 100 * point.accuracy, _ACCENT if point.on_front else _INK
+            low, high = 100 * point.interval.low, 100 * point.interval.high
+            axes.plot([point.cost, point.cost], [low, high], color=colour, linewidth=1, alpha=0.6)
+            face = colour if point.on_front else _PAPER
+            axes.plot(point.cost, middle, "o", color=colour, markerfacecolor=face, markersize=7)
+        _cost_axis(axes, min(costs), max(costs))
+        lowest = min(100 * point.interval.low for point in points)
+        margin = 0.05 * (101 - lowest)
+        axes.set_ylim(lowest - margin, 100 + margin)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %" if 0 <= value <= 100 else "")
+        axes.grid(axis="y")
+        axes.set_xlabel(what, labelpad=6)
+        axes.set_ylabel("accuracy", labelpad=8)
+        _name_points(axes, points)
+    return svg()
+
+
+def _cost_axis(axes: Axes, low: float, high: float) -> None:
+    """From nothing, or by orders of magnitude where the dearest is ten times as dear as the cheapest."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    if high < 10 * low:
+        axes.set_xlim(0, 1.1 * high)
+    else:
+        axes.set_xscale("log")
+        axes.set_xlim(low / 1.5, high * 1.5)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+        axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+
+
+def _name_points(axes: Axes, points: Sequence[CostPoint]) -> None:
+    """The names in a column at the right, each with a line to its point, so that none covers another."""
+    bottom, top = axes.get_ylim()
+    step = (top - bottom) / 16
+    ordered = sorted(points, key=lambda point: (-point.accuracy, point.cost))
+    heights: list[float] = []
+    for point in ordered:
+        heights.append(min(100 * point.accuracy, heights[-1] - step if heights else top))
+    floor = bottom
+    for i in reversed(range(len(heights))):  # whoever was pushed out of the figure comes back, and pushes others up
+        heights[i] = max(heights[i], floor)
+        floor = heights[i] + step
+    for point, height in zip(ordered, heights, strict=True):
+        axes.annotate(
+            _short(point.name, 24),
+            (point.cost, 100 * point.accuracy),
+            (1.04, height),
+            textcoords=axes.get_yaxis_transform(),
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": _FAINT, "linewidth": 0.8, "shrinkA": 2, "shrinkB": 5},
+        )
 
 
 def _bars(name: str, rows: Sequence[tuple[str, float, tuple[float, float] | None]], what: str, description: str) -> str:

@@ -39,8 +39,11 @@ def wilson(right: int, total: int) -> Interval:
     return Interval(low, high)
 
 
-def bootstrap_people(right: NDArray[np.bool_], signers: Sequence[str | None]) -> Interval | None:
+def bootstrap_people(right: NDArray[np.bool_ | np.int8], signers: Sequence[str | None]) -> Interval | None:
     """95 % percentile interval of the accuracy from resampling whole people with replacement (cluster bootstrap).
+
+    ``right``, of each picture, may also be the difference between two models, −1 to 1: then the interval is of that
+    of their accuracies, both read on the same people.
 
     People are the independent units: errors on pictures of one hand are correlated, so an interval over pictures is
     too narrow for the question how well the next stranger is recognised. With fewer than about ten people this one

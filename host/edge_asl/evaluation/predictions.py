@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from edge_asl.datasets.labels import order_labels
-from edge_asl.datasets.types import Dataset, Picture
-from edge_asl.evaluation.conditions import conditions_of
+from edge_asl.datasets.types import Dataset, Frame, Picture
+from edge_asl.evaluation.conditions import Conditions, conditions_of
 from edge_asl.evaluation.metrics import Predictions, Probabilities
 from edge_asl.evaluation.report import MOST_MISSED, MOST_MISTAKES, HandsSeen, Mistake, SeenPicture, evenly
 from edge_asl.progress import Progress
 from edge_asl_device.contract.manifest import MARGIN, HandManifest, SquareManifest
 from edge_asl_device.contract.preprocess import square_around
 from edge_asl_device.inference.recogniser import Recogniser
+from edge_asl_device.inference.recognition import Recognition
 from edge_asl_device.text.buffer import NOTHING
 from edge_asl_device.text.held_letters import HELD_AS, Folding
 
@@ -27,36 +29,62 @@ def predict(bundle: Path, dataset: Dataset, pictures: Sequence[Picture], progres
         BundleError, RuntimeMissing: the bundle does not run here.
         PictureError: a picture cannot be read.
     """
-    probabilities, latencies_ms, squares, conditions = [], [], [], []
-    with Recogniser.open(bundle) as recogniser, progress.task("classified", len(pictures)) as advance:
-        order = {label: i for i, label in enumerate(recogniser.labels)}
+    return predict_together([bundle], dataset, pictures, progress)[0]
+
+
+def predict_together(
+    bundles: Sequence[Path], dataset: Dataset, pictures: Sequence[Picture], progress: Progress
+) -> list[Predictions]:
+    """The same with several bundles, all in one run: each picture is read by one after the other, and each is first
+    equally often. So their times compare, whatever else the machine does meanwhile.
+
+    Raises:
+        BundleError, RuntimeMissing, PictureError: as for ``predict``.
+    """
+    with ExitStack() as opened, progress.task("classified", len(pictures)) as advance:
+        readers = [_Reader(opened.enter_context(Recogniser.open(bundle))) for bundle in bundles]
+        for done, picture in enumerate(pictures):
+            frame, first = dataset.load(picture), done % len(readers)
+            for reader in (*readers[first:], *readers[:first]):
+                reader.read(picture, frame)
+            advance(done + 1)
+        return [reader.predictions(pictures) for reader in readers]
+
+
+class _Reader:
+    """One bundle, and what it answered so far."""
+
+    def __init__(self, recogniser: Recogniser) -> None:
         manifest = recogniser.bundle.manifest
-        hand_stage = isinstance(manifest, HandManifest)
-        margin = manifest.input.margin if isinstance(manifest, SquareManifest) else MARGIN
-        for done, picture in enumerate(pictures, 1):
-            frame = dataset.load(picture)
-            known = square_around(picture.box, frame.shape[0], frame.shape[1], margin) if picture.box else None
-            found = recogniser.recognise(frame, known)
-            squares.append(found.square)
-            looked = hand_stage or known is not None
-            square = found.square if looked else None
-            conditions.append(conditions_of(frame, square, found.landmarks, found.left))
-            probabilities.append(found.probabilities)
-            latencies_ms.append(sum(found.stages.values()) * 1000)
-            advance(done)
-    truth = np.array([order[picture.label] for picture in pictures], np.int64)
-    signers = [picture.signer for picture in pictures]
-    return Predictions(
-        recogniser.labels,
-        truth,
-        np.stack(probabilities),
-        signers,
-        latencies_ms,
-        squares=squares,
-        hand_stage=hand_stage,
-        threshold=manifest.decoder.accept_probability,
-        conditions=conditions,
-    )
+        self._recogniser = recogniser
+        self._hand_stage = isinstance(manifest, HandManifest)
+        self._margin = manifest.input.margin if isinstance(manifest, SquareManifest) else MARGIN
+        self._found: list[Recognition] = []
+        self._conditions: list[Conditions] = []
+
+    def read(self, picture: Picture, frame: Frame) -> None:
+        """Recognise one picture; only what ``predictions`` needs of it is kept, not its pixels."""
+        known = square_around(picture.box, frame.shape[0], frame.shape[1], self._margin) if picture.box else None
+        found = self._recogniser.recognise(frame, known)
+        looked = self._hand_stage or known is not None
+        square = found.square if looked else None
+        self._conditions.append(conditions_of(frame, square, found.landmarks, found.left))
+        self._found.append(found._replace(hand=None))
+
+    def predictions(self, pictures: Sequence[Picture]) -> Predictions:
+        """All answers; ``pictures`` are those that were read."""
+        order = {label: i for i, label in enumerate(self._recogniser.labels)}
+        return Predictions(
+            self._recogniser.labels,
+            np.array([order[picture.label] for picture in pictures], np.int64),
+            np.stack([found.probabilities for found in self._found]),
+            [picture.signer for picture in pictures],
+            [sum(found.stages.values()) * 1000 for found in self._found],
+            squares=[found.square for found in self._found],
+            hand_stage=self._hand_stage,
+            threshold=self._recogniser.bundle.manifest.decoder.accept_probability,
+            conditions=self._conditions,
+        )
 
 
 def holding(predictions: Predictions) -> Callable[[Probabilities], Probabilities]:

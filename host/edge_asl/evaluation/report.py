@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from edge_asl.evaluation import figures
 from edge_asl.evaluation.conditions import ConditionScore
 from edge_asl.evaluation.metrics import Evaluation
+from edge_asl.evaluation.page import percent, template
 from edge_asl_device.contract.pictures import encode_jpeg
 from edge_asl_device.files import write_atomically
 
@@ -112,7 +113,7 @@ def write_report(
         OSError: no space, no permission; ``path`` is then as it was.
     """
     worst = sorted(mistakes, key=lambda m: -m.probability)[:MOST_MISTAKES]
-    page = _template().render(
+    page = template("report.html.j2").render(
         e=evaluation,
         title=title,
         facts=facts,
@@ -129,20 +130,6 @@ def write_report(
         figures=_figures(evaluation),
     )
     write_atomically(path, page)
-
-
-def _template() -> Any:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("edge_asl", "evaluation"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": _percent, "signed": _signed}
-    return environment.get_template("report.html.j2")
 
 
 def _figures(e: Evaluation) -> dict[str, Any]:
@@ -163,7 +150,7 @@ def _figures(e: Evaluation) -> dict[str, Any]:
         "reliability": figures.reliability_figure(
             e.reliability,
             "Bars: how often the model was right at each predicted probability; on average "
-            f"{_percent(e.calibration_error)} away from the diagonal.",
+            f"{percent(e.calibration_error)} away from the diagonal.",
         ),
         "classes": figures.classes_figure(
             e.classes, f"Bars: F1 of {len(known)} signs, from {known[0].label} to {known[-1].label}."
@@ -172,12 +159,12 @@ def _figures(e: Evaluation) -> dict[str, Any]:
     if e.persons:
         drawn["people"] = figures.people_figure(
             e.persons,
-            f"Bars: accuracy of each person, from {_percent(e.persons[0].accuracy)} "
-            f"to {_percent(e.persons[-1].accuracy)}.",
+            f"Bars: accuracy of each person, from {percent(e.persons[0].accuracy)} "
+            f"to {percent(e.persons[-1].accuracy)}.",
         )
     if e.stress:
         drawn["stress"] = figures.stress_figure(
-            e.stress.corruptions, f"Bars: accuracy on spoilt pictures, from {_percent(e.stress.worst)} on."
+            e.stress.corruptions, f"Bars: accuracy on spoilt pictures, from {percent(e.stress.worst)} on."
         )
     # The figures' own escaping is XML's, which is HTML's too.
     return {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704
@@ -207,19 +194,3 @@ def _thumbnail(picture: NDArray[np.uint8]) -> str:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     return base64.b64encode(encode_jpeg(small, _JPEG_QUALITY)).decode()  # type: ignore[arg-type]
-
-
-def _percent(fraction: float | None, digits: int = 1) -> str:
-    """0.943 → ``94.3 %`` with a no-break space; None → a dash. Only exactly 100 % is shown as 100 %."""
-    if fraction is None:
-        return "–"
-    value = round(100 * fraction, digits)
-    if value == 100 and fraction < 1:
-        value = 100 - 10**-digits
-    return f"{value:.{0 if value in (0, 100) else digits}f}\N{NO-BREAK SPACE}%"
-
-
-def _signed(loss: float) -> str:
-    """A loss of 0.32 points → ``−0.3``, a gain → ``+0.3``, nothing → ``0``."""
-    tenths = round(-10 * loss)
-    return f"{tenths / 10:+.1f}".replace("-", "−") if tenths else "0"

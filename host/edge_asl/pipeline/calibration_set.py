@@ -20,7 +20,7 @@ LIST = "SHA256SUMS"
 def keep_calibration_pictures(target: Path, dataset: Dataset, pictures: Sequence[Picture]) -> None:
     """Link (or copy, across disks) the pictures to ``target/LABEL/`` with a list for ``sha256sum --check``.
 
-    Rows of a CSV file become PNG files.
+    Rows of a CSV file and pictures of shards become PNG files.
 
     Raises:
         DataError: ``target`` is a file, or a folder of other files.

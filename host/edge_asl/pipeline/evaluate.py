@@ -7,10 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_asl.datasets.labels import Choice, order_labels
-from edge_asl.datasets.readers import read_dataset
-from edge_asl.datasets.split_files import read_split
-from edge_asl.datasets.splits import describe_left_out, describe_part, pictures_of
+from edge_asl.datasets.labels import Choice
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
 from edge_asl.evaluation.kept import FILE, chosen_rows, kept_predictions
@@ -20,6 +17,7 @@ from edge_asl.evaluation.report import write_report
 from edge_asl.evaluation.stress import StressScores
 from edge_asl.evaluation.stressed import predict_stressed
 from edge_asl.pipeline.bundle import work_folder
+from edge_asl.pipeline.chosen_pictures import choose_part, choose_signs, read_known
 from edge_asl.progress import Progress
 from edge_asl_device.contract.bundle import Bundle, read_bundle
 from edge_asl_device.contract.manifest import Metrics
@@ -58,13 +56,18 @@ def evaluate_bundle(
         EdgeAslError: bundle or data cannot be read, or no split of these data is known.
     """
     bundle = read_bundle(folder)
-    dataset = _read(bundle, data, layout, progress)
+    dataset = read_known(bundle, data, layout, progress)
     if part == LEFT_OUT:
         pictures, predictions, split = _left_out(bundle, dataset, only)
         warning = None
     else:
-        pictures, split, warning = _select(bundle, dataset, part)
-        pictures, split = _only(pictures, only, split)
+        pictures, split, warning = choose_part(bundle, dataset, part)
+        if not pictures:
+            raise DataError(
+                f"{dataset.name}: no picture is {split}; --leave-one-out measures people whom a build "
+                "left out in turn, --split all takes every picture"
+            )
+        pictures, split = choose_signs(pictures, only, split)
         predictions = predict(folder, dataset, pictures, progress)
     if warning:
         progress.say(f"warning: {warning}")
@@ -93,37 +96,11 @@ def evaluate_bundle(
     return evaluation
 
 
-def _read(bundle: Bundle, data: Sequence[Path], layout: str, progress: Progress) -> Dataset:
-    """The pictures whose labels the bundle knows: without the others, as in the build, the digests agree."""
-    dataset = read_dataset(data, layout, labels=Choice(frozenset(), frozenset(bundle.labels)))
-    if not dataset.pictures:
-        raise DataError(
-            f"{dataset.name}: expected pictures of {', '.join(bundle.labels)}, found only "
-            f"{', '.join(order_labels(dataset.left_out))}; this bundle was built for other signs"
-        )
-    if dataset.left_out:
-        progress.say(f"{describe_left_out(dataset)}: not in this bundle")
-    return dataset
-
-
 def _left_out(bundle: Bundle, dataset: Dataset, only: Choice | None) -> tuple[list[Picture], Predictions, str]:
     everybody, predictions = kept_predictions(work_folder(bundle.folder) / FILE, dataset)
-    pictures, split = _only(everybody, only, "people left out in turn")
+    pictures, split = choose_signs(everybody, only, "people left out in turn")
     kept = set(pictures)
     return pictures, chosen_rows(predictions, [row for row, picture in enumerate(everybody) if picture in kept]), split
-
-
-def _only(pictures: list[Picture], only: Choice | None, split: str) -> tuple[list[Picture], str]:
-    """The pictures of the signs that are asked for, and how to call them."""
-    if only is None:
-        return pictures, split
-    chosen = [picture for picture in pictures if only.has(picture.label)]
-    found = order_labels(picture.label for picture in chosen)
-    missing = order_labels(only.named.difference(found))
-    if missing or not chosen:
-        has = ", ".join(order_labels(picture.label for picture in pictures))
-        raise DataError(f"--only: found no picture of {', '.join(missing) or 'these signs'}, only of {has}")
-    return chosen, f"{split}, only {' '.join(found)}"
 
 
 def _stress(
@@ -151,18 +128,3 @@ def only_at_home(own: Metrics | None, evaluation: Evaluation) -> str | None:
         f"This model is good only at home: {own.accuracy_int8:.0%} right on its own {own.split}, "
         f"{evaluation.accuracy:.0%} on these pictures."
     )
-
-
-def _select(bundle: Bundle, dataset: Dataset, part: str) -> tuple[list[Picture], str, str | None]:
-    """The pictures of ``part``, its name for the reader, and a warning where the figures would flatter the model."""
-    same = bundle.manifest.provenance.data_digest == dataset.digest
-    if part == "all" or (part == "auto" and not same):
-        warning = "these include the pictures that the bundle was trained on; expect lower accuracy on other people"
-        return list(dataset.pictures), "all pictures", warning if same else None
-    part = "test" if part == "auto" else part
-    path = work_folder(bundle.folder) / "split.json"
-    if not path.is_file():
-        raise DataError(f"{path}: the split that the bundle was built with is missing; --split all takes every picture")
-    split = read_split(path, dataset)
-    warning = f"the {part} part was used in training; expect lower accuracy on other people"
-    return pictures_of(dataset, split, part), describe_part(split, part), None if part == "test" else warning

@@ -22,7 +22,7 @@ from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split, write_split
 from edge_asl.datasets.splits import UNSPLIT, describe_left_out, describe_split
 from edge_asl.datasets.types import Dataset, Split
-from edge_asl.errors import ModelError
+from edge_asl.errors import DataError, ModelError
 from edge_asl.evaluation.metrics import Evaluation
 from edge_asl.imports.found import Source, find_model
 from edge_asl.imports.labels import labels_of_outputs, parse_labels, read_labels
@@ -214,10 +214,12 @@ def _read(request: ImportRequest, source: Source, shape: Shape, progress: Progre
 
 
 def _split(dataset: Dataset, every_picture: bool) -> Split:
-    """The data's own test part, or no split at all."""
-    parts = given_parts(dataset)
-    rest = parts["train"] + parts["validation"]
-    if every_picture or not parts["test"] or not rest:
+    """The data's own parts, if they come with a test part; else none."""
+    try:
+        parts = given_parts(dataset.name, dataset.pictures)
+    except DataError:
+        parts = {"test": []}
+    if every_picture or not parts["test"]:
         everything = tuple(picture.path for picture in dataset.pictures)
         return Split(UNSPLIT, 0, dataset.digest, {"train": (), "validation": (), "test": everything}, True)
     return Split("given", 0, dataset.digest, {part: tuple(sorted(paths)) for part, paths in parts.items()}, True)

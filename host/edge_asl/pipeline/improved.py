@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from edge_asl.datasets.public_data import public_data_of
 from edge_asl.evaluation.comparison import Improvement
 from edge_asl.evaluation.metrics import Predictions, to_manifest_metrics
 from edge_asl.evaluation.predictions import hands_seen, most_confident_mistakes
@@ -21,7 +22,16 @@ from edge_asl.tflite.facts import facts_of
 from edge_asl.tflite.manifest_model import manifest_model
 from edge_asl.training.training_file import encode_training_file, training_path
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER
-from edge_asl_device.contract.manifest import MODEL, SCALING, SIGN, HandManifest, Metrics, Origin, Provenance
+from edge_asl_device.contract.manifest import (
+    MODEL,
+    SCALING,
+    SIGN,
+    HandManifest,
+    Metrics,
+    Origin,
+    Provenance,
+    PublicData,
+)
 from edge_asl_device.files import sha256_of, write_atomically
 
 if TYPE_CHECKING:  # TensorFlow comes with it
@@ -70,7 +80,14 @@ class Improved(NamedTuple):
             packages=package_versions(),
             git_commit=git_commit(Path(__file__).parent),
             improved=Origin(old.name, old.version, self.start.bundle.digest),
+            public_data=self._public_data(old),
         )
+
+    def _public_data(self, old: HandManifest) -> tuple[PublicData, ...]:
+        """What the bundle was made from, and what was added here."""
+        added = public_data_of(self.site.dataset.roots.values())
+        known = old.provenance.public_data
+        return (*known, *(one for one in added if one not in known))
 
 
 def report_on(work: Path, improved: Improved, improvement: Improvement, predictions: Predictions) -> None:

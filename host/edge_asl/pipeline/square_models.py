@@ -21,6 +21,8 @@ from edge_asl_device.contract.manifest import MODEL, Metrics, Output, SquareMani
 from edge_asl_device.files import sha256_of, write_atomically
 
 FLOAT_WEIGHTS = "float-weights.npz"
+ARCHITECTURE = "architecture.json"
+"""Keras's description of the float network."""
 
 
 def square_models(context: BuildContext) -> Models:
@@ -61,7 +63,7 @@ def _train(context: BuildContext) -> str:
     weights = context.request.weights
     content = sha256_of(Path(weights)) if Path(weights).is_file() else weights
     digest = digest_of(context.base_digest, recipe.model, recipe.training, recipe.augmentation, content)
-    outputs = [context.path(name) for name in (FLOAT_WEIGHTS, HISTORY, FLOAT_PROBABILITIES)]
+    outputs = [context.path(name) for name in (FLOAT_WEIGHTS, HISTORY, FLOAT_PROBABILITIES, ARCHITECTURE)]
 
     def make() -> None:
         from edge_asl.training.checkpoint import save_weights
@@ -80,12 +82,14 @@ def _train(context: BuildContext) -> str:
                 context.path(f"features-{features}.npy"),
                 checkpoint,
                 context.path("logs") / digest[:16],
+                context.path("epochs") / digest[:16] if recipe.training.every_epoch else None,
             )
             network, history = train(job, context.progress)
             save_weights(outputs[0], network.get_weights())
             write_atomically(outputs[1], msgspec.json.format(msgspec.json.encode(history), indent=1))
             evaluated = pixels.rows_of([picture.path for picture in context.evaluated_pictures()])
             np.save(outputs[2], predict_rows(predictor(network), job.inputs, evaluated))
+            write_atomically(outputs[3], network.to_json())
         checkpoint.unlink(missing_ok=True)
 
     context.cache.run("training", digest, outputs, make)
@@ -112,7 +116,7 @@ def _quantize(context: BuildContext, trained: str) -> str:
             rows = choose_calibration_rows(training, pixels.classes, count, seed)
             context.progress.say(f"  full integer, {len(rows)} calibration pictures")
             converted = quantize(network, pixels.read(rows))
-        description = f"{len(labels)} hand signs, {recipe.model.backbone} {recipe.model.alpha:g}, full int8"
+        description = f"{len(labels)} hand signs, {recipe.model.title}, full int8"
         content = labelled_model(context, converted, description, recipe.quantization.runtime)
         keep_calibration_pictures(kept, context.dataset, [context.dataset.pictures[row] for row in rows])
         write_atomically(model, content)
@@ -147,7 +151,7 @@ def _facts(context: BuildContext) -> dict[str, str]:
     recipe = context.request.recipe
     history = msgspec.json.decode(context.path(HISTORY).read_bytes())
     return {
-        "model": f"{recipe.model.backbone}, width {recipe.model.alpha:g}, {recipe.model.size} px",
+        "model": f"{recipe.model.title}, {recipe.model.size} px",
         **model_rows(context),
         "training": f"{len(history)} epochs, {sum(epoch[-1] for epoch in history):.0f} s",
     }

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge_asl.errors import RecipeError
+from edge_asl.recipes.backbones import BACKBONES
 from edge_asl_device.contract.manifest import MARGIN, Decoder, Resize
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -28,17 +29,18 @@ Positive = Annotated[float, Meta(gt=0.0, le=1e6)]  # TOML knows inf
 class Data(Struct, frozen=True, forbid_unknown_fields=True):
     """[data]: how the data folders are read and split."""
 
-    layout: Literal["auto", "folders", "people", "flat", "csv", "yolo"] = "auto"
+    layout: Literal["auto", "folders", "people", "flat", "csv", "yolo", "tfrecord"] = "auto"
     labels: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] | None = None
     """Only these, with ranges: ``["A-Z", "del"]``; pictures of others are left out. None: all that the data have."""
-    split: Literal["auto", "signer", "block", "fraction", "counts", "left-out"] = "auto"
+    split: Literal["auto", "signer", "block", "fraction", "counts", "first", "given", "left-out"] = "auto"
     most: Annotated[int, Meta(ge=1)] | None = None
     """At most so many pictures of one sign by one person (or from one folder that names nobody), evenly spread over
     those that there are: more of the same cost time and teach little. None: all."""
     validation: Fraction = 0.15
     test: Fraction = 0.15
-    counts: tuple[int, int, int] | None = None
-    """Pictures per class for training, validation and test, with ``split = "counts"``."""
+    counts: tuple[int | Literal["rest"], int | Literal["rest"], int | Literal["rest"]] | None = None
+    """Pictures per class for training, validation and test, with ``split = "counts"`` (at random) or ``"first"`` (in
+    the order of the files). One may be ``"rest"``."""
     allow_shared_people: bool = False
     signer_pattern: str | None = None
     """A regular expression on the file name whose first group names the person."""
@@ -46,18 +48,46 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
     """Side of the crop around a labelled box, as a multiple of the box's longer side."""
 
 
+class Dense(Struct, frozen=True, forbid_unknown_fields=True):
+    """A layer between backbone and softmax: fully connected, ReLU, dropout and, if asked for, batch norm after it."""
+
+    units: Annotated[int, Meta(ge=1, le=65536)]
+    dropout: Fraction = 0.0
+    batch_norm: bool = False
+
+
 class Model(Struct, frozen=True, forbid_unknown_fields=True):
     """[model]: the network."""
 
-    backbone: Literal["mobilenet", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"] = "mobilenet_v2"
-    alpha: Annotated[float, Meta(gt=0.0, le=2.0)] = 0.35
-    """Width multiplier."""
+    backbone: str = "mobilenet_v2"
+    """One of ``backbones.py``'s table."""
+    alpha: Annotated[float, Meta(gt=0.0, le=2.0)] | None = None
+    """Width multiplier of a MobileNet; None: 1."""
     size: Annotated[int, Meta(ge=32, le=512)] = 128
     """Input height and width in pixels."""
     minimalistic: bool = True
     """MobileNetV3 without squeeze-and-excite, hard-swish and 5×5 kernels, which the Edge TPU cannot map."""
     resize: Resize = Resize.LINEAR
+    pixels: Literal["backbone", "tf", "unit", "torch", "caffe", "raw"] = "backbone"
+    """How the backbone wants its pixels, in Keras's words (``training/pixels.py``): the default is as its ImageNet
+    weights were trained."""
+    pooling: Literal["average", "flatten"] = "average"
+    """What becomes of the backbone's last map: the mean of each channel, or all its numbers."""
+    dense: tuple[Dense, ...] = ()
+    """Layers before the softmax: ``[{ units = 4096, dropout = 0.5 }]``."""
     dropout: Fraction = 0.1
+    """Before the softmax."""
+
+    def __post_init__(self) -> None:
+        if self.backbone not in BACKBONES:
+            raise ValueError(f".backbone: expected one of {', '.join(BACKBONES)}, found {self.backbone!r}")
+        if self.alpha not in (None, 1.0) and not BACKBONES[self.backbone].widths:
+            raise ValueError(f".alpha: expected 1, the only width of {self.backbone}, found {self.alpha:g}")
+
+    @property
+    def title(self) -> str:
+        """``mobilenet_v2 0.35``, ``vgg16``."""
+        return f"{self.backbone} {self.alpha or 1:g}" if BACKBONES[self.backbone].widths else self.backbone
 
 
 class Training(Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,21 +98,33 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
     """Phase one; 0 skips it. Useless without pretrained weights."""
     head_learning_rate: Positive = 3e-3
     epochs: Count = 10
-    """Phase two; 0 keeps the frozen backbone."""
-    layers: Literal["all"] | Annotated[int, Meta(ge=1)] = "all"
-    """How many of the backbone's last layers phase two trains."""
+    """Phase two; 0 keeps what phase one made."""
+    steps: Annotated[int, Meta(ge=1)] | None = None
+    """Batches per epoch, the next epoch going on where one ends; None: every picture once."""
+    layers: Literal["all"] | Count = "all"
+    """How many of the backbone's last layers phase two trains; 0: only what comes after it."""
     variants: Count = 4
     """If ``layers`` is a number: how many augmented copies of each picture pass through the frozen layers once and are
     kept on disk; 0 computes them again in every epoch."""
     batch: Annotated[int, Meta(ge=1, le=1024)] = 32
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     learning_rate: Positive = 1e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """How the learning rate falls after the warm-up: along a cosine to zero, or not at all."""
+    momentum: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
+    """Of ``sgd``."""
     weight_decay: Annotated[float, Meta(ge=0.0, le=1e6)] = 0.01
+    """Of ``adamw``."""
     warmup_epochs: Annotated[float, Meta(ge=0.0, le=1e6)] = 1.0
     averaging: Fraction = 0.995
     """Decay of the exponential moving average of the weights; 0 switches it off."""
     batch_norm: Literal["frozen", "train"] = "train"
     batch_norm_momentum: Fraction = 0.97
     label_smoothing: Fraction = 0.05
+    keep: Literal["best", "last"] = "best"
+    """The epoch that becomes the model: the one with the lowest validation loss, or the last."""
+    every_epoch: bool = False
+    """Also keep each epoch's weights, named ``03-0.1234.weights.h5`` by epoch and validation loss."""
     patience: Count = 0
     """Early stopping: stop after so many epochs without a lower validation loss; 0: never."""
 
@@ -171,7 +213,8 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
-    """A shipped recipe by name or a TOML file by path, with ``table.key=value`` overrides applied in order.
+    """A shipped recipe by name or a TOML file by path, with ``table.key=value`` overrides applied in order;
+    ``none`` takes back what the recipe says.
 
     Raises:
         RecipeError: no such recipe, not TOML, an unknown key (a similar known one is named), a value out of range.
@@ -189,7 +232,9 @@ def load_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
     except msgspec.ValidationError as error:
         text, _, path = str(error).partition(" - at `$")
         key = path.strip(".`") or "recipe"
-        raise RecipeError(f"{where}: {key}: {text[0].lower()}{text[1:]}") from error
+        # A struct's own check begins with its field.
+        what = text if text.startswith(".") else f": {text[0].lower()}{text[1:]}"
+        raise RecipeError(f"{where}: {key}{what}") from error
 
 
 def digest_of(*parts: object) -> str:
@@ -219,7 +264,8 @@ def _apply(table: dict[str, Any], override: str) -> None:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text.strip()  # a bare word is a string, so that shells need no nested quotes
+        # A bare word is a string, so that shells need no nested quotes. TOML has no null.
+        value = None if text.strip() == "none" else text.strip()
     for key in keys[:-1]:
         inner = table.setdefault(key, {})
         if not isinstance(inner, dict):

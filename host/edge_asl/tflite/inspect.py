@@ -128,6 +128,7 @@ def _bundle_lines(facts: BundleFacts) -> list[str]:
         _accuracy_line(manifest.metrics),
         f"recipe {manifest.provenance.recipe}, seed {manifest.provenance.seed}, "
         f"commit {manifest.provenance.git_commit or 'unknown'}",
+        *(f"trained on {one.name} {one.version[:12]}, {one.licence}" for one in manifest.provenance.public_data),
         *(f"{name}: {file.size:,} bytes, sha256 {file.sha256[:12]}…" for name, file in manifest.files.items()),
     ]
 

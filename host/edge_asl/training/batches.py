@@ -75,14 +75,22 @@ def plain_batches(source: InputSource, rows: Rows, batch: int) -> tf.data.Datase
     return _dataset(source, chunks, source.plain)
 
 
-def training_batches(source: InputSource, rows: Rows, batch: int, seed: int, epoch: int) -> tf.data.Dataset:
-    """One epoch: shuffled, augmented, full batches only; the same for the same (seed, epoch).
+def training_batches(source: InputSource, rows: Rows, batch: int, steps: int, seed: int, epoch: int) -> tf.data.Dataset:
+    """One epoch: ``steps`` batches, shuffled, augmented, full only; the same for the same (seed, epoch).
 
-    A last batch of two pictures would upset the statistics of batch norm; each epoch leaves out different pictures.
+    Epochs follow each other through the pictures, which are shuffled anew for every pass. A last batch of two pictures
+    would upset the statistics of batch norm; each pass leaves out different pictures.
     """
-    order = np.random.default_rng((seed, epoch)).permutation(rows)
     batch = min(batch, len(rows))
-    chunks = [order[start : start + batch] for start in range(0, len(order) - batch + 1, batch)]
+    per_pass = len(rows) // batch
+    first = (epoch - 1) * steps
+    chunks: list[Rows] = []
+    order = rows
+    for number in range(first, first + steps):
+        before, at = divmod(number, per_pass)
+        if not chunks or not at:
+            order = np.random.default_rng((seed, before + 1)).permutation(rows)
+        chunks.append(order[at * batch : (at + 1) * batch])
     return _dataset(source, chunks, lambda chosen: source.augmented(chosen, epoch))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device.files import write_atomically
+from edge_asl_device.files import replacing_file
 
 Arrays = list[NDArray[np.generic]]
 
@@ -45,16 +44,14 @@ _GROUPS = ("variables", "averaged", "optimizer", "best")
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Replace the file atomically: if killed, the previous epoch's file remains."""
     arrays = {f"{name}.{i:04}": array for name in _GROUPS for i, array in enumerate(getattr(checkpoint, name))}
-    buffer = io.BytesIO()
-    np.savez(buffer, history=np.array(json.dumps(checkpoint.history)), **arrays)
-    write_atomically(path, buffer.getvalue())
+    with replacing_file(path) as beside:
+        np.savez(beside, history=np.array(json.dumps(checkpoint.history)), **arrays)
 
 
 def save_weights(path: Path, weights: Arrays) -> None:
     """A network's weights in their own order, completely or not at all; HDF5 crashes on a full disk."""
-    buffer = io.BytesIO()
-    np.savez(buffer, *weights)
-    write_atomically(path, buffer.getvalue())
+    with replacing_file(path) as beside:
+        np.savez(beside, *weights)
 
 
 def load_weights(path: Path) -> Arrays:

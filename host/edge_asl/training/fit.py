@@ -16,7 +16,7 @@ from edge_asl.errors import TrainingError
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import Recipe, Training
 from edge_asl.training import checkpoint as checkpoints
-from edge_asl.training.backbone import backbone_of, build_network
+from edge_asl.training.backbone import backbone_of, build_network, head_layers, pooled
 from edge_asl.training.batches import InputSource, PictureInputs, plain_batches, training_batches
 from edge_asl.training.checkpoint import Checkpoint, Epoch
 from edge_asl.training.prefix import FrozenFeatures, cut
@@ -43,6 +43,8 @@ class TrainingJob(NamedTuple):
     checkpoint: Path
     logs: Path
     """TensorBoard's folder."""
+    epochs: Path | None = None
+    """Folder that keeps the weights of every epoch, if the recipe says so."""
 
     @property
     def inputs(self) -> PictureInputs:
@@ -73,17 +75,11 @@ def train(job: TrainingJob, progress: Progress) -> tuple[keras.Model, tuple[Epoc
 
 
 def fit_head(network: keras.Model, job: TrainingJob, progress: Progress) -> None:
-    """Phase one: a softmax on pooled features (N, F) of the frozen backbone, computed once and cached."""
+    """Phase one: the head on pooled features (N, F) of the frozen backbone, computed once and cached."""
     rows = np.concatenate([job.train, job.validation])
     features = _cached_features(network, job, rows, progress)
     known, labels = features[: len(job.train)], job.pixels.classes[job.train]
-    head = keras.Sequential(
-        [
-            keras.Input(features.shape[1:]),
-            keras.layers.Dropout(job.recipe.model.dropout, seed=1),
-            keras.layers.Dense(job.classes, activation="softmax"),
-        ]
-    )
+    head = keras.Sequential([keras.Input(features.shape[1:]), *head_layers(job.recipe.model, job.classes)])
     head.compile(keras.optimizers.Adam(job.recipe.training.head_learning_rate), "sparse_categorical_crossentropy")
     epochs = job.recipe.training.head_epochs
     with progress.task("head on frozen features", epochs) as advance:
@@ -91,7 +87,8 @@ def fit_head(network: keras.Model, job: TrainingJob, progress: Progress) -> None
             on_epoch_end=lambda epoch, logs: advance(epoch + 1, f"loss {logs['loss']:.3f}")
         )
         head.fit(known, labels, batch_size=64, epochs=epochs, verbose=0, callbacks=[callback])
-    network.get_layer("head").set_weights(head.layers[-1].get_weights())
+    for layer in head.layers:
+        network.get_layer(layer.name).set_weights(layer.get_weights())
     unseen = head.predict(features[len(job.train) :], batch_size=256, verbose=0).argmax(axis=1)
     right = float((unseen == job.pixels.classes[job.validation]).mean())
     progress.say(f"  frozen backbone: validation accuracy {right:.1%}")
@@ -157,11 +154,14 @@ def _epochs(
         fitted = _run_epoch(step, trainable.source, job, number, progress)
         validated = evaluate(run, trainable.source, job.validation)
         entry = Epoch(number, *fitted, *validated, round(time.monotonic() - started, 2))
-        if entry.validation_loss <= min((e.validation_loss for e in history), default=np.inf):
+        lowest = entry.validation_loss <= min((e.validation_loss for e in history), default=np.inf)
+        if lowest or settings.keep == "last":
             best = averaged.get_weights()
         history = (*history, entry)
         checkpoints.save(job.checkpoint, _snapshot(network, averaged, optimizer, best, history))
         _log(writer, entry)
+        if job.epochs is not None:
+            _keep_epoch(averaged, job.epochs, entry)
         progress.say(
             f"  epoch {number}/{settings.epochs}: loss {entry.loss:.3f}, accuracy {entry.accuracy:.1%}, validation "
             f"loss {entry.validation_loss:.3f}, accuracy {entry.validation_accuracy:.2%}, {entry.seconds:.0f} s"
@@ -196,8 +196,7 @@ def _cached_features(
     if job.features.exists():
         found: NDArray[np.float32] = np.load(job.features)
         return found
-    pooled = keras.Model(network.inputs, network.get_layer("pool").output)
-    run = predictor(pooled)
+    run = predictor(pooled(network))
     parts: list[NDArray[np.float32]] = []
     with progress.task("features", len(rows)) as advance:
         for pictures, _ in plain_batches(job.inputs, rows, _EVALUATION_BATCH):
@@ -224,19 +223,28 @@ def _unfreeze(network: keras.Model, settings: Training) -> None:
 
 
 def _optimizer(settings: Training, pictures: int) -> keras.optimizers.Optimizer:
-    """AdamW; the learning rate rises during the warm-up and then falls along a cosine to zero."""
-    steps = max(1, pictures // min(settings.batch, pictures))
-    warmup = round(settings.warmup_epochs * steps)
-    rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=settings.learning_rate / 100 if warmup else settings.learning_rate,
-        decay_steps=max(1, settings.epochs * steps - warmup),
-        warmup_target=settings.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
+    """The recipe's, with a learning rate that rises during the warm-up and then stays, or falls along a cosine."""
+    rate = _learning_rate(settings, settings.steps or max(1, pictures // min(settings.batch, pictures)))
+    if settings.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=settings.momentum)
+    if settings.optimizer == "adam":
+        return keras.optimizers.Adam(rate)
     optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
     # Decay pulls weights to zero, which is not a sensible prior for a norm's scale or for biases.
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
+
+
+def _learning_rate(settings: Training, steps: int) -> Any:
+    warmup = round(settings.warmup_epochs * steps)
+    decay = max(1, settings.epochs * steps - warmup)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=settings.learning_rate / 100 if warmup else settings.learning_rate,
+        decay_steps=decay,
+        alpha=1.0 if settings.schedule == "constant" else 0.0,
+        warmup_target=settings.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
 
 
 def _training_step(trainable: Trainable, optimizer: Any, settings: Training, classes: int) -> Any:
@@ -267,8 +275,8 @@ def _run_epoch(
     settings = job.recipe.training
     batch = min(settings.batch, len(job.train))
     source.prepare(job.train, number)
-    batches = training_batches(source, job.train, batch, settings.seed, number)
-    total = len(job.train) // batch
+    total = settings.steps or len(job.train) // batch
+    batches = training_batches(source, job.train, batch, total, settings.seed, number)
     sums = np.zeros(2)
     with progress.task(f"epoch {number}/{settings.epochs}", total) as advance:
         for done, (pictures, labels) in enumerate(batches, 1):
@@ -308,6 +316,13 @@ def _restore(state: Checkpoint, network: keras.Model, averaged: keras.Model, opt
     for owner, values in ((network, state.variables), (optimizer, state.optimizer)):
         for variable, value in zip(owner.variables, values, strict=True):
             variable.assign(value)
+
+
+def _keep_epoch(averaged: keras.Model, folder: Path, entry: Epoch) -> None:
+    """Keep an epoch's weights under the name that Keras's ``ModelCheckpoint`` examples give."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing_file(folder / f"{entry.epoch:02}-{entry.validation_loss:.4f}.weights.h5") as beside:
+        averaged.save_weights(beside)
 
 
 def _log(writer: Any, entry: Epoch) -> None:

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge_asl.datasets.pixel_store import require_space
+from edge_asl.datasets.disk_space import require_space
 from edge_asl.progress import Progress
-from edge_asl.training.backbone import backbone_of
+from edge_asl.training.backbone import after_backbone, backbone_of, before_backbone
 from edge_asl.training.batches import Floats, InputSource, Rows
 from edge_asl.training.quiet import keras, tf
 
@@ -37,11 +37,13 @@ def cut(network: keras.Model, trained_layers: int) -> CutNetwork:
     backbone = backbone_of(network)
     at = _last_single_path(backbone, len(backbone.layers) - trained_layers)
     middle = backbone.layers[at].output
-    inputs = keras.Input(middle.shape[1:])
-    outputs = keras.Model(middle, backbone.output)(inputs)
-    for layer in network.layers[2:]:  # pool, dropout, head
+    prefix = keras.Sequential([network.layers[0], *before_backbone(network), keras.Model(backbone.input, middle)])
+    outputs = inputs = keras.Input(middle.shape[1:])
+    if trained_layers:
+        outputs = keras.Model(middle, backbone.output)(outputs)
+    for layer in after_backbone(network):
         outputs = layer(outputs)
-    return CutNetwork(keras.Model(backbone.input, middle), keras.Model(inputs, outputs))
+    return CutNetwork(prefix, keras.Model(inputs, outputs))
 
 
 class FrozenFeatures:

@@ -212,6 +212,56 @@ def test_counts() -> None:
             make_split(numbered(), by=by, seed=0, counts=counts)
 
 
+def test_what_the_counts_leave() -> None:
+    split = make_split(numbered(each=40), by="counts", seed=0, counts=("rest", 5, 2))
+    assert [len(split.parts[part]) for part in PARTS] == [99, 15, 6]
+    for counts in (("rest", "rest", 1), (10, 10, 40), ("rest", 40, 0)):
+        with pytest.raises(DataError):
+            make_split(numbered(each=40), by="counts", seed=0, counts=counts)
+
+
+def test_the_first_pictures_by_number() -> None:
+    split = make_split(numbered(each=40), by="first", seed=0, counts=(20, 8, "rest"))
+    for part, wanted in zip(PARTS, (range(20), range(20, 28), range(28, 40)), strict=True):
+        numbers = [int(path.removeprefix("A/A").removesuffix(".jpg")) for path in split.parts[part] if path[0] == "A"]
+        assert sorted(numbers) == list(wanted)
+    with pytest.raises(DataError, match="counts"):
+        make_split(numbered(each=40), by="first", seed=0)
+
+
+@pytest.mark.parametrize(
+    ("paths", "sizes"),
+    [
+        (("train/A/1.jpg", "valid/A/2.jpg", "test/A/3.jpg"), (1, 1, 1)),
+        (("set/Training/A/1.jpg", "set/validation/A/2.jpg"), (1, 1, 0)),
+        (("asl_alphabet_train/A/A_test1.jpg", "asl_alphabet_test/B/B_train_1.jpg"), (1, 0, 1)),
+        (("sign_mnist_train.csv#1", "sign_mnist_train.csv#2", "sign_mnist_test.csv#1"), (2, 0, 1)),
+    ],
+)
+def test_the_split_that_the_data_bring(paths: tuple[str, ...], sizes: tuple[int, ...]) -> None:
+    data = dataset([Picture(path, "AB"[i % 2]) for i, path in enumerate(paths)])
+    split = make_split(data, by="given", seed=0, validation=0.0)
+    assert tuple(len(split.parts[part]) for part in PARTS) == sizes
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [("A/train1.jpg", "none"), ("train/test/A/1.jpg", "test and train"), ("restrained/A/1.jpg", "none")],
+)
+def test_data_that_bring_no_split(path: str, found: str) -> None:
+    with pytest.raises(DataError, match=f"found {found} in {path}"):
+        make_split(dataset([Picture("train/A/0.jpg", "A"), Picture(path, "A")]), by="given", seed=0)
+
+
+def test_validation_is_taken_from_the_training_part_if_the_data_have_none() -> None:
+    pictures = [
+        Picture(f"{part}/{label}/{n}.jpg", label) for part in ("train", "test") for label in "AB" for n in range(20)
+    ]
+    split = make_split(dataset(pictures), by="given", seed=0, validation=0.1)
+    assert [len(split.parts[part]) for part in PARTS] == [36, 4, 40]
+    assert all(path.startswith("train/") for path in (*split.parts["train"], *split.parts["validation"]))
+
+
 def test_fractions_and_methods_that_cannot_be() -> None:
     for wrong in ({"validation": 0.5, "test": 0.5}, {"test": -0.1}, {"validation": 1.0}):
         with pytest.raises(DataError, match="expected fractions"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
+from html_page import HOSTILE, Page
 
 from edge_asl.evaluation.conditions import Conditions
 from edge_asl.evaluation.metrics import Evaluation, Predictions, evaluate_predictions
@@ -27,9 +27,6 @@ from edge_asl.evaluation.report import (
 )
 from edge_asl.evaluation.stress import CorruptionScore, StressScores
 from edge_asl_device.contract.preprocess import Square
-
-HOSTILE = '<img src="http://evil.example/x.png" onerror="alert(1)">&lt;$x_1$'
-_VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
 def make_evaluation(
@@ -72,37 +69,6 @@ def write(tmp_path: Path, evaluation: Evaluation, **changes: Any) -> str:
     }
     write_report(path, evaluation, **given | changes)
     return path.read_text(encoding="utf-8")
-
-
-class Page(HTMLParser):
-    """Checks that elements close as they open and collects what tests ask for."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in _VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.text.append(data)
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 CASES = {

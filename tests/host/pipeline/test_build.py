@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from tiny_build import QUIET, SIGNS, Built, build_arguments, device, edge_asl
 
+from edge_asl.datasets.fetch.record import RECORD
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split
 from edge_asl.datasets.splits import pictures_of
@@ -24,7 +25,7 @@ from edge_asl.pipeline.calibration_set import LIST, keep_calibration_pictures
 from edge_asl.progress import Quiet
 from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.contract.known_answer import KNOWN_ANSWER, read_known_answer
-from edge_asl_device.contract.manifest import MODEL
+from edge_asl_device.contract.manifest import MODEL, PublicData
 from edge_asl_device.files import sha256_of
 
 STEPS = ("split", "pictures", "training", "quantization", "evaluation", "bundle")
@@ -103,6 +104,26 @@ def test_a_setting_of_the_device_changes_the_manifest_alone(copied: Built):
     bundle = read_bundle(copied.bundle)
     assert bundle.manifest.decoder.hold_s == 0.5
     assert sha256_of(bundle.model) == model
+
+
+def test_the_bundle_says_which_public_data_it_was_trained_on(copied: Built, tmp_path: Path):
+    data = Path(shutil.copytree(copied.data, tmp_path / "data"))
+    facts = {"name": "some-hands", "version": "3", "licence": "CC0-1.0", "digest": "a" * 64}
+    urls = {"url": "https://example.org/hands", "licence_url": "https://example.org/cc0"}
+    more = {"fetched_from": "/home/somebody/hands.zip", "layout": "folders", "pictures": 96, "fetched": "2026-11-20"}
+    (data / RECORD).write_text(json.dumps(facts | urls | more))
+
+    run = edge_asl(*build_arguments(data, tmp_path))
+
+    assert run.returncode == 0, run.stderr
+    assert steps_of(run) == dict.fromkeys(STEPS, False) | {"bundle": True}
+    provenance = read_bundle(copied.bundle).manifest.provenance
+    assert provenance.public_data == (PublicData(**facts, **urls),)
+    assert provenance.data_digest == read_dataset(copied.data).digest, "it is no picture"
+    assert "somebody" not in (copied.bundle / "manifest.json").read_text()
+    assert "trained on some-hands 3, CC0-1.0" in edge_asl("inspect", copied.bundle).stdout
+    (data / RECORD).write_text("{}")
+    assert f"{data / RECORD}: cannot be read: " in edge_asl(*build_arguments(data, tmp_path)).stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", [MODEL, "labels.txt", "report.html"])
@@ -225,6 +246,70 @@ def test_the_evaluation_saw_what_the_device_program_says(built: Built):
         assert by_label == dict(zip(SIGNS, probabilities.tolist(), strict=True))
     right = sum(line["predictions"][0]["label"] == p.label for line, p in zip(said, pictures, strict=True))
     assert right / len(pictures) == metrics(built)["accuracy"]
+
+
+def test_a_backbone_with_its_own_pixels_and_a_flattened_head_becomes_a_bundle(drawn: Path, tmp_path: Path):
+    """VGG16 wants BGR without the mean; flattening and batch norm between dense layers must become int8, too."""
+    settings = {
+        "model.backbone": "vgg16",
+        "model.alpha": "1",
+        "model.size": "64",
+        "model.pooling": "flatten",
+        "model.dense": "[{units = 16, dropout = 0.2, batch_norm = true}]",
+        "training.layers": "0",
+        "training.epochs": "2",
+        "training.variants": "1",
+    }
+    run = edge_asl(*build_arguments(drawn, tmp_path, **settings), "--json")
+
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert abs(found["lost_points"]) <= 100 / 12 + 0.1  # one picture of twelve
+    bundle = tmp_path / "models" / "tiny"
+    assert read_bundle(bundle).manifest.operators["RESHAPE"] >= 1
+    said = device("classify", bundle, next(drawn.rglob("*.jpg")), "--json")
+    assert said.returncode == 0, said.stderr
+
+
+def test_export_writes_what_keras_reads_and_the_split(built: Built, tmp_path: Path):
+    run = edge_asl("export", built.bundle, "--data", built.data, "--out", tmp_path / "exported", "--json")
+
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert found["accuracy_score"] == metrics(built)["accuracy"]
+    out = tmp_path / "exported"
+    assert sorted(found["files"]) == sorted(path.name for path in out.iterdir())
+    scores = json.loads((out / "scores.json").read_text())
+    assert np.array(scores["confusion_matrix"]).sum() == 12
+    assert np.trace(scores["confusion_matrix"]) == 12 - len(scores["wrong"])
+    assert cv2.imread(str(out / "confusion.png")) is not None
+    shapes = {part: np.load(out / f"x_{part}.npy").shape for part in ("train", "validation", "test")}
+    assert shapes == {part: (n, 32, 32, 3) for part, n in (("train", 72), ("validation", 12), ("test", 12))}
+    # Keras alone, on the arrays alone, says of the test part what the build's float network said.
+    code = """import sys; import keras; import numpy as np; folder = sys.argv[1] + "/"
+x = (np.load(folder + "x_test.npy").astype("float32") - 128) / 128
+whole = keras.models.load_model(folder + "model.keras").predict(x, verbose=0)
+parts = keras.models.model_from_json(open(folder + "architecture.json").read())
+parts.load_weights(folder + "model.weights.h5")
+assert np.array_equal(whole, parts.predict(x, verbose=0))
+np.save(folder + "said.npy", whole)"""
+    keras = subprocess.run(
+        [sys.executable, "-c", code, str(out)], env=os.environ | QUIET, capture_output=True, text=True, check=False
+    )
+    assert keras.returncode == 0, keras.stderr[-2000:]
+    np.testing.assert_allclose(np.load(out / "said.npy"), np.load(built.work / "float-test.npy"), atol=1e-5)
+
+
+def test_export_says_why_it_cannot(built: Built, tmp_path: Path):
+    moved = shutil.copytree(built.bundle, tmp_path / "models" / "moved")
+    for bundle, message in (
+        (moved, "the float network is missing; export where the bundle was built"),
+        (Path(__file__).parents[3] / "models" / "letters", "found one that reads hands"),
+    ):
+        run = edge_asl("export", bundle, "--out", tmp_path / "exported")
+        assert (run.returncode, run.stdout) == (1, "")
+        assert message in run.stderr
+        assert not (tmp_path / "exported").exists()
 
 
 def test_without_a_test_part_the_validation_part_is_measured_and_the_report_says_so(drawn: Path, tmp_path: Path):

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from edge_asl.errors import RecipeError
-from edge_asl.recipes.recipe import Recipe, digest_of, load_recipe, recipe_names
+from edge_asl.recipes.recipe import Dense, Recipe, digest_of, load_recipe, recipe_names
 
 MINIMAL = 'description = "mine"\n'
 
@@ -20,6 +20,8 @@ def test_every_shipped_recipe_loads_and_says_what_it_is():
     names = recipe_names()
 
     assert {"demo", "digits", "digits-mobilenet", "letters", "letters-mobilenet", "letters-small"} <= set(names)
+    for tutorial in ("alexnet-letters", "mobilenet-digits", "resnet50-sign-mnist", "vgg16-letters"):
+        assert {tutorial, f"{tutorial}-modern"} <= set(names)
     for name in names:
         recipe = load_recipe(name)
         assert len(recipe.description) > 20
@@ -49,6 +51,8 @@ def test_a_recipe_file_fills_what_it_does_not_say(tmp_path: Path):
         ("data.counts=[10, 2, 3]", ("data", "counts"), (10, 2, 3)),
         ("data.signer_pattern='^(p[0-9]+)'", ("data", "signer_pattern"), "^(p[0-9]+)"),
         (" model.size = 96 ", ("model", "size"), 96),
+        ('data.counts=["rest", 2, 3]', ("data", "counts"), ("rest", 2, 3)),
+        ("model.dense=[{units=8, dropout=0.5}]", ("model", "dense"), (Dense(8, 0.5),)),
         ("description=a plain text", ("description",), "a plain text"),
     ],
 )
@@ -59,6 +63,14 @@ def test_a_setting_takes_the_type_of_its_field(text: str, where: tuple[str, ...]
 
     assert found == value
     assert type(found) is type(value)
+
+
+def test_none_takes_back_what_a_recipe_says():
+    recipe = load_recipe("mobilenet-digits", ["data.counts=none", "training.steps=none", "data.split=signer"])
+
+    assert (recipe.data.counts, recipe.training.steps, recipe.data.split) == (None, None, "signer")
+    with pytest.raises(RecipeError, match=r"training\.epochs: expected `int`, got `null`"):
+        load_recipe("demo", ["training.epochs=none"])
 
 
 def test_settings_apply_in_order():
@@ -86,7 +98,11 @@ def test_settings_apply_in_order():
         (["augmentation.mirror=1.5"], "recipe demo: augmentation.mirror: expected `float` <= 1.0"),
         (["training.learning_rate=0"], "recipe demo: training.learning_rate: expected `float` > 0.0"),
         (["data.counts=[1, 2]"], "recipe demo: data.counts: expected `array` of length 3, got 2"),
-        (["model.backbone=resnet"], "recipe demo: model.backbone: invalid enum value 'resnet'"),
+        (["model.backbone=resnet"], "recipe demo: model.backbone: expected one of alexnet, "),
+        (["model.backbone=vgg16"], "recipe demo: model.alpha: expected 1, the only width of vgg16, found 0.75"),
+        (["model.dense=[{units=0}]"], "recipe demo: model.dense[0].units: expected `int` >= 1"),
+        (["model.dense=[{width=8}]"], "recipe demo: model.dense[0]: object contains unknown field `width`"),
+        (["data.counts=['all', 1, 1]"], "recipe demo: data.counts[0]: invalid enum value 'all'"),
         (["model=3"], "recipe demo: model: expected `object`, got `int`"),
         (["training.epochs"], "--set: expected table.key=value such as training.epochs=5, found 'training.epochs'"),
         (["=5"], "--set: expected table.key=value such as training.epochs=5, found '=5'"),

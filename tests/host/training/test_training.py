@@ -40,6 +40,21 @@ EXPERIMENTS: dict[str, dict[str, str]] = {
     "head first": {"training.head_epochs": "150", "training.head_learning_rate": "0.03", "training.epochs": "0"},
     "patience": {"training.epochs": "9", "training.patience": "2", "training.learning_rate": "0.05"},
     "too fast": {"training.learning_rate": "1e6", "training.epochs": "4"},
+    "as notebooks have it": {
+        "model.pooling": "flatten",
+        "model.pixels": "unit",
+        "model.dense": "[{units = 8, dropout = 0.2, batch_norm = true}]",
+        "training.layers": "0",
+        "training.variants": "1",
+        "training.optimizer": "sgd",
+        "training.learning_rate": "0.02",
+        "training.schedule": "constant",
+        "training.averaging": "0",
+        "training.steps": "3",
+        "training.epochs": "4",
+        "training.keep": "last",
+        "training.every_epoch": "true",
+    },
     "too many layers": {"training.layers": "1000"},
 }
 
@@ -148,6 +163,16 @@ def test_the_head_alone_learns_on_frozen_features(trained: dict[str, dict[str, A
     assert any(name.startswith("features") for name in found["files"])
 
 
+def test_a_head_of_dense_layers_on_a_frozen_backbone(trained: dict[str, dict[str, Any]]):
+    found = trained["as notebooks have it"]
+    losses = [epoch["validation_loss"] for epoch in found["history"]]
+
+    assert changed(found) == set()
+    assert found["head"] > 0
+    assert found["validation_loss"] == pytest.approx(losses[-1], rel=2e-3)
+    assert sorted(found["epochs"]) == [f"{i:02}-{loss:.4f}.weights.h5" for i, loss in enumerate(losses, 1)]
+
+
 def test_patience_ends_a_training_that_no_longer_gains(trained: dict[str, dict[str, Any]]):
     losses = [epoch["validation_loss"] for epoch in trained["patience"]["history"]]
     best = losses.index(min(losses))
@@ -178,7 +203,7 @@ def experiment_all(data: Path, folder: Path) -> dict[str, dict[str, Any]]:
         found[name], network = experiment(data, folder / str(number), weights, settings)
         if name == "learns":
             weights = str(folder / "pretrained.weights.h5")
-            network.layers[1].save_weights(weights)
+            network.get_layer("backbone").save_weights(weights)
     return found
 
 
@@ -193,7 +218,7 @@ def experiment(data: Path, folder: Path, weights: str, settings: dict[str, str])
     from edge_asl.errors import EdgeAslError
     from edge_asl.progress import Quiet, unwatched
     from edge_asl.recipes.recipe import load_recipe
-    from edge_asl.training.backbone import build_network
+    from edge_asl.training.backbone import backbone_of, build_network
     from edge_asl.training.fit import TrainingJob, train
     from edge_asl_device.contract.manifest import Crop, Input, Resize
 
@@ -214,6 +239,7 @@ def experiment(data: Path, folder: Path, weights: str, settings: dict[str, str])
         job = TrainingJob(
             recipe, pixels, rows["train"], rows["validation"], len(dataset.labels), weights,
             folder / "features.npy", folder / "checkpoint.npz", folder / "logs",
+            folder / "epochs" if recipe.training.every_epoch else None,
         )  # fmt: skip
         try:
             network, history = train(job, Quiet())
@@ -231,10 +257,11 @@ def experiment(data: Path, folder: Path, weights: str, settings: dict[str, str])
         "accuracy": accuracy,
         "layers": [
             layer_found(number, *pair)
-            for number, pair in enumerate(zip(before.layers[1].layers, network.layers[1].layers, strict=True))
+            for number, pair in enumerate(zip(*(backbone_of(n).layers for n in (before, network)), strict=True))
         ],
         "head": float(np.abs(network.layers[-1].kernel - before.layers[-1].kernel).max()),
         "files": sorted(path.name for path in folder.iterdir()),
+        "epochs": [path.name for path in folder.glob("epochs/*")],
     }
     return found, network
 
