@@ -105,7 +105,7 @@ def test_a_float_tflite_is_refused_in_one_line(tiny_models: TinyModels, drawn: P
 
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1].startswith(
-        f"edge-asl: {tiny_models.float32}: a floating-point model, and full int8 needs its network; import the Keras model"
+        f"edge-asl: {tiny_models.float32}: a floating-point model, and full int8 needs its network; import the Keras"
     )
     assert not (tmp_path / "models" / "mine").exists()
 
