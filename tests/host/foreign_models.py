@@ -35,6 +35,8 @@ class ForeignModels(NamedTuple):
     """File → why it is not loaded."""
     scalings: dict[str, float]
     """Way → how far its fixed layer is from ``preprocess_input``."""
+    shifts: dict[str, float]
+    """How far the mean of a network's logits moves when weights are ``rounded``, and when it is then ``corrected``."""
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +112,12 @@ def make_all(drawn: Path, folder: Path) -> None:
             from edge_asl.pipeline.quantize import quantize
 
             (folder / "saved.tflite").write_bytes(quantize(network, pictures[:40]))
-    answers = {"fitted": found, "refused": refused, "scalings": scalings(keras, some.astype(np.float32))}
+    answers = {
+        "fitted": found,
+        "refused": refused,
+        "scalings": scalings(keras, some.astype(np.float32)),
+        "shifts": shifts(keras, plain, (pictures / 255).astype(np.float32)),
+    }
     (folder / "found.json").write_text(json.dumps(answers))
 
 
@@ -245,6 +252,26 @@ def scalings(keras: Any, pictures: Any) -> dict[str, float]:
         wanted = others[name] if name in others else preprocess(pictures.copy(), mode=name)
         found[name] = float(np.abs(given - wanted).max())
     return found
+
+
+def shifts(keras: Any, plain: Any, inputs: Any) -> dict[str, float]:
+    """Of the network without its softmax, after an outlier in every channel has made the steps of int8 coarse."""
+    from edge_asl.training.rounding import corrected, rounded
+
+    network = keras.models.clone_model(keras.Model(plain.inputs, plain.layers[-2].output))
+    network.set_weights(plain.get_weights()[:-1])
+    kernels = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    for layer in kernels[1:]:
+        kernel = np.array(layer.kernel)
+        kernel[0, 0, 0] *= 8
+        layer.kernel.assign(kernel)
+    before = np.asarray(network(inputs, training=False)).mean(axis=0)
+    after = np.asarray(corrected(network, inputs)(inputs, training=False)).mean(axis=0)
+    for layer in kernels:
+        axes = (0, 1) if isinstance(layer, keras.layers.DepthwiseConv2D) else (0, 1, 2)
+        layer.kernel.assign(rounded(np.array(layer.kernel), axes))
+    crude = np.asarray(network(inputs, training=False)).mean(axis=0)
+    return {"rounded": float(np.abs(crude - before).mean()), "corrected": float(np.abs(after - before).mean())}
 
 
 if __name__ == "__main__":

@@ -53,6 +53,9 @@ AS_IT_IS = "int8"
 TRIED = 400
 """Pictures on which the ways to scale pixels are compared."""
 
+CORRECTING = 48
+"""Pictures by which the biases are put right: in memory at once, with all that the network makes of them."""
+
 _SHAPE, _PIXELS = "shape.json", "pixels.json"
 _WARNING = (
     "This model was trained elsewhere. If it learned from these pictures, or from others of the same people, the "
@@ -300,7 +303,7 @@ def _report(context: BuildContext, request: ImportRequest, choice: Choice) -> No
 
 def _quantize(context: BuildContext, loader: Loader, choice: Choice, scaled: str) -> str:
     request, labels = context.request, context.dataset.labels
-    digest = digest_of(scaled, choice.pixels, request.recipe.quantization, labels, request.out.name)
+    digest = digest_of(scaled, choice.pixels, CORRECTING, request.recipe.quantization, labels, request.out.name)
     model, kept = context.path(MODEL), request.calibration / request.out.name
 
     def make() -> None:
@@ -311,7 +314,9 @@ def _quantize(context: BuildContext, loader: Loader, choice: Choice, scaled: str
             count, seed = request.recipe.quantization.pictures, request.recipe.training.seed
             rows = choose_calibration_rows(_known_rows(context), pixels.classes, count, seed)
             context.progress.say(f"  full integer, {len(rows)} calibration pictures")
-            converted = quantize(fitted(loader.load(), choice.pixels), pixels.read(rows))
+            calibration = pixels.read(rows)
+            some = calibration[:: max(1, len(calibration) // CORRECTING)]
+            converted = quantize(fitted(loader.load(), choice.pixels, some), calibration)
         content = _labelled(context, converted)
         keep_calibration_pictures(kept, context.dataset, [context.dataset.pictures[row] for row in rows])
         write_atomically(model, content)

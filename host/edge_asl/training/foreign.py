@@ -19,6 +19,7 @@ from edge_asl.training.batches import Floats, as_floats
 from edge_asl.training.fit import predictor
 from edge_asl.training.pixels import ALMOST_THE_INPUT, from_input, scaling, scaling_layer
 from edge_asl.training.quiet import keras, tf
+from edge_asl.training.rounding import corrected
 from edge_asl_device.inference.silence import native_output_silenced
 
 SMALLEST, LARGEST = 16, 1024
@@ -66,16 +67,35 @@ def load_foreign(source: Source, size: int | None) -> Foreign:
     return Foreign(network, Shape(height, width, channels, first, max(2, outputs[1]), ending, scales))
 
 
-def fitted(foreign: Foreign, pixels: str) -> keras.Model:
+def fitted(foreign: Foreign, pixels: str, pictures: NDArray[np.uint8] | None = None) -> keras.Model:
     """Float32 (batch, H, W, 3), (pixel − 128) / 128, to softmax float32 (batch, classes).
 
-    ``pixels`` says how the network wants its pixels scaled, of ``SCALINGS``.
+    Args:
+        foreign: the network.
+        pixels: how it wants its pixels scaled, of ``SCALINGS``.
+        pictures: RGB uint8 (N, H, W, 3), some tens; with these the network is prepared for int8 (``corrected``), unless
+            it comes from a SavedModel, whose layers cannot be told apart.
     """
     shape, whole = foreign.shape, with_softmax(foreign)
+    if pictures is not None and not isinstance(_last_layer(foreign.network), keras.layers.TFSMLayer):
+        whole = corrected(whole, scaled(pictures, pixels, shape.channels))
     inputs = keras.Input((shape.height, shape.width, 3), whole.inputs[0].shape[0], name="picture")
-    needless = pixels == ALMOST_THE_INPUT and shape.channels == 3
+    needless = _needs_no_layer(pixels, shape.channels)
     seen = inputs if needless else scaling_layer(pixels, shape.channels)(inputs)
     return keras.Model(inputs, whole(seen, training=False), name="imported")
+
+
+def scaled(pictures: NDArray[np.uint8], pixels: str, channels: int) -> Floats:
+    """RGB uint8 (N, H, W, 3) to float32 (N, H, W, channels), as the layers that ``fitted`` puts in front do it."""
+    seen = as_floats(pictures)
+    if _needs_no_layer(pixels, channels):
+        return seen
+    matrix, offset = from_input(scaling(pixels, channels))
+    return seen @ matrix + offset
+
+
+def _needs_no_layer(pixels: str, channels: int) -> bool:
+    return pixels == ALMOST_THE_INPUT and channels == 3
 
 
 def with_softmax(foreign: Foreign) -> keras.Model:
@@ -110,12 +130,10 @@ class Answering:
 
     def __call__(self, rows: NDArray[np.int64], pixels: str) -> Floats:
         """Float32 (len(rows), classes): the probabilities that ``fitted(…, pixels)`` gives."""
-        needless = pixels == ALMOST_THE_INPUT and self._channels == 3
-        matrix, offset = from_input(scaling(pixels, self._channels))
         answers = []
         for start in range(0, len(rows), self._batch):
-            seen = as_floats(self._pictures.read(rows[start : start + self._batch]))
-            answers.append(self._run(tf.constant(seen if needless else seen @ matrix + offset)).numpy())
+            seen = scaled(self._pictures.read(rows[start : start + self._batch]), pixels, self._channels)
+            answers.append(self._run(tf.constant(seen)).numpy())
         return np.concatenate(answers)
 
 

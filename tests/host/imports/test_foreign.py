@@ -83,3 +83,10 @@ def test_a_saved_model_meets_the_contract_when_quantized(foreign_models: Foreign
 def test_the_fixed_layers_scale_as_keras_does(foreign_models: ForeignModels):
     assert set(foreign_models.scalings) == {"tf", "unit", "caffe", "torch", "raw"}
     assert max(foreign_models.scalings.values()) < 1e-4
+
+
+def test_the_shift_that_rounding_makes_is_taken_back(foreign_models: ForeignModels):
+    shifts = foreign_models.shifts
+
+    assert shifts["rounded"] > 0
+    assert shifts["corrected"] < shifts["rounded"] / 2
