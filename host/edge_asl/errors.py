@@ -19,6 +19,10 @@ class QuantizationError(EdgeAslError):
     """The converted model does not meet the contract."""
 
 
+class ModelError(EdgeAslError):
+    """A model from elsewhere cannot become a bundle."""
+
+
 class PlatformError(QuotingError):
     """No runtime exists for a device's platform, or its packages cannot be downloaded."""
 

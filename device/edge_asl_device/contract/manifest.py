@@ -148,10 +148,11 @@ class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
     accuracy_low: Fraction
     """Lower end of the 95 % interval of ``accuracy_int8`` (Wilson)."""
     accuracy_high: Fraction
-    accuracy_float: Fraction
+    accuracy_float: Fraction | None
+    """Of the float network; None: the model came as it is, full int8."""
     top3_int8: Fraction
-    agreement: Fraction
-    """How often float and int8 name the same class."""
+    agreement: Fraction | None
+    """How often float and int8 name the same class; None as above."""
     calibration_error: Fraction
     """Expected calibration error of the int8 model, 15 bins."""
 
@@ -180,6 +181,20 @@ class PublicData(Struct, frozen=True, forbid_unknown_fields=True):
     """Of the list of its files and their SHA-256, as it was fetched."""
 
 
+class Imported(Struct, frozen=True, forbid_unknown_fields=True):
+    """The model from elsewhere that a bundle was made from."""
+
+    file: Annotated[str, Meta(min_length=1, max_length=255)]
+    """The name of the file or folder that was imported."""
+    sha256: Sha256
+    """Of the file; of a folder, over the names and contents of its files as ``sha256sum`` lists them."""
+    kind: str
+    """``Keras``, ``SavedModel``, ``Teachable Machine``, …"""
+    pixels: str
+    """How it wanted its pixels scaled, before that became part of the graph: ``tf``, ``unit``, ``caffe``, ``torch``,
+    ``raw``; ``int8``: it took pixel − 128 already."""
+
+
 class Provenance(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where the bundle comes from."""
 
@@ -193,6 +208,8 @@ class Provenance(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     """The bundle that was trained further with the data, instead of a network that knew nothing."""
     public_data: Annotated[tuple[PublicData, ...], Meta(max_length=100)] = ()
     """The public data sets among the data; none: the pictures are the user's own, or nobody said."""
+    imported: Imported | None = None
+    """The model that was trained elsewhere; the data then only calibrated and measured it."""
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

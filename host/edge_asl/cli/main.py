@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge_asl.cli import deploy, devices, export, keys, pictures
+from edge_asl.cli import deploy, devices, export, imports, keys, pictures
 from edge_asl.cli.improve import improve
 from edge_asl.cli.options import BundleArgument, JsonOption, LabelsOption, LayoutOption, option, print_json
 from edge_asl_device.errors import EdgeAslError
@@ -347,5 +347,5 @@ def _print_evaluation(evaluation: Any, json: bool) -> None:
     typer.echo(format_evaluation(evaluation))
 
 
-for commands in (export, pictures, deploy, devices, keys):
+for commands in (export, imports, pictures, deploy, devices, keys):
     commands.register(app)

@@ -17,6 +17,8 @@ from edge_asl.errors import DataError
 PARTS = ("train", "validation", "test")
 METHODS = ("auto", "signer", "block", "fraction", "counts", "first", "given", "left-out")
 REST = "rest"
+UNSPLIT = "all"
+"""The method of a split that is none: of a model that was trained elsewhere, all pictures are its test."""
 BLOCK_SIZE = 20
 """Neighbours that stay together: in the public letters, one room lasts for 5 to 20 numbers."""
 
@@ -83,8 +85,15 @@ def pictures_of(dataset: Dataset, split: Split, part: str) -> list[Picture]:
     return [picture for picture in dataset.pictures if picture.path in wanted]
 
 
+def describe_part(split: Split, part: str) -> str:
+    """``test by signer``; ``all pictures`` where there is no split."""
+    return "all pictures" if split.method == UNSPLIT else f"{part} by {split.method}"
+
+
 def describe_split(split: Split, dataset: Dataset) -> str:
     """``by signer: 1163 train, 250 validation, 249 test pictures; 27 people in test``."""
+    if split.method == UNSPLIT:
+        return f"not split: all {len(split.parts['test'])} pictures calibrate and test"
     sizes = ", ".join(f"{len(paths)} {part}" for part, paths in split.parts.items())
     people = {picture.signer for picture in pictures_of(dataset, split, "test")} - {None}
     return f"by {split.method}: {sizes} pictures" + (f"; {len(people)} people in test" if people else "")

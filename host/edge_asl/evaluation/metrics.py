@@ -198,13 +198,7 @@ def _against_float(
 
 
 def to_manifest_metrics(evaluation: Evaluation) -> Metrics:
-    """The part of an evaluation that travels in the bundle's manifest.
-
-    Raises:
-        ValueError: the float model, which the manifest compares with, was not evaluated.
-    """
-    if evaluation.accuracy_float is None or evaluation.agreement is None:
-        raise ValueError("this evaluation has no float probabilities")
+    """The part of an evaluation that travels in the bundle's manifest."""
     return Metrics(
         split=evaluation.split,
         pictures=evaluation.pictures,

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from edge_asl.datasets.public_data import public_data_of
-from edge_asl.datasets.splits import describe_split
+from edge_asl.datasets.splits import describe_part, describe_split
 from edge_asl.errors import AccuracyError
 from edge_asl.evaluation.kept import FILE, keep_predictions
 from edge_asl.evaluation.metrics import Evaluation, evaluate_predictions, to_manifest_metrics
@@ -48,15 +48,10 @@ def build(request: BuildRequest, progress: Progress) -> Evaluation:
     models = hand_models(context) if request.recipe.reads == "hand" else square_models(context)
     if request.leave_one_out and models.predictions is None:
         models = models._replace(predictions=lambda context: leave_out_each(context, build))
-    evaluated, evaluation = _evaluate(context, models)
+    evaluated, evaluation = measure(context, models)
     if context.split.shares_people and models.predictions is None:
         context.progress.say("warning: the same people may be in training and in test; this says nothing of strangers")
-    if request.min_accuracy is not None and evaluation.accuracy < request.min_accuracy:
-        raise AccuracyError(
-            f"{context.dataset.name}: expected accuracy {request.min_accuracy:.1%} or more on {evaluation.split}, "
-            f"found {evaluation.accuracy:.1%}; the bundle was not written, see {context.path(REPORT)}"
-        )
-    _bundle(context, models, evaluated, evaluation)
+    write(context, models, evaluated, evaluation)
     _keep_training(context, models)
     return evaluation
 
@@ -71,8 +66,12 @@ def _one_by_one(request: BuildRequest) -> BuildRequest:
     return request._replace(recipe=msgspec.structs.replace(recipe, data=data, sign=sign))
 
 
-def _evaluate(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
-    """Measure the int8 model through the device's own recogniser, and beside it the float network."""
+def measure(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
+    """Measure the int8 model through the device's own recogniser, and beside it the float network.
+
+    Returns:
+        The digest of all that the figures depend on, and the figures.
+    """
     request = context.request
     digest = digest_of(models.digest, Evaluation.__struct_fields__, request.warnings, request.leave_one_out)
     outputs = [context.path(METRICS), context.path(REPORT)]
@@ -87,8 +86,9 @@ def _evaluate(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
         kept.unlink(missing_ok=True)
         if models.predictions is None:
             predictions = predict(draft, context.dataset, pictures, context.progress)
-            predictions = predictions._replace(probabilities_float=np.load(context.path(FLOAT_PROBABILITIES)))
-            measured = f"{context.evaluated_part} by {context.split.method}"
+            if models.has_float:
+                predictions = predictions._replace(probabilities_float=np.load(context.path(FLOAT_PROBABILITIES)))
+            measured = describe_part(context.split, context.evaluated_part)
         else:
             predictions, measured = models.predictions(context), "people left out in turn"
             pictures = pictures if context.leaves_out else list(context.dataset.pictures)
@@ -131,8 +131,18 @@ def _warnings(context: BuildContext, evaluation: Evaluation) -> list[str]:
     return warnings
 
 
-def _bundle(context: BuildContext, models: Models, evaluated: str, evaluation: Evaluation) -> None:
+def write(context: BuildContext, models: Models, evaluated: str, evaluation: Evaluation) -> None:
+    """Write the bundle of ``models`` with what ``measure`` found.
+
+    Raises:
+        AccuracyError: less accurate than was asked for.
+    """
     request = context.request
+    if request.min_accuracy is not None and evaluation.accuracy < request.min_accuracy:
+        raise AccuracyError(
+            f"{context.dataset.name}: expected accuracy {request.min_accuracy:.1%} or more on {evaluation.split}, "
+            f"found {evaluation.accuracy:.1%}; the bundle was not written, see {context.path(REPORT)}"
+        )
     digest = digest_of(
         evaluated,
         request.recipe,

@@ -10,7 +10,7 @@ from edge_asl.datasets.digest import known_contents
 from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import peek_split, read_split
-from edge_asl.datasets.splits import describe_left_out, pictures_of
+from edge_asl.datasets.splits import describe_left_out, describe_part, pictures_of
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
 from edge_asl.pipeline.bundle import work_folder
@@ -72,7 +72,7 @@ def choose_part(bundle: Bundle, dataset: Dataset, part: str) -> Chosen:
         raise DataError(f"{path}: the split that the bundle was built with is missing; --split all takes every picture")
     split = read_split(path, dataset)
     warning = f"the {part} part was used in training; expect lower accuracy on other people"
-    return Chosen(pictures_of(dataset, split, part), f"{part} by {split.method}", None if part == "test" else warning)
+    return Chosen(pictures_of(dataset, split, part), describe_part(split, part), None if part == "test" else warning)
 
 
 def learned_from(bundle: Bundle, dataset: Dataset) -> frozenset[str]:

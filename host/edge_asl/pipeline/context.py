@@ -114,7 +114,7 @@ class BuildContext(NamedTuple):
 def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
     """Read the data and the split, which is made once and made again only if the data or the recipe change."""
     recipe = request.recipe
-    _check_request(request)
+    check_request(request)
     request.work.mkdir(parents=True, exist_ok=True)
     dataset = read_dataset(
         request.data,
@@ -182,8 +182,13 @@ def _split(request: BuildRequest, dataset: Dataset) -> Split:
     )
 
 
-def _check_request(request: BuildRequest) -> None:
-    """Refuse what cannot work before the data are read and the network is trained."""
+def check_request(request: BuildRequest) -> None:
+    """Refuse what cannot work before the data are read and the network is trained.
+
+    Raises:
+        DataError: no such data folder, something in the way of what is written, a version that is none.
+        TrainingError: no such weights.
+    """
     for folder in request.data:
         if not folder.exists():
             raise DataError(f"{folder}: no such folder of pictures; check the path")

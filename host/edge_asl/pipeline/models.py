@@ -38,6 +38,8 @@ class Models(NamedTuple):
     """What is needed to train the bundle further elsewhere, once it is written; None: it cannot be."""
     doubts: Callable[[BuildContext], DoubtedLabels] | None = None
     """Which labels are doubted, for the report; None: nobody judges them."""
+    has_float: bool = True
+    """Whether a float network's probabilities lie beside them, to compare with."""
 
 
 def common_fields(context: BuildContext, metrics: Metrics | None) -> dict[str, Any]:

@@ -27,7 +27,7 @@ ARCHITECTURE = "architecture.json"
 
 def square_models(context: BuildContext) -> Models:
     """Decode, train and quantize, or find that all is done."""
-    _decode(context)
+    decode(context)
     trained = _train(context)
     quantized = _quantize(context, trained)
     return Models(quantized, (MODEL,), None, manifest_of, _facts)
@@ -46,7 +46,8 @@ def manifest_of(context: BuildContext, metrics: Metrics | None) -> SquareManifes
     )
 
 
-def _decode(context: BuildContext) -> None:
+def decode(context: BuildContext) -> None:
+    """Decode every picture once, as the device would."""
     target = context.path("pictures.u8")
 
     def make() -> None:
@@ -116,13 +117,7 @@ def _quantize(context: BuildContext, trained: str) -> str:
             context.progress.say(f"  full integer, {len(rows)} calibration pictures")
             converted = quantize(network, pixels.read(rows))
         description = f"{len(labels)} hand signs, {recipe.model.title}, full int8"
-        content = embed_labels(converted, labels, request.out.name, description)
-        check_model(
-            content,
-            lambda facts: contract_violations(facts, len(labels)),
-            recipe.quantization.runtime,
-            context.progress,
-        )
+        content = labelled_model(context, converted, description, recipe.quantization.runtime)
         keep_calibration_pictures(kept, context.dataset, [context.dataset.pictures[row] for row in rows])
         write_atomically(model, content)
 
@@ -130,14 +125,33 @@ def _quantize(context: BuildContext, trained: str) -> str:
     return digest
 
 
-def _facts(context: BuildContext) -> dict[str, str]:
-    recipe = context.request.recipe
-    history = msgspec.json.decode(context.path(HISTORY).read_bytes())
+def labelled_model(context: BuildContext, converted: bytes, description: str, runtime: str) -> bytes:
+    """The model's file with its labels in it, checked against the contract and the oldest promised runtime.
+
+    Raises:
+        QuantizationError: it does not meet the contract.
+    """
+    labels = context.dataset.labels
+    content = embed_labels(converted, labels, context.request.out.name, description)
+    check_model(content, lambda facts: contract_violations(facts, len(labels)), runtime, context.progress)
+    return content
+
+
+def model_rows(context: BuildContext) -> dict[str, str]:
+    """What the report's last table says of the model's file."""
     model = model_facts(context.path(MODEL))
     return {
-        "model": f"{recipe.model.title}, {recipe.model.size} px",
         "size": f"{model.size / 1e6:.2f} MB",
         "arithmetic": f"{model.multiply_accumulates / 1e6:.0f} million multiply-accumulates per picture",
         "oldest runtime": f"TensorFlow Lite {model.minimum_runtime}",
+    }
+
+
+def _facts(context: BuildContext) -> dict[str, str]:
+    recipe = context.request.recipe
+    history = msgspec.json.decode(context.path(HISTORY).read_bytes())
+    return {
+        "model": f"{recipe.model.title}, {recipe.model.size} px",
+        **model_rows(context),
         "training": f"{len(history)} epochs, {sum(epoch[-1] for epoch in history):.0f} s",
     }

@@ -19,9 +19,9 @@ class Scaling(NamedTuple):
     """What a network takes of a pixel: ``pixel @ matrix + offset``, the pixel RGB from 0 to 255."""
 
     matrix: NDArray[np.float32]
-    """float32 (3 colours of the picture, 3 channels of the network)."""
+    """float32 (3 colours of the picture, channels of the network)."""
     offset: NDArray[np.float32]
-    """float32 (3 channels of the network,)."""
+    """float32 (channels of the network,)."""
 
 
 _SAME = np.eye(3, dtype=np.float32)
@@ -45,19 +45,31 @@ ALMOST_THE_INPUT = "tf"
 """x / 127.5 − 1 differs from (x − 128) / 128 by 0.4 %, half a step of the int8 input: it needs no layer."""
 
 
-def from_input(scaling: Scaling) -> Scaling:
+GREY = ("tf", "unit", "raw")
+"""The ways that networks want grey pixels: the others are of three colours."""
+_LUMINANCE = np.array([[0.299], [0.587], [0.114]], np.float32)
+"""Of ITU-R BT.601, as OpenCV, Pillow and TensorFlow make pictures grey."""
+
+
+def scaling(name: str, channels: int) -> Scaling:
+    """``SCALINGS[name]``, or with one channel the same of the picture's grey; ``name`` is then one of ``GREY``."""
+    matrix, offset = SCALINGS[name]
+    return Scaling(matrix, offset) if channels == 3 else Scaling(_LUMINANCE * matrix[0, 0], offset[:1])
+
+
+def from_input(of_pixels: Scaling) -> Scaling:
     """The same, but of a bundle's input: ``x @ matrix + offset`` with x = (pixel − 128) / 128."""
-    return Scaling(scaling.matrix * 128, scaling.matrix.sum(axis=0) * 128 + scaling.offset)
+    return Scaling(of_pixels.matrix * 128, of_pixels.matrix.sum(axis=0) * 128 + of_pixels.offset)
 
 
-def scaling_layer(name: str) -> keras.Layer:
-    """A fixed 1×1 convolution: float32 (batch, H, W, 3), (pixel − 128) / 128, to what ``SCALINGS[name]`` gives.
+def scaling_layer(name: str, channels: int = 3) -> keras.Layer:
+    """A fixed 1×1 convolution: float32 (batch, H, W, 3), (pixel − 128) / 128, to what ``scaling(name)`` gives.
 
     Its numbers are initial values as well as weights, so that a copy of the network has them too.
     """
     from edge_asl.training.quiet import keras
 
-    matrix, offset = from_input(SCALINGS[name])
+    matrix, offset = from_input(scaling(name, channels))
     return keras.layers.Conv2D(
         len(offset),
         1,

@@ -173,8 +173,7 @@ def test_the_manifest_takes_its_part():
     assert (metrics.pictures, metrics.people, metrics.accuracy_int8, metrics.agreement) == (2, 2, 1.0, 1.0)
     assert metrics.accuracy_low == wilson(2, 2).low
     assert metrics.accuracy_high == 1.0
-    with pytest.raises(ValueError, match="has no float probabilities"):
-        to_manifest_metrics(SIX)
+    assert (to_manifest_metrics(SIX).accuracy_float, to_manifest_metrics(SIX).agreement) == (None, None)
 
 
 def test_no_pictures_is_the_users_error():

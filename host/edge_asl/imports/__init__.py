@@ -1,0 +1,1 @@
+"""Models from elsewhere: finding them, their labels, what old files need. No TensorFlow here."""

@@ -1,0 +1,82 @@
+"""Which sign each output of a model from elsewhere stands for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from edge_asl.datasets.labels import normalise_label
+from edge_asl.errors import ModelError
+
+_RANGE = re.compile(r"([A-Za-z0-9])-([A-Za-z0-9])")
+_NUMBERED = re.compile(r"(\d+)\s+(\S.*)")
+
+
+def read_labels(path: Path) -> list[str]:
+    """The labels in a file, one a line, with numbers before them (``0 A``, as Teachable Machine writes) or without.
+
+    Raises:
+        ModelError: the file cannot be read, or its numbers do not count from 0.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    numbered = [match for line in lines if (match := _NUMBERED.fullmatch(line))]
+    if not lines or len(numbered) < len(lines):
+        return lines
+    named = {int(match[1]): match[2] for match in numbered}
+    if sorted(named) != list(range(len(lines))):
+        raise ModelError(
+            f"{path}: expected numbers from 0 to {len(lines) - 1}, found {', '.join(map(str, sorted(named)))}"
+        )
+    return [named[number] for number in range(len(lines))]
+
+
+def parse_labels(text: str) -> list[str]:
+    """What ``--labels`` says, in its order: ``A-I,K-Y,space`` or a file of one label a line.
+
+    Raises:
+        ModelError: a range that ends before it starts, or the file cannot be read.
+    """
+    if Path(text).is_file():
+        return read_labels(Path(text))
+    found: list[str] = []
+    for word in text.split(","):
+        match = _RANGE.fullmatch(word.strip())
+        if match is None:
+            found.append(word.strip())
+        elif ord(match[1]) <= ord(match[2]) and match[1].isdecimal() == match[2].isdecimal():
+            found.extend(map(chr, range(ord(match[1]), ord(match[2]) + 1)))
+        else:
+            raise ModelError(f"--labels: expected a range such as A-Z or 0-9, found {word!r}; correct it")
+    return found
+
+
+def labels_of_outputs(named: Sequence[str] | None, where: str, classes: int, data: Iterable[str]) -> tuple[str, ...]:
+    """The label of each of a model's outputs, spelled as the data's are.
+
+    ``named`` come from ``where``; without them it is the data's classes in alphabetical order, as Keras and most
+    tutorials number folders, if there are as many of these.
+
+    Raises:
+        ModelError: another number of labels than outputs, or one of them twice.
+    """
+    if named is None:
+        ordered = sorted(data)
+        if len(ordered) != classes:
+            raise ModelError(
+                f"{where}: has {classes} outputs, and the data {len(ordered)} classes: {', '.join(ordered)}; "
+                "say which output is which with --labels, or put a labels.txt beside the model"
+            )
+        return tuple(ordered)
+    labels = tuple(normalise_label(name) for name in named)
+    if len(labels) != classes:
+        raise ModelError(
+            f"{where}: expected {classes} labels, as many as the model has outputs, found {len(labels)}: "
+            f"{', '.join(labels)}; correct them"
+        )
+    if twice := sorted({label for label in labels if labels.count(label) > 1}):
+        raise ModelError(f"{where}: expected each label once, found {', '.join(twice)} twice; correct them")
+    return labels

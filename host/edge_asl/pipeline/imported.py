@@ -1,0 +1,363 @@
+"""``edge-asl import``: a model from elsewhere → its pixels → quantization → evaluation → bundle.
+
+Nothing is trained. The user's pictures tell how the model wants its pixels, calibrate it and measure it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl import __version__
+from edge_asl.datasets.given import given_part
+from edge_asl.datasets.labels import Choice as Labels
+from edge_asl.datasets.labels import order_labels
+from edge_asl.datasets.readers import read_dataset
+from edge_asl.datasets.split_files import read_split, write_split
+from edge_asl.datasets.splits import PARTS, UNSPLIT, describe_left_out, describe_split
+from edge_asl.datasets.types import Dataset, Split
+from edge_asl.errors import ModelError
+from edge_asl.evaluation.metrics import Evaluation
+from edge_asl.imports.found import Source, find_model
+from edge_asl.imports.labels import labels_of_outputs, parse_labels, read_labels
+from edge_asl.imports.scalings import Choice, Trial, check_better_than_chance, choose_pixels, order_of, trial
+from edge_asl.imports.shape import Shape
+from edge_asl.imports.tflite_file import check_tflite
+from edge_asl.pipeline.build import measure, write
+from edge_asl.pipeline.cache import StepCache
+from edge_asl.pipeline.calibration_set import LIST, keep_calibration_pictures
+from edge_asl.pipeline.context import BuildContext, BuildRequest, check_request
+from edge_asl.pipeline.models import FLOAT_PROBABILITIES, Models
+from edge_asl.pipeline.square_models import decode, labelled_model, manifest_of, model_rows
+from edge_asl.progress import Progress
+from edge_asl.recipes.recipe import Recipe, digest_of
+from edge_asl.tflite.facts import ModelFacts, facts_of
+from edge_asl.tflite.operator_versions import version_key
+from edge_asl.training.pixels import GREY, SCALINGS
+from edge_asl.training.weights import NO_WEIGHTS
+from edge_asl_device.contract.manifest import MODEL, Crop, Imported, Input, Metrics, Resize, SquareManifest
+from edge_asl_device.files import sha256_of, write_atomically
+
+if TYPE_CHECKING:  # TensorFlow comes with it
+    from edge_asl.training.foreign import Foreign
+
+RECIPE = "import"
+AS_IT_IS = "int8"
+"""What is said of the pixels of a model that takes a bundle's input already."""
+TRIED = 400
+"""Pictures on which the ways to scale pixels are compared."""
+
+_SHAPE, _PIXELS = "shape.json", "pixels.json"
+_WARNING = (
+    "This model was trained elsewhere. If it learned from these pictures, or from others of the same people, the "
+    "figures flatter it."
+)
+
+
+class ImportRequest(NamedTuple):
+    """What the user asked for."""
+
+    model: Path
+    data: Sequence[Path]
+    out: Path
+    calibration: Path
+    """Folder that keeps the calibration pictures, in a subfolder per bundle name."""
+    labels: str | None = None
+    """Of the model's outputs, in their order: a list or a file."""
+    pixels: str | None = None
+    """How the model wants its pixels, of ``SCALINGS``; None: found out."""
+    size: int | None = None
+    """Side of its pictures, if the model does not say."""
+    layout: str = "auto"
+    every_picture: bool = False
+    """Measure on all pictures, even if the data come with a test part of their own."""
+    min_accuracy: float | None = None
+    version: str | None = None
+    without_pictures: bool = False
+
+    @property
+    def as_build(self) -> BuildRequest:
+        """What the steps that it shares with a build look at."""
+        return BuildRequest(
+            data=self.data,
+            recipe_name=RECIPE,
+            recipe=Recipe(description="a model from elsewhere"),
+            weights=NO_WEIGHTS,
+            out=self.out,
+            calibration=self.calibration,
+            min_accuracy=self.min_accuracy,
+            version=self.version,
+            warnings=(_WARNING,),
+            without_pictures=self.without_pictures,
+        )
+
+
+class Loader:
+    """The network, loaded when the first step needs it."""
+
+    def __init__(self, source: Source, size: int | None) -> None:
+        self.source = source
+        self._size = size
+        self._loaded: Foreign | None = None
+
+    def load(self) -> Foreign:
+        """The network and its shape.
+
+        Raises:
+            ModelError: it cannot be loaded, or is not a classifier of pictures.
+        """
+        from edge_asl.training.foreign import load_foreign
+
+        if self._loaded is None:
+            self._loaded = load_foreign(self.source, self._size)
+        return self._loaded
+
+
+def import_model(request: ImportRequest, progress: Progress) -> Evaluation:
+    """Turn a model from elsewhere into a bundle; returns what was measured of it.
+
+    Raises:
+        EdgeAslError: anything a user can fix; the bundle at ``request.out`` is then as it was.
+    """
+    build = request.as_build
+    check_request(build)
+    if request.pixels not in (None, *SCALINGS):
+        raise ModelError(
+            f"--pixels: expected one of {', '.join(SCALINGS)}, found {request.pixels!r}; choose one of them"
+        )
+    build.work.mkdir(parents=True, exist_ok=True)
+    source = find_model(request.model, build.work / "unpacked")
+    cache = StepCache(build.work, progress)
+    if source.kind == "TensorFlow Lite":
+        facts = check_tflite(source)
+        context = _open(request, source, _shape_of(facts), cache, progress)
+        models = _taken(context, source, facts)
+    else:
+        loader = Loader(source, request.size)
+        shape = _look(request, loader, cache)
+        context = _open(request, source, shape, cache, progress)
+        decode(context)
+        models = _converted(context, request, loader, shape)
+    evaluated, evaluation = measure(context, models)
+    if not models.has_float:
+        alone = Trial(np.array(evaluation.confusion), 0.0)
+        check_better_than_chance(choose_pixels({AS_IT_IS: alone}, context.dataset.labels), str(request.model))
+    write(context, models, evaluated, evaluation)
+    return evaluation
+
+
+def _look(request: ImportRequest, loader: Loader, cache: StepCache) -> Shape:
+    """Load the network for the first time, and remember what it takes and gives."""
+    target = request.as_build.work / _SHAPE
+    digest = digest_of(__version__, _versions(), loader.source.kind, loader.source.sha256, request.size)
+
+    def make() -> None:
+        write_atomically(target, msgspec.json.encode(loader.load().shape))
+
+    cache.run("model", digest, [target], make)
+    return msgspec.json.decode(target.read_bytes(), type=Shape)
+
+
+def _shape_of(facts: ModelFacts) -> Shape:
+    _, height, width, _ = facts.inputs[0].shape
+    return Shape(height, width, 3, False, facts.outputs[0].shape[1], "softmax", False)
+
+
+def _open(request: ImportRequest, source: Source, shape: Shape, cache: StepCache, progress: Progress) -> BuildContext:
+    """Read the data with the model's labels, in the order of its outputs."""
+    build = request.as_build
+    progress.say(f"  {source.kind}, {shape.in_words}")
+    if shape.height != shape.width:
+        progress.say("  its pictures are not square: the device shows it the square in the middle, stretched")
+    dataset = _read(request, source, shape, progress)
+    spec = Input(shape.height, shape.width, Crop.CENTRE_SQUARE, Resize.LINEAR)
+    split_path = build.work / "split.json"
+    settings = digest_of(dataset.digest, dataset.labels, request.every_picture)
+    cache.run("split", settings, [split_path], lambda: write_split(split_path, _split(dataset, request.every_picture)))
+    split = read_split(split_path, dataset)
+    progress.say(f"  {describe_split(split, dataset)}")
+    base = digest_of(__version__, _versions(), dataset.digest, dataset.labels, split.parts, spec)
+    return BuildContext(build, dataset, split, spec, cache, progress, base)
+
+
+def _read(request: ImportRequest, source: Source, shape: Shape, progress: Progress) -> Dataset:
+    model, hashes = str(request.model), request.as_build.work / "hashes.json"
+    if request.labels is not None:
+        named, where = parse_labels(request.labels), f"--labels for {model}"
+    elif source.labels is not None:
+        named, where = read_labels(source.labels), f"{source.labels.name} of {model}"
+    else:
+        named, where = None, model
+    everything = read_dataset(request.data, request.layout, cache=hashes)
+    labels = labels_of_outputs(named, where, shape.classes, everything.labels)
+    known = Labels(frozenset(), frozenset(labels))
+    dataset = read_dataset(request.data, request.layout, labels=known, cache=hashes)
+    origin = "the data's classes in alphabetical order" if named is None else where.partition(" ")[0]
+    progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} classes in {dataset.name}")
+    progress.say(f"  outputs by {origin}: {' '.join(labels)}")
+    if not dataset.pictures:
+        raise ModelError(
+            f"{model}: knows {', '.join(labels)}, and {dataset.name} has only pictures of "
+            f"{', '.join(order_labels(dataset.left_out))}; check --labels and --data"
+        )
+    if dataset.left_out:
+        progress.say(f"  {describe_left_out(dataset)}: not among the model's labels")
+    if unseen := [label for label in labels if label not in dataset.labels]:
+        progress.say(f"  no pictures of {', '.join(unseen)}: how these are read is not measured")
+    return dataset._replace(labels=labels)
+
+
+def _split(dataset: Dataset, every_picture: bool) -> Split:
+    """The data's own test part, or no split at all."""
+    where = {picture.path: given_part(picture.path) or "train" for picture in dataset.pictures}
+    parts = {part: [path for path, found in where.items() if found == part] for part in PARTS}
+    rest = parts["train"] + parts["validation"]
+    if every_picture or not parts["test"] or not rest:
+        everything = tuple(picture.path for picture in dataset.pictures)
+        return Split(UNSPLIT, 0, dataset.digest, {"train": (), "validation": (), "test": everything}, True)
+    return Split("given", 0, dataset.digest, {part: tuple(sorted(paths)) for part, paths in parts.items()}, True)
+
+
+def _known_rows(context: BuildContext) -> NDArray[np.int64]:
+    """The pictures that may tune and calibrate: all but those of a test part."""
+    return context.rows("test") if context.split.method == UNSPLIT else context.rows("train", "validation")
+
+
+def _converted(context: BuildContext, request: ImportRequest, loader: Loader, shape: Shape) -> Models:
+    """Find out about the pixels, quantize; or find that all is done."""
+    scaled = _scale(context, request, loader, shape)
+    choice = msgspec.json.decode(context.path(_PIXELS).read_bytes(), type=Choice)
+    origin = _origin(loader.source, choice.pixels)
+    quantized = _quantize(context, loader, choice, scaled)
+
+    def facts(context: BuildContext) -> dict[str, str]:
+        return _rows(context, shape, origin) | {"pixels": f"{choice.in_words} on {choice.pictures} pictures"}
+
+    return Models(quantized, (MODEL,), None, _manifest(origin), facts)
+
+
+def _scale(context: BuildContext, request: ImportRequest, loader: Loader, shape: Shape) -> str:
+    """Choose how its pixels are scaled; leaves the choice, and the float network's probabilities."""
+    asked = _asked(request, loader.source, shape)
+    tried = [asked] if asked else [name for name in SCALINGS if shape.channels == 3 or name in GREY]
+    digest = digest_of(context.base_digest, loader.source.sha256, shape, tried)
+    outputs = [context.path(_PIXELS), context.path(FLOAT_PROBABILITIES)]
+
+    def make() -> None:
+        from edge_asl.pipeline.quantize import choose_calibration_rows
+        from edge_asl.training.foreign import Answering
+
+        truth = context.truth()
+        rows = choose_calibration_rows(_known_rows(context), truth.astype(np.int32), TRIED, 0)
+        with context.pixel_store() as pixels:
+            answering = Answering(loader.load(), pixels)
+            trials = {name: trial(answering(rows, name), truth[rows]) for name in tried}
+            choice = choose_pixels(trials, context.dataset.labels)
+            _report(context, request, choice)
+            evaluated = pixels.rows_of([picture.path for picture in context.evaluated_pictures()])
+            np.save(outputs[1], answering(evaluated, choice.pixels))
+        write_atomically(outputs[0], msgspec.json.encode(choice))
+
+    context.cache.run("pixels", digest, outputs, make)
+    return digest
+
+
+def _asked(request: ImportRequest, source: Source, shape: Shape) -> str | None:
+    """How its pixels are scaled, if that needs no trial."""
+    asked = request.pixels
+    if asked is None and shape.rescales:
+        asked = "raw"
+    if asked is None and source.kind == "Teachable Machine":
+        asked = "tf"
+    if asked is not None and shape.channels == 1 and asked not in GREY:
+        raise ModelError(
+            f"--pixels {asked}: is of three colours, and {source.given} takes grey; choose {', '.join(GREY)}"
+        )
+    return asked
+
+
+def _report(context: BuildContext, request: ImportRequest, choice: Choice) -> None:
+    """Say what each way gave.
+
+    Raises:
+        ModelError: even the best is no better than chance.
+    """
+    context.progress.say(f"  {choice.pixels}: right on {choice.pictures} pictures: {choice.in_words}")
+    check_better_than_chance(choice, str(request.model))
+    if choice.order is not None:
+        context.progress.say(
+            f"warning: with the labels in another order {choice.ordered:.1%} would be right; "
+            f"if it is the model's, import with --labels {order_of(choice)}"
+        )
+
+
+def _quantize(context: BuildContext, loader: Loader, choice: Choice, scaled: str) -> str:
+    request, labels = context.request, context.dataset.labels
+    digest = digest_of(scaled, choice.pixels, request.recipe.quantization, labels, request.out.name)
+    model, kept = context.path(MODEL), request.calibration / request.out.name
+
+    def make() -> None:
+        from edge_asl.pipeline.quantize import choose_calibration_rows, quantize
+        from edge_asl.training.foreign import fitted
+
+        with context.pixel_store() as pixels:
+            count, seed = request.recipe.quantization.pictures, request.recipe.training.seed
+            rows = choose_calibration_rows(_known_rows(context), pixels.classes, count, seed)
+            context.progress.say(f"  full integer, {len(rows)} calibration pictures")
+            converted = quantize(fitted(loader.load(), choice.pixels), pixels.read(rows))
+        content = _labelled(context, converted)
+        keep_calibration_pictures(kept, context.dataset, [context.dataset.pictures[row] for row in rows])
+        write_atomically(model, content)
+
+    context.cache.run("quantization", digest, [model, kept / LIST], make)
+    return digest
+
+
+def _taken(context: BuildContext, source: Source, facts: ModelFacts) -> Models:
+    """A model that keeps the contract already: its labels are put in, nothing else is changed."""
+    model, origin = context.path(MODEL), _origin(source, AS_IT_IS)
+    digest = digest_of(context.base_digest, sha256_of(source.path), context.request.out.name)
+    context.cache.run(
+        "model", digest, [model], lambda: write_atomically(model, _labelled(context, source.path.read_bytes()))
+    )
+    shape = _shape_of(facts)
+    rows = lambda context: _rows(context, shape, origin)  # noqa: E731
+    return Models(digest, (MODEL,), None, _manifest(origin), rows, has_float=False)
+
+
+def _labelled(context: BuildContext, model: bytes) -> bytes:
+    """Checked in the oldest runtime that has its operators: nobody promised one for a network from elsewhere."""
+    needed = facts_of(model, MODEL).minimum_runtime
+    runtime = "tflite-2.14" if needed and version_key(needed) <= version_key("2.14") else "litert"
+    return labelled_model(context, model, f"{len(context.dataset.labels)} hand signs, imported, full int8", runtime)
+
+
+def _origin(source: Source, pixels: str) -> Imported:
+    return Imported(source.given.absolute().name, source.sha256, source.kind, pixels)
+
+
+def _manifest(origin: Imported) -> Any:
+    def manifest(context: BuildContext, metrics: Metrics | None) -> SquareManifest:
+        made = manifest_of(context, metrics)
+        return msgspec.structs.replace(made, provenance=msgspec.structs.replace(made.provenance, imported=origin))
+
+    return manifest
+
+
+def _rows(context: BuildContext, shape: Shape, origin: Imported) -> dict[str, str]:
+    """What the report's last table says of the model."""
+    return {
+        "model": f"{origin.file}, {origin.kind}, {shape.in_words}",
+        "sha256": f"{origin.sha256[:16]}…",
+        **model_rows(context),
+    }
+
+
+def _versions() -> list[str]:
+    return [importlib.metadata.version(name) for name in ("opencv-python-headless", "tensorflow", "keras")]
