@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from foreign_models import ForeignModels, foreign_models
 from tiny_build import QUIET, SIGNS, device, edge_asl
+from tiny_model import TinyModels, tiny_models
 
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.pipeline.calibration_set import LIST
@@ -21,7 +22,7 @@ from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.contract.manifest import MODEL, Imported
 from edge_asl_device.files import sha256_of
 
-__all__ = ["foreign_models"]
+__all__ = ["foreign_models", "tiny_models"]
 
 
 def imported(model: Path, data: Path, folder: Path, *more: object) -> subprocess.CompletedProcess[str]:
@@ -99,15 +100,13 @@ def test_a_keras_model_is_measured_on_the_test_folder(foreign_models: ForeignMod
     assert manifest.metrics.accuracy_float > 0.9
 
 
-def test_labels_in_a_wrong_order_are_noticed(foreign_models: ForeignModels, drawn: Path, tmp_path: Path):
-    run = imported(
-        foreign_models.folder / "plain.keras", drawn, tmp_path, "--labels", "B,L,nothing,A", "--pixels", "unit"
-    )
+def test_a_float_tflite_is_refused_in_one_line(tiny_models: TinyModels, drawn: Path, tmp_path: Path):
+    run = imported(tiny_models.float32, drawn, tmp_path)
 
     assert run.returncode == 1
-    last = run.stderr.splitlines()[-1]
-    assert last.startswith(f"edge-asl: {foreign_models.folder / 'plain.keras'}: no better than chance, 25.0%")
-    assert last.endswith("try --labels A,B,L,nothing")
+    assert run.stderr.splitlines()[-1].startswith(
+        f"edge-asl: {tiny_models.float32}: a floating-point model, and full int8 needs its network; import the Keras"
+    )
     assert not (tmp_path / "models" / "mine").exists()
 
 
