@@ -15,6 +15,7 @@ ALL = (
     "demo",
     "digits",
     "throughput",
+    "tutorial",
     "memory",
     "large",
     "letters",

@@ -36,8 +36,8 @@ VERSION = r"^[0-9]{1,18}(\.[0-9]{1,18}){0,5}$"
 MAX_MANIFEST_BYTES = 1_000_000
 # An RSA key of 16384 bits, the longest that OpenSSH takes, signs with 6 KB.
 MAX_SIGNATURE_BYTES = 16_384
-# Read whole where it is used. The largest backbone's model is 4 MB, a report below 1 MB.
-MAX_FILE_BYTES = 100_000_000
+# Read whole where it is used. A MobileNet has 4 MB, VGG16 with a tutorial's head 254 MB, a report below 1 MB.
+MAX_FILE_BYTES = 500_000_000
 MAX_FILES = 100
 
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -166,20 +166,6 @@ class Origin(Struct, frozen=True, forbid_unknown_fields=True):
     """Of its manifest."""
 
 
-class Imported(Struct, frozen=True, forbid_unknown_fields=True):
-    """The model from elsewhere that a bundle was made from."""
-
-    file: Annotated[str, Meta(min_length=1, max_length=255)]
-    """The name of the file or folder that was imported."""
-    sha256: Sha256
-    """Of the file; of a folder, over the names and contents of its files as ``sha256sum`` lists them."""
-    kind: str
-    """``Keras``, ``SavedModel``, ``Teachable Machine``, …"""
-    pixels: str
-    """How it wanted its pixels scaled, before that became part of the graph: ``tf``, ``unit``, ``caffe``, ``torch``,
-    ``raw``; ``int8``: it took pixel − 128 already."""
-
-
 class PublicData(Struct, frozen=True, forbid_unknown_fields=True):
     """A public data set that the pictures came from."""
 
@@ -195,6 +181,20 @@ class PublicData(Struct, frozen=True, forbid_unknown_fields=True):
     """Of the list of its files and their SHA-256, as it was fetched."""
 
 
+class Imported(Struct, frozen=True, forbid_unknown_fields=True):
+    """The model from elsewhere that a bundle was made from."""
+
+    file: Annotated[str, Meta(min_length=1, max_length=255)]
+    """The name of the file or folder that was imported."""
+    sha256: Sha256
+    """Of the file; of a folder, over the names and contents of its files as ``sha256sum`` lists them."""
+    kind: str
+    """``Keras``, ``SavedModel``, ``Teachable Machine``, …"""
+    pixels: str
+    """How it wanted its pixels scaled, before that became part of the graph: ``tf``, ``unit``, ``caffe``, ``torch``,
+    ``raw``; ``int8``: it took pixel − 128 already."""
+
+
 class Provenance(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where the bundle comes from."""
 
@@ -206,10 +206,10 @@ class Provenance(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     git_commit: str | None
     improved: Origin | None = None
     """The bundle that was trained further with the data, instead of a network that knew nothing."""
-    imported: Imported | None = None
-    """The model that was trained elsewhere; the data then only calibrated and measured it."""
     public_data: Annotated[tuple[PublicData, ...], Meta(max_length=100)] = ()
     """The public data sets among the data; none: the pictures are the user's own, or nobody said."""
+    imported: Imported | None = None
+    """The model that was trained elsewhere; the data then only calibrated and measured it."""
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

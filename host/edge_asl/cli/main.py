@@ -14,6 +14,7 @@ import typer
 from edge_asl.cli import deploy, devices, export, imports, keys, pictures
 from edge_asl.cli.improve import improve
 from edge_asl.cli.options import BundleArgument, JsonOption, LabelsOption, LayoutOption, option, print_json
+from edge_asl.errors import DataError
 from edge_asl_device.errors import EdgeAslError
 
 app = typer.Typer(
@@ -171,7 +172,7 @@ def build(
 
 @app.command()
 def evaluate(
-    bundle: BundleArgument,
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder, or a Keras model or SavedModel.", show_default=False)],
     data: DataOption,
     part: Annotated[
         Part,
@@ -190,11 +191,24 @@ def evaluate(
     report: Annotated[Path | None, option("Also write an HTML report here.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Measure a bundle on labelled pictures."""
+    """Measure a bundle on labelled pictures.
+
+    A Keras model is measured as it is, in floating point, on all of them: --data, --layout and --json go with it.
+    """
     from edge_asl.datasets.labels import choose_labels
+    from edge_asl.imports.found import is_model
     from edge_asl.pipeline.evaluate import LEFT_OUT, evaluate_bundle
     from edge_asl.progress import console
 
+    if is_model(bundle):
+        from edge_asl.pipeline.imported import evaluate_model
+
+        if part is not Part.auto or only or leave_one_out or stress or report:
+            raise DataError(
+                f"{bundle}: a model without a bundle is measured as a whole: only --data, --layout and --json"
+            )
+        _print_evaluation(evaluate_model(bundle, data, layout, console()), json)
+        return
     chosen = None if only is None else choose_labels(only.split(","))
     which = LEFT_OUT if leave_one_out else part.value
     found = evaluate_bundle(bundle, data, which, layout, report, console(), only=chosen, stress=stress)

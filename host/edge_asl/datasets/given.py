@@ -19,25 +19,32 @@ _WORDS = {
 _WORD = re.compile(rf"(?<![^\W_])({'|'.join(_WORDS)})(?![^\W_])", re.IGNORECASE)
 
 
-def given_parts(name: str, pictures: Iterable[Picture]) -> dict[str, list[str]]:
-    """Part → paths. A part is named by a whole word of a folder (``asl_alphabet_train/A/A1.jpg``) or of a table
+def given_part(path: str) -> str | None:
+    """``train``, ``validation`` or ``test``; None: the path names none, or several.
+
+    A part is named by a whole word of a folder (``asl_alphabet_train/A/A1.jpg``) or of a table
     (``sign_mnist_test.csv#17``), never by a picture's own name.
+    """
+    table, row, _ = path.partition("#")
+    found = {_WORDS[word.lower()] for word in _WORD.findall(table if row else path.rpartition("/")[0])}
+    return found.pop() if len(found) == 1 else None
+
+
+def given_parts(name: str, pictures: Iterable[Picture]) -> dict[str, list[str]]:
+    """Part → paths.
 
     Raises:
-        DataError: a picture is in no part, or in several.
+        DataError: a picture is in none, or there is none for training.
     """
     parts: dict[str, list[str]] = {part: [] for part in dict.fromkeys(_WORDS.values())}
     for picture in pictures:
-        table, row, _ = picture.path.partition("#")
-        where = table if row else picture.path.rpartition("/")[0]
-        found = {_WORDS[word.lower()] for word in _WORD.findall(where)}
-        if len(found) != 1:
-            what = " and ".join(sorted(found)) or "none"
+        part = given_part(picture.path)
+        if part is None:
             raise DataError(
-                f"{name}: expected folders or tables named train, valid or test, found {what} in {picture.path}; "
+                f"{name}: expected each picture in a folder or table named train, valid or test, found {picture.path}; "
                 "rename them, or choose another data.split"
             )
-        parts[found.pop()].append(picture.path)
+        parts[part].append(picture.path)
     if not parts["train"]:
         raise DataError(f"{name}: expected a part named train, found none; rename it, or choose another data.split")
     return parts

@@ -77,7 +77,9 @@ class Split(NamedTuple):
     """Which pictures are for training, validation and test."""
 
     method: str
-    """``signer``, ``block``, ``fraction``, ``counts``, ``first``, ``given``, ``left-out``; ``all``: all are test."""
+    """``signer``, ``block``, ``fraction``, ``counts``, ``first``, ``given`` or ``left-out``; ``all``: no split, all
+    pictures test.
+    """
     seed: int
     data_digest: str
     parts: Mapping[str, tuple[str, ...]]

@@ -50,6 +50,11 @@ class Source(NamedTuple):
         return next(iter(sorted(self.path.parent.glob("*.weights.h5"))))
 
 
+def is_model(path: Path) -> bool:
+    """Whether a path is a model's, and not a bundle's."""
+    return path.suffix.lower() in (".keras", ".h5", ".hdf5", ".zip", ".tflite") or (path / "saved_model.pb").is_file()
+
+
 def find_model(given: Path, unpacked: Path) -> Source:
     """Find the one model in a file, a folder or a ``.zip``, which is unpacked to the folder ``unpacked``.
 

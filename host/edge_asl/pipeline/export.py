@@ -14,7 +14,7 @@ from edge_asl.datasets.labels import Choice
 from edge_asl.datasets.pixel_store import model_picture
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split
-from edge_asl.datasets.splits import PARTS, pictures_of
+from edge_asl.datasets.splits import PARTS, describe_part, pictures_of
 from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.errors import DataError
 from edge_asl.evaluation.metrics import Predictions
@@ -109,7 +109,7 @@ def _write_scores(bundle: Bundle, dataset: Dataset, split: Split, beside: Path, 
     part = "test" if split.parts["test"] else "validation"
     pictures = pictures_of(dataset, split, part)
     predictions = predict(bundle.folder, dataset, pictures, progress)
-    scores = _scores(predictions, f"{part} by {split.method}", pictures)
+    scores = _scores(predictions, describe_part(split, part), pictures)
     (beside / "scores.json").write_bytes(msgspec.json.format(msgspec.json.encode(scores), indent=1) + b"\n")
     _draw_confusion(predictions, beside / "confusion.png")
     score: float = scores["accuracy_score"]

@@ -6,6 +6,7 @@ Nothing is trained. The user's pictures tell how the model wants its pixels, cal
 from __future__ import annotations
 
 import importlib.metadata
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl import __version__
-from edge_asl.datasets.given import given_parts
+from edge_asl.datasets.given import given_part
 from edge_asl.datasets.labels import Choice as Labels
 from edge_asl.datasets.labels import order_labels
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split, write_split
-from edge_asl.datasets.splits import UNSPLIT, describe_left_out, describe_split
+from edge_asl.datasets.splits import PARTS, UNSPLIT, describe_left_out, describe_split
 from edge_asl.datasets.types import Dataset, Split
-from edge_asl.errors import DataError, ModelError
-from edge_asl.evaluation.metrics import Evaluation
+from edge_asl.errors import ModelError
+from edge_asl.evaluation.metrics import Evaluation, Predictions, evaluate_predictions
 from edge_asl.imports.found import Source, find_model
 from edge_asl.imports.labels import labels_of_outputs, parse_labels, read_labels
 from edge_asl.imports.scalings import Choice, Trial, check_better_than_chance, choose_pixels, order_of, trial
@@ -155,6 +156,32 @@ def import_model(request: ImportRequest, progress: Progress) -> Evaluation:
     return evaluation
 
 
+def evaluate_model(model: Path, data: Sequence[Path], layout: str, progress: Progress) -> Evaluation:
+    """Measure a Keras model or SavedModel as it is, in floating point, on all pictures of its labels.
+
+    Raises:
+        EdgeAslError: model or data cannot be read, or the model is no better than chance.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out, kept = Path(folder, "models", "model"), Path(folder, "calibration")
+        request = ImportRequest(model, data, out, kept, layout=layout, every_picture=True)
+        request.as_build.work.mkdir(parents=True)
+        source = find_model(model, request.as_build.work / "unpacked")
+        if source.kind == "TensorFlow Lite":
+            raise ModelError(f"{model}: expected a bundle or a Keras model, found a .tflite file; import it first")
+        loader, cache = Loader(source, None), StepCache(request.as_build.work, progress)
+        shape = _look(request, loader, cache)
+        context = _open(request, source, shape, cache, progress)
+        decode(context)
+        _scale(context, request, loader, shape)
+        pictures = context.evaluated_pictures()
+        number = {label: i for i, label in enumerate(context.dataset.labels)}
+        truth = np.array([number[picture.label] for picture in pictures], np.int64)
+        answers = np.load(context.path(FLOAT_PROBABILITIES))
+        signers = [picture.signer for picture in pictures]
+        return evaluate_predictions(Predictions(context.dataset.labels, truth, answers, signers), "all pictures, float")
+
+
 def _look(request: ImportRequest, loader: Loader, cache: StepCache) -> Shape:
     """Load the network for the first time, and remember what it takes and gives."""
     target = request.as_build.work / _SHAPE
@@ -217,12 +244,11 @@ def _read(request: ImportRequest, source: Source, shape: Shape, progress: Progre
 
 
 def _split(dataset: Dataset, every_picture: bool) -> Split:
-    """The data's own parts, if they come with a test part; else none."""
-    try:
-        parts = given_parts(dataset.name, dataset.pictures)
-    except DataError:
-        parts = {"test": []}
-    if every_picture or not parts["test"]:
+    """The data's own test part, or no split at all."""
+    where = {picture.path: given_part(picture.path) or "train" for picture in dataset.pictures}
+    parts = {part: [path for path, found in where.items() if found == part] for part in PARTS}
+    rest = parts["train"] + parts["validation"]
+    if every_picture or not parts["test"] or not rest:
         everything = tuple(picture.path for picture in dataset.pictures)
         return Split(UNSPLIT, 0, dataset.digest, {"train": (), "validation": (), "test": everything}, True)
     return Split("given", 0, dataset.digest, {part: tuple(sorted(paths)) for part, paths in parts.items()}, True)

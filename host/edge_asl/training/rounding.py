@@ -23,14 +23,15 @@ def corrected(network: keras.Model, inputs: Floats) -> keras.Model:
     """A copy whose kernels are rounded as int8 will round them, and whose biases make up for the shift.
 
     Args:
-        network: a functional or sequential model, models within it included.
+        network: a functional or sequential model, models within it included. Layers with channels first stay as they
+            are.
         inputs: float32, some tens of its inputs; they fit into memory with all that the network makes of them.
     """
     copies: list[tuple[keras.Layer, keras.Layer]] = []
 
     def copied(layer: keras.Layer) -> keras.Layer:
-        kind = _WATCHED.get(type(layer).__name__) if type(layer).__module__.startswith("keras.") else None
-        if kind is None:
+        kind = _WATCHED.get(type(layer).__name__)
+        if kind is None or getattr(layer, "data_format", None) == "channels_first":
             copy = type(layer).from_config(layer.get_config())
         else:
             copy = kind.from_config(layer.get_config() | {"use_bias": True})

@@ -244,12 +244,9 @@ def test_the_split_that_the_data_bring(paths: tuple[str, ...], sizes: tuple[int,
     assert tuple(len(split.parts[part]) for part in PARTS) == sizes
 
 
-@pytest.mark.parametrize(
-    ("path", "found"),
-    [("A/train1.jpg", "none"), ("train/test/A/1.jpg", "test and train"), ("restrained/A/1.jpg", "none")],
-)
-def test_data_that_bring_no_split(path: str, found: str) -> None:
-    with pytest.raises(DataError, match=f"found {found} in {path}"):
+@pytest.mark.parametrize("path", ["A/train1.jpg", "train/test/A/1.jpg"])
+def test_data_that_bring_no_split(path: str) -> None:
+    with pytest.raises(DataError, match=f"named train, valid or test, found {path}; rename"):
         make_split(dataset([Picture("train/A/0.jpg", "A"), Picture(path, "A")]), by="given", seed=0)
 
 

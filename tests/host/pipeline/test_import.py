@@ -78,6 +78,20 @@ def test_a_teachable_machine_export_becomes_a_bundle(foreign_models: ForeignMode
     assert not re.search(r"\| +(tensorflow|keras)$", second.stderr, flags=re.MULTILINE)
 
 
+def test_a_keras_model_is_measured_as_it_is(foreign_models: ForeignModels, exported: Path):
+    model = foreign_models.folder / "plain.keras"
+
+    run = edge_asl("evaluate", model, "--data", exported, "--json")
+
+    assert run.returncode == 0, run.stderr[-2000:]
+    found = json.loads(run.stdout)
+    assert (found["split"], found["pictures"], found["median_ms"]) == ("all pictures, float", 96, None)
+    assert found["accuracy"] > 0.9
+    refused = edge_asl("evaluate", model, "--data", exported, "--stress")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "only --data, --layout and --json" in refused.stderr
+
+
 def import_arguments(model: Path, data: Path, folder: Path) -> list[str]:
     where = ["--data", data, "--out", folder / "models" / "mine", "--calibration", folder / "calibration"]
     return list(map(str, ["import", model, *where]))
