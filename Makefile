@@ -10,7 +10,7 @@ CAMERA ?=
 # Containers often set it. Python then compiles TensorFlow anew in every command, longer than it takes to import it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: try demo setup test test-host test-both check fix bench picture test-device test-deploy e2e e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi e2e-pi-all pins clean
+.PHONY: try demo setup test test-builds test-host test-both check fix bench picture test-device test-deploy e2e e2e-picamera2 e2e-v4l2 e2e-systemd e2e-pi e2e-pi-all pins clean
 
 try: .venv-try/.complete   ## read your hand: sets up the device program alone (a minute), opens the page on this machine's camera
 	@[ -n "$(CAMERA)" ] || ls /dev/video* >/dev/null 2>&1 || \
@@ -30,10 +30,16 @@ setup: .venv/.complete   ## make .venv with the pinned packages and both distrib
 	constraints/setup.sh .venv workspace device host
 
 test: setup .venv-device/.complete   ## the tests; the device's in an environment of its own, beside the others (two cores)
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-device test-host test-both
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-builds test-host test-device test-both
 
-test-host: setup     ## the workstation's tests
-	$(BIN)/pytest tests/host
+# The longest first: what trains is half of all.
+BUILDS := tests/host/pipeline tests/host/training
+
+test-builds: setup   ## the workstation's tests that train networks
+	$(BIN)/pytest $(BUILDS)
+
+test-host: setup     ## the workstation's other tests
+	$(BIN)/pytest tests/host $(BUILDS:%=--ignore=%)
 
 test-both: setup     ## the tests that need both programs, and the device's that another numpy, OpenCV or runtime could change
 	$(BIN)/pytest -m "not whole_program and not deployment" \
