@@ -22,6 +22,7 @@ _BATCH = 64  # files per task: a future for every file costs as much as hashing 
 # A file written twice within one tick of the file system's clock keeps its time, and often its size. As in git's
 # index, files that young are hashed again next time.
 _SETTLED_NS = 1_000_000_000
+_UNSETTLED = -1
 
 _Known = tuple[int, int, str]
 """Size in bytes, modification time in ns, SHA-256."""
@@ -90,8 +91,10 @@ def _read_cache(cache: Path | None) -> dict[str, _Known]:
 
 def _write_cache(cache: Path, files: Iterable[tuple[str, os.stat_result, str]]) -> None:
     youngest = time.time_ns() - _SETTLED_NS
+    # The hash of a file that may still be written is no longer trusted, but still says what was there.
     known = {
-        path: (stat.st_size, stat.st_mtime_ns, content) for path, stat, content in files if stat.st_mtime_ns < youngest
+        path: (stat.st_size, stat.st_mtime_ns if stat.st_mtime_ns < youngest else _UNSETTLED, content)
+        for path, stat, content in files
     }
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)

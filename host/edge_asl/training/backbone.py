@@ -111,7 +111,10 @@ def _backbone(model: Model, weights: str) -> keras.Model:
 def _weights_message(weights: str, model: Model, error: Exception) -> str:
     if weights == NO_WEIGHTS:
         return f"model: Keras cannot build {model.title} at {model.size} px: {' '.join(str(error).split())}"
-    what = f"{model.title} without its top"
-    if BACKBONES[model.backbone].widths:
-        what = f"{model.backbone} with model.alpha={model.alpha or 1:g} without its top"
-    return f"{weights}: not weights of {what}; for others, use --set model.backbone=mobilenet or --set model.alpha=1.0"
+    if not BACKBONES[model.backbone].widths:
+        what = f"{weights}: not weights of {model.backbone} without its top"
+        return f"{what}; for another backbone, use --set model.backbone=mobilenet"
+    return (
+        f"{weights}: not weights of {model.backbone} with model.alpha={model.alpha or 1:g} without its top; "
+        "for another width or backbone, use --set model.alpha=1.0 or --set model.backbone=mobilenet"
+    )

@@ -270,7 +270,7 @@ def test_two_processes_do_not_fetch_into_one_folder(
     with pytest.raises(DataError, match="another process is at work on it; wait for it"):
         fetch(digits(table, tmp_path / "d"), Quiet())
 
-    process.send_signal(signal.SIGINT)
+    process.terminate()  # as Ctrl-C, which a shell's background jobs ignore
     _, said = process.communicate(timeout=10)
     assert b"Traceback" not in said
     assert process.returncode == 130

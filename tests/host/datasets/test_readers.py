@@ -299,7 +299,8 @@ def test_cache_remembers_and_is_never_believed_against_the_file(
     draw(folders / "A" / "A12.jpg", 99)
     fresh = read_dataset(folders).digest
     assert read_dataset(folders, cache=cache).digest == fresh != digest
-    assert str(folders / "A/A12.jpg") not in json.loads(cache.read_text())["files"], "too young to be remembered"
+    young = json.loads(cache.read_text())["files"][str(folders / "A/A12.jpg")]
+    assert young[1] == -1, "too young: it is hashed again next time"
     for rubbish in ("", "{", '{"files": 1}', '{"root": "/elsewhere"}'):
         cache.write_text(rubbish)
         assert read_dataset(folders, cache=cache).digest == fresh
