@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from edge_asl.cli.options import JsonOption, LabelsOption, LayoutOption, option, print_json
+from edge_asl.cli.options import (
+    DataArgument,
+    JsonOption,
+    LabelsOption,
+    LayoutOption,
+    SignerPatternOption,
+    option,
+    print_json,
+)
 
 
 def fetch(
@@ -59,18 +67,13 @@ def fetch(
 
 
 def shard(
-    data: Annotated[
-        list[Path],
-        typer.Argument(help="Folders of labelled pictures (or CSV files).", show_default=False, metavar="DIR…"),
-    ],
+    data: DataArgument,
     out: Annotated[Path, option("New folder for the shards.", metavar="SHARDS")],
     per_shard: Annotated[int | None, option("Pictures in each shard, instead of a size.", min=1)] = None,
     shard_mb: Annotated[int, typer.Option(help="Megabytes in each shard, about.", min=1)] = 128,
     layout: LayoutOption = "auto",
     labels: LabelsOption = None,
-    signer_pattern: Annotated[
-        str | None, option("Regular expression on the path; its first group names the person.")
-    ] = None,
+    signer_pattern: SignerPatternOption = None,
     json: JsonOption = False,
 ) -> None:
     """Pack pictures into few large files (TFRecord), for sets larger than memory or disk cache.

@@ -73,7 +73,8 @@ def import_(
     Nothing is trained, and no code from the model's file is run.
     """
     from edge_asl.evaluation.text import format_evaluation
-    from edge_asl.pipeline.imported import ImportRequest, import_model
+    from edge_asl.pipeline.import_context import ImportRequest
+    from edge_asl.pipeline.imported import import_model
     from edge_asl.progress import console
 
     bundle = out or Path("models") / (model.absolute().name.partition(".")[0] or "imported")

@@ -7,14 +7,14 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from edge_asl.cli import deploy, devices, export, imports, keys, pictures
 from edge_asl.cli.improve import improve
-from edge_asl.cli.options import BundleArgument, JsonOption, LabelsOption, LayoutOption, option, print_json
-from edge_asl.errors import DataError
+from edge_asl.cli.measure import compare, evaluate, print_evaluation
+from edge_asl.cli.options import BundleArgument, DataOption, JsonOption, LabelsOption, LayoutOption, option, print_json
 from edge_asl_device.errors import EdgeAslError
 
 app = typer.Typer(
@@ -25,28 +25,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-DataOption = Annotated[
-    list[Path], option("Folder of labelled pictures (or a CSV file); repeat it for several.", "--data", metavar="DIR")
-]
-
-OnlyOption = Annotated[
-    str | None,
-    option("Measure pictures of these signs only: A-I,K-Y. The model answers with all it knows.", metavar="LIST"),
-]
 LeaveOneOutOption = Annotated[
     bool,
     typer.Option("--leave-one-out", help="Read each person with a model that was trained without this person."),
 ]
-
-
-class Part(StrEnum):
-    """Which part of the split ``evaluate`` and ``compare`` measure."""
-
-    auto = "auto"
-    all = "all"
-    train = "train"
-    validation = "validation"
-    test = "test"
 
 
 class HandVariant(StrEnum):
@@ -164,90 +146,14 @@ def build(
     request = BuildRequest(data, recipe, loaded, initial, bundle, calibration, split, min_accuracy, version)
     request = request._replace(leave_one_out=leave_one_out, landmarks=tuple(landmarks or ()))
     request = request._replace(without_pictures=without_pictures)
-    _print_evaluation(run(request, console()), json)
+    print_evaluation(run(request, console()), json)
     if not json:
         report = (request.work if without_pictures else bundle) / "report.html"
         typer.echo(f"bundle: {bundle}\nreport: {report}")
 
 
-@app.command()
-def evaluate(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder, or a Keras model or SavedModel.", show_default=False)],
-    data: DataOption,
-    part: Annotated[
-        Part,
-        typer.Option(
-            "--split",
-            help="Which pictures; auto: the test part of the data the bundle was built from, or all of any other data.",
-        ),
-    ] = Part.auto,
-    layout: LayoutOption = "auto",
-    only: OnlyOption = None,
-    leave_one_out: Annotated[
-        bool,
-        typer.Option("--leave-one-out", help="The people of the build, each read by a model trained without them."),
-    ] = False,
-    stress: Annotated[bool, typer.Option("--stress", help="Also measure on pictures spoilt in a dozen ways.")] = False,
-    report: Annotated[Path | None, option("Also write an HTML report here.")] = None,
-    json: JsonOption = False,
-) -> None:
-    """Measure a bundle on labelled pictures.
-
-    A Keras model is measured as it is, in floating point, on all of them: --data, --layout and --json go with it.
-    """
-    from edge_asl.datasets.labels import choose_labels
-    from edge_asl.imports.found import is_model
-    from edge_asl.pipeline.evaluate import LEFT_OUT, evaluate_bundle
-    from edge_asl.progress import console
-
-    if is_model(bundle):
-        from edge_asl.pipeline.imported import evaluate_model
-
-        if part is not Part.auto or only or leave_one_out or stress or report:
-            raise DataError(
-                f"{bundle}: a model without a bundle is measured as a whole: only --data, --layout and --json"
-            )
-        _print_evaluation(evaluate_model(bundle, data, layout, console()), json)
-        return
-    chosen = None if only is None else choose_labels(only.split(","))
-    which = LEFT_OUT if leave_one_out else part.value
-    found = evaluate_bundle(bundle, data, which, layout, report, console(), only=chosen, stress=stress)
-    _print_evaluation(found, json)
-
-
-@app.command()
-def compare(
-    bundles: Annotated[
-        list[Path],
-        typer.Argument(help="Bundle folders; the others are compared with the first.", show_default=False),
-    ],
-    data: DataOption,
-    part: Annotated[
-        Part,
-        typer.Option("--split", help="Which pictures; auto: those that none of the bundles has learned from."),
-    ] = Part.auto,
-    layout: LayoutOption = "auto",
-    only: OnlyOption = None,
-    report: Annotated[Path | None, option("Also write an HTML page with plots here.")] = None,
-    json: JsonOption = False,
-) -> None:
-    """Put bundles side by side on the same pictures.
-
-    Says how accurate each is, whether the difference is more than chance, its size, time and calibration.
-    """
-    from edge_asl.datasets.labels import choose_labels
-    from edge_asl.evaluation.side_by_side import format_side_by_side
-    from edge_asl.pipeline.compare import compare_bundles
-    from edge_asl.progress import console
-
-    chosen = None if only is None else choose_labels(only.split(","))
-    found = compare_bundles(bundles, data, part.value, layout, report, console(), only=chosen)
-    if json:
-        print_json(found)
-        return
-    typer.echo(format_side_by_side(found))
-    if report is not None:
-        typer.echo(f"report: {report}")
+app.command()(evaluate)
+app.command()(compare)
 
 
 @app.command()
@@ -350,15 +256,6 @@ def recipes(json: JsonOption = False) -> None:
         return
     for name, recipe in loaded.items():
         typer.echo(f"{name:<28}{recipe.description}")
-
-
-def _print_evaluation(evaluation: Any, json: bool) -> None:
-    if json:
-        print_json(evaluation)
-        return
-    from edge_asl.evaluation.text import format_evaluation
-
-    typer.echo(format_evaluation(evaluation))
 
 
 for commands in (export, imports, pictures, deploy, devices, keys):

@@ -44,6 +44,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 KeyOption = Annotated[Path | None, option("SSH key to sign with. Default: the one from edge-asl keys init.")]
 LayoutOption = Annotated[str, typer.Option(help="auto, folders, people, flat, csv, yolo or tfrecord.")]
 LabelsOption = Annotated[str | None, option("Only these signs: A-Z,del,space,nothing. Default: all.", metavar="LIST")]
+DataOption = Annotated[
+    list[Path], option("Folder of labelled pictures (or a CSV file); repeat it for several.", "--data", metavar="DIR")
+]
+DataArgument = Annotated[
+    list[Path],
+    typer.Argument(help="Folders of labelled pictures (or CSV files).", show_default=False, metavar="DIR…"),
+]
+SignerPatternOption = Annotated[str | None, option("Regular expression on the path; its first group names the person.")]
 WheelhouseOption = Annotated[Path | None, option("Folder of wheels to use instead of the internet.")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edge_asl.cli.data_sets import fetch, shard
-from edge_asl.cli.options import JsonOption, LabelsOption, LayoutOption, option, print_json
+from edge_asl.cli.options import DataArgument, JsonOption, LabelsOption, LayoutOption, SignerPatternOption, print_json
 
 data_app = typer.Typer(
     help="Fetch, check and pack pictures before training.", no_args_is_help=True, rich_markup_mode=None
@@ -30,15 +30,10 @@ def register(app: typer.Typer) -> None:
 
 @data_app.command("check")
 def data_check(
-    data: Annotated[
-        list[Path],
-        typer.Argument(help="Folders of labelled pictures (or CSV files).", show_default=False, metavar="DIR…"),
-    ],
+    data: DataArgument,
     layout: LayoutOption = "auto",
     labels: LabelsOption = None,
-    signer_pattern: Annotated[
-        str | None, option("Regular expression on the path; its first group names the person.")
-    ] = None,
+    signer_pattern: SignerPatternOption = None,
     json: JsonOption = False,
 ) -> None:
     """Find problems in folders of pictures, and say how to fix them."""

@@ -66,6 +66,16 @@ class Choice(NamedTuple):
         return label in self.named or label in self.ranged
 
 
+def labels_in_range(word: str) -> list[str] | None:
+    """``A-C`` → A, B, C; empty if it ends before it starts, or is of a letter and a digit; None: not a range."""
+    match = _RANGE.fullmatch(word.strip().upper())
+    if match is None:
+        return None
+    if match[1].isdecimal() != match[2].isdecimal():
+        return []
+    return [chr(code) for code in range(ord(match[1]), ord(match[2]) + 1)]
+
+
 def choose_labels(words: Iterable[str]) -> Choice:
     """Read ``A-Z``, ``0-9``, ``del``: ranges of letters or digits, and labels.
 
@@ -75,11 +85,11 @@ def choose_labels(words: Iterable[str]) -> Choice:
     named: set[str] = set()
     ranged: set[str] = set()
     for word in words:
-        match = _RANGE.fullmatch(word.strip().upper())
-        if match is None:
+        span = labels_in_range(word)
+        if span is None:
             named.add(normalise_label(word))
-        elif match[1] <= match[2] and match[1].isdecimal() == match[2].isdecimal():
-            ranged.update(map(chr, range(ord(match[1]), ord(match[2]) + 1)))
+        elif span:
+            ranged.update(span)
         else:
             raise DataError(f"labels: expected a range such as A-Z or 0-9, found {word!r}; correct it")
     return Choice(frozenset(named), frozenset(ranged))

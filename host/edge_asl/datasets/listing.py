@@ -19,8 +19,9 @@ from edge_asl_device.contract.pictures import SUFFIXES
 Severity = Literal["error", "warning", "note"]
 
 # Left by file managers, unpackers and this program; never the user's own.
-_IGNORED = frozenset({"thumbs.db", "desktop.ini", "__macosx", "license", "license.txt"})
-_IGNORED |= {"provenance.json", "sha256sums"}  # data fetch
+_IGNORED = frozenset(
+    {"thumbs.db", "desktop.ini", "__macosx", "license", "license.txt", "provenance.json", "sha256sums"}
+)
 _DEEPEST = 6  # folders below the root; anything deeper is a loop of symbolic links or a home folder
 
 _TRAILING_NUMBER = re.compile(r"\d+$")

@@ -58,7 +58,7 @@ def read_dataset(
         DataError: no such folder, no layout or several fit, fewer than two classes, an empty class folder, a
             ``signers.csv`` that contradicts the folders. ``Dataset.load`` raises ``PictureError``.
     """
-    listing = list_sound_dataset(data, layout, signer_pattern=signer_pattern, labels=labels)
+    listing = sound(list_dataset(data, layout, signer_pattern=signer_pattern, labels=labels))
     kept = listing.pixels.keys() | listing.encoded.keys()
     files = [file_of(picture, listing.roots) for picture in listing.pictures if picture.path not in kept]
     hashed = iter(content_hashes(files, cache))
@@ -74,19 +74,12 @@ def _hash_inside(listing: Listing, picture: Picture) -> str | None:
     return None if encoded is None else encoded.sha256
 
 
-def list_sound_dataset(
-    data: Path | Sequence[Path],
-    layout: str = "auto",
-    *,
-    signer_pattern: str | None = None,
-    labels: Choice | None = None,
-) -> Listing:
-    """As ``list_dataset``, of data that can be trained on.
+def sound(listing: Listing) -> Listing:
+    """The same listing, if it can be trained on.
 
     Raises:
-        DataError: as ``read_dataset``.
+        DataError: an issue that is an error, or fewer than two classes.
     """
-    listing = list_dataset(data, layout, signer_pattern=signer_pattern, labels=labels)
     name = _name(listing)
     for issue in listing.issues:
         if issue.severity == "error":

@@ -106,8 +106,7 @@ def write_report(
 
     ``facts`` are what else a reader may want to look up, name → value. Of the mistakes, the 24 most confident are
     shown, and ``warnings`` at the top, above them ``alarm`` in red. ``shares_people``: one person may be in training
-    and in test. ``hands`` is what a hand stage found. ``doubts``: which labels were
-    not trained on.
+    and in test. ``hands`` is what a hand stage found, ``doubts`` which labels were not trained on.
 
     Raises:
         OSError: no space, no permission; ``path`` is then as it was.

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from msgspec import Struct
 
 from edge_asl.evaluation.metrics import Evaluation
-from edge_asl.evaluation.page import percent
+from edge_asl.evaluation.page import percent, signed
 from edge_asl.evaluation.paired import Paired
 
 _Of = TypeVar("_Of")
@@ -147,8 +147,7 @@ def _row(name: str, values: Sequence[_Of], cell: Callable[[_Of], str]) -> Row:
 
 def _points(fraction: float) -> str:
     """A difference of 0.032 → ``+3.2``."""
-    tenths = round(1000 * fraction)
-    return f"{tenths / 10:+.1f}".replace("-", "−") if tenths else "0"
+    return signed(-100 * fraction)
 
 
 def p_value(value: float) -> str:

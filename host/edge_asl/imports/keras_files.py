@@ -14,6 +14,7 @@ from edge_asl.errors import ModelError
 Config = dict[str, Any]
 
 _CODE = {"Lambda": "a Lambda layer", "TorchModuleWrapper": "a PyTorch module"}
+_KERAS = frozenset({"keras", "builtins", "tf_keras", "tensorflow"})
 _RESCALES = frozenset({"Rescaling", "Normalization"})
 
 
@@ -57,9 +58,6 @@ def check_no_code(path: Path, config: Config) -> None:
                 f"{path}: holds {what}, code that is never run here; where that code is, save the model without it, "
                 "or as a SavedModel with model.export('folder'), and import that"
             )
-
-
-_KERAS = frozenset({"keras", "builtins", "tf_keras", "tensorflow"})
 
 
 def rescales(config: Config) -> bool:

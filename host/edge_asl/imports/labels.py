@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from edge_asl.datasets.labels import normalise_label
+from edge_asl.datasets.labels import labels_in_range, normalise_label
 from edge_asl.errors import ModelError
 
-_RANGE = re.compile(r"([A-Za-z0-9])-([A-Za-z0-9])")
 _NUMBERED = re.compile(r"(\d+)\s+(\S.*)")
 
 
@@ -44,11 +43,11 @@ def parse_labels(text: str) -> list[str]:
         return read_labels(Path(text))
     found: list[str] = []
     for word in text.split(","):
-        match = _RANGE.fullmatch(word.strip())
-        if match is None:
+        span = labels_in_range(word)
+        if span is None:
             found.append(word.strip())
-        elif ord(match[1]) <= ord(match[2]) and match[1].isdecimal() == match[2].isdecimal():
-            found.extend(map(chr, range(ord(match[1]), ord(match[2]) + 1)))
+        elif span:
+            found.extend(span)
         else:
             raise ModelError(f"--labels: expected a range such as A-Z or 0-9, found {word!r}; correct it")
     return found

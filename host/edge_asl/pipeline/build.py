@@ -10,7 +10,6 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
-from edge_asl.datasets.public_data import public_data_of
 from edge_asl.datasets.splits import describe_part, describe_split
 from edge_asl.errors import AccuracyError
 from edge_asl.evaluation.kept import FILE, keep_predictions
@@ -151,7 +150,7 @@ def write(context: BuildContext, models: Models, evaluated: str, evaluation: Eva
         request.out.name,
         KNOWN_ANSWER,
         request.without_pictures,
-        *public_data_of(context.dataset.roots.values()),
+        *context.public_data,
     )
     contents = (*models.files, METRICS, *([] if request.without_pictures else [REPORT]))
     metrics = to_manifest_metrics(evaluation)
@@ -196,9 +195,6 @@ def _facts(context: BuildContext, models: Models) -> dict[str, str]:
         "seed": str(context.request.recipe.training.seed),
         "split": describe_split(context.split, context.dataset),
         "data": f"{context.dataset.digest[:16]}…",
-        **{
-            f"from {one.name}": f"{one.version[:12]}, {one.licence}"
-            for one in public_data_of(context.dataset.roots.values())
-        },
+        **{f"from {one.name}": f"{one.version[:12]}, {one.licence}" for one in context.public_data},
         **package_versions(),
     }

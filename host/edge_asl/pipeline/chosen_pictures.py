@@ -13,13 +13,12 @@ from edge_asl.datasets.split_files import peek_split, read_split
 from edge_asl.datasets.splits import describe_left_out, describe_part, pictures_of
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
-from edge_asl.pipeline.bundle import work_folder
+from edge_asl.pipeline.bundle import HASHES, SPLIT, work_folder
 from edge_asl.progress import Progress
 from edge_asl_device.contract.bundle import Bundle
 
 AUTO, ALL = "auto", "all"
 ALL_PICTURES = "all pictures"
-SPLIT, HASHES = "split.json", "hashes.json"
 _LEARNED = "these include the pictures that the bundle was trained on; expect lower accuracy on other people"
 
 

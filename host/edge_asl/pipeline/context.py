@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 from edge_asl import __version__
 from edge_asl.datasets.labels import choose_labels
 from edge_asl.datasets.pixel_store import PixelStore
+from edge_asl.datasets.public_data import public_data_of
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split, write_split
 from edge_asl.datasets.splits import describe_left_out, describe_split, make_split, pictures_of
 from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.errors import DataError
-from edge_asl.pipeline.bundle import check_bundle_path, work_folder
+from edge_asl.pipeline.bundle import HASHES, SPLIT, check_bundle_path, work_folder
 from edge_asl.pipeline.cache import StepCache
 from edge_asl.pipeline.calibration_set import check_calibration_folder
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import Recipe, digest_of
 from edge_asl.training.weights import check_weights
-from edge_asl_device.contract.manifest import VERSION, Crop, Input
+from edge_asl_device.contract.manifest import VERSION, Crop, Input, PublicData
 from edge_asl_device.files import sha256_of
 
 
@@ -73,6 +74,8 @@ class BuildContext(NamedTuple):
     progress: Progress
     base_digest: str
     """Of the data, the split and the input size."""
+    public_data: tuple[PublicData, ...]
+    """The public data sets among the data."""
 
     def path(self, name: str) -> Path:
         """A file of the working folder."""
@@ -121,7 +124,7 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
         recipe.data.layout,
         signer_pattern=recipe.data.signer_pattern,
         labels=None if recipe.data.labels is None else choose_labels(recipe.data.labels),
-        cache=request.work / "hashes.json",
+        cache=request.work / HASHES,
     )
     progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} classes in {dataset.name}")
     if len(dataset.labels) < 2:
@@ -137,7 +140,7 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
         recipe.model.size, recipe.model.size, Crop.CENTRE_SQUARE, recipe.model.resize, margin=recipe.data.margin
     )
     cache = StepCache(request.work, progress)
-    split_path = request.work / "split.json"
+    split_path = request.work / SPLIT
     settings = digest_of(
         dataset.digest, recipe.data, recipe.training.seed, request.split_file and sha256_of(request.split_file)
     )
@@ -152,7 +155,7 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
     progress.say(f"  {describe_split(split, dataset)}")
     packages = [importlib.metadata.version(name) for name in ("opencv-python-headless", "tensorflow", "keras")]
     base = digest_of(__version__, packages, dataset.digest, split.parts, spec)
-    return BuildContext(request, dataset, split, spec, cache, progress, base)
+    return BuildContext(request, dataset, split, spec, cache, progress, base, public_data_of(dataset.roots.values()))
 
 
 def spread(pictures: Sequence[Picture], most: int) -> tuple[Picture, ...]:

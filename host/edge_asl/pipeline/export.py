@@ -19,7 +19,7 @@ from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.errors import DataError
 from edge_asl.evaluation.metrics import Predictions
 from edge_asl.evaluation.predictions import predict
-from edge_asl.pipeline.bundle import work_folder
+from edge_asl.pipeline.bundle import SPLIT, work_folder
 from edge_asl.pipeline.square_models import ARCHITECTURE, FLOAT_WEIGHTS
 from edge_asl.progress import Progress
 from edge_asl_device.contract.bundle import Bundle, read_bundle
@@ -65,7 +65,7 @@ def export_bundle(folder: Path, data: Sequence[Path], layout: str, out: Path, pr
         score = None
         if data:
             dataset = read_dataset(data, layout, labels=Choice(frozenset(), frozenset(bundle.labels)))
-            split = read_split(work / "split.json", dataset)
+            split = read_split(work / SPLIT, dataset)
             _write_parts(dataset, split, manifest.input, beside, progress)
             score = _write_scores(bundle, dataset, split, beside, progress)
         files = tuple(sorted(path.name for path in beside.iterdir()))
@@ -111,7 +111,7 @@ def _write_scores(bundle: Bundle, dataset: Dataset, split: Split, beside: Path, 
     predictions = predict(bundle.folder, dataset, pictures, progress)
     scores = _scores(predictions, describe_part(split, part), pictures)
     (beside / "scores.json").write_bytes(msgspec.json.format(msgspec.json.encode(scores), indent=1) + b"\n")
-    _draw_confusion(predictions, beside / "confusion.png")
+    _draw_confusion(scores, beside / "confusion.png")
     score: float = scores["accuracy_score"]
     return score
 
@@ -140,14 +140,12 @@ def _wrong(predictions: Predictions, pictures: Sequence[Picture]) -> Iterator[di
             yield {"file": picture.path, "label": picture.label, "predicted": predictions.labels[said]}
 
 
-def _draw_confusion(predictions: Predictions, path: Path) -> None:
+def _draw_confusion(scores: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
-    from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
+    from sklearn.metrics import ConfusionMatrixDisplay
 
-    labels = range(len(predictions.labels))
-    matrix = confusion_matrix(predictions.truth, predictions.probabilities.argmax(axis=1), labels=labels)
-    side = max(4.0, 1.5 + 0.4 * len(labels))
+    side = max(4.0, 1.5 + 0.4 * len(scores["labels"]))
     figure = Figure((side, side), layout="constrained")
-    display = ConfusionMatrixDisplay(matrix, display_labels=predictions.labels)
+    display = ConfusionMatrixDisplay(np.array(scores["confusion_matrix"]), display_labels=scores["labels"])
     display.plot(ax=figure.subplots(), cmap="Blues", colorbar=False)
     figure.savefig(path, dpi=120)

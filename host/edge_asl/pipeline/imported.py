@@ -5,50 +5,37 @@ Nothing is trained. The user's pictures tell how the model wants its pixels, cal
 
 from __future__ import annotations
 
-import importlib.metadata
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl import __version__
-from edge_asl.datasets.given import given_part
-from edge_asl.datasets.labels import Choice as Labels
-from edge_asl.datasets.labels import order_labels
-from edge_asl.datasets.readers import read_dataset
-from edge_asl.datasets.split_files import read_split, write_split
-from edge_asl.datasets.splits import PARTS, UNSPLIT, describe_left_out, describe_split
-from edge_asl.datasets.types import Dataset, Split
+from edge_asl.datasets.splits import UNSPLIT
 from edge_asl.errors import ModelError
 from edge_asl.evaluation.metrics import Evaluation, Predictions, evaluate_predictions
 from edge_asl.imports.found import Source, find_model
-from edge_asl.imports.labels import labels_of_outputs, parse_labels, read_labels
 from edge_asl.imports.scalings import Choice, Trial, check_better_than_chance, choose_pixels, order_of, trial
 from edge_asl.imports.shape import Shape
 from edge_asl.imports.tflite_file import check_tflite
 from edge_asl.pipeline.build import measure, write
 from edge_asl.pipeline.cache import StepCache
 from edge_asl.pipeline.calibration_set import LIST, keep_calibration_pictures
-from edge_asl.pipeline.context import BuildContext, BuildRequest, check_request
+from edge_asl.pipeline.context import BuildContext, check_request
+from edge_asl.pipeline.import_context import ImportRequest, Loader, look_at, open_import
 from edge_asl.pipeline.models import FLOAT_PROBABILITIES, Models
 from edge_asl.pipeline.square_models import decode, labelled_model, manifest_of, model_rows
 from edge_asl.progress import Progress
-from edge_asl.recipes.recipe import Recipe, digest_of
+from edge_asl.recipes.recipe import digest_of
 from edge_asl.tflite.facts import ModelFacts, facts_of
 from edge_asl.tflite.operator_versions import version_key
 from edge_asl.training.pixels import GREY, SCALINGS
-from edge_asl.training.weights import NO_WEIGHTS
-from edge_asl_device.contract.manifest import MODEL, Crop, Imported, Input, Metrics, Resize, SquareManifest
+from edge_asl_device.contract.manifest import MODEL, Imported, Metrics, SquareManifest
 from edge_asl_device.files import sha256_of, write_atomically
 
-if TYPE_CHECKING:  # TensorFlow comes with it
-    from edge_asl.training.foreign import Foreign
-
-RECIPE = "import"
 AS_IT_IS = "int8"
 """What is said of the pixels of a model that takes a bundle's input already."""
 TRIED = 400
@@ -57,70 +44,7 @@ TRIED = 400
 CORRECTING = 48
 """Pictures by which the biases are put right: in memory at once, with all that the network makes of them."""
 
-_SHAPE, _PIXELS = "shape.json", "pixels.json"
-_WARNING = (
-    "This model was trained elsewhere. If it learned from these pictures, or from others of the same people, the "
-    "figures flatter it."
-)
-
-
-class ImportRequest(NamedTuple):
-    """What the user asked for."""
-
-    model: Path
-    data: Sequence[Path]
-    out: Path
-    calibration: Path
-    """Folder that keeps the calibration pictures, in a subfolder per bundle name."""
-    labels: str | None = None
-    """Of the model's outputs, in their order: a list or a file."""
-    pixels: str | None = None
-    """How the model wants its pixels, of ``SCALINGS``; None: found out."""
-    size: int | None = None
-    """Side of its pictures, if the model does not say."""
-    layout: str = "auto"
-    every_picture: bool = False
-    """Measure on all pictures, even if the data come with a test part of their own."""
-    min_accuracy: float | None = None
-    version: str | None = None
-    without_pictures: bool = False
-
-    @property
-    def as_build(self) -> BuildRequest:
-        """What the steps that it shares with a build look at."""
-        return BuildRequest(
-            data=self.data,
-            recipe_name=RECIPE,
-            recipe=Recipe(description="a model from elsewhere"),
-            weights=NO_WEIGHTS,
-            out=self.out,
-            calibration=self.calibration,
-            min_accuracy=self.min_accuracy,
-            version=self.version,
-            warnings=(_WARNING,),
-            without_pictures=self.without_pictures,
-        )
-
-
-class Loader:
-    """The network, loaded when the first step needs it."""
-
-    def __init__(self, source: Source, size: int | None) -> None:
-        self.source = source
-        self._size = size
-        self._loaded: Foreign | None = None
-
-    def load(self) -> Foreign:
-        """The network and its shape.
-
-        Raises:
-            ModelError: it cannot be loaded, or is not a classifier of pictures.
-        """
-        from edge_asl.training.foreign import load_foreign
-
-        if self._loaded is None:
-            self._loaded = load_foreign(self.source, self._size)
-        return self._loaded
+_PIXELS = "pixels.json"
 
 
 def import_model(request: ImportRequest, progress: Progress) -> Evaluation:
@@ -140,12 +64,12 @@ def import_model(request: ImportRequest, progress: Progress) -> Evaluation:
     cache = StepCache(build.work, progress)
     if source.kind == "TensorFlow Lite":
         facts = check_tflite(source)
-        context = _open(request, source, _shape_of(facts), cache, progress)
+        context = open_import(request, source, _shape_of(facts), cache, progress)
         models = _taken(context, source, facts)
     else:
         loader = Loader(source, request.size)
-        shape = _look(request, loader, cache)
-        context = _open(request, source, shape, cache, progress)
+        shape = look_at(request, loader, cache)
+        context = open_import(request, source, shape, cache, progress)
         decode(context)
         models = _converted(context, request, loader, shape)
     evaluated, evaluation = measure(context, models)
@@ -170,8 +94,8 @@ def evaluate_model(model: Path, data: Sequence[Path], layout: str, progress: Pro
         if source.kind == "TensorFlow Lite":
             raise ModelError(f"{model}: expected a bundle or a Keras model, found a .tflite file; import it first")
         loader, cache = Loader(source, None), StepCache(request.as_build.work, progress)
-        shape = _look(request, loader, cache)
-        context = _open(request, source, shape, cache, progress)
+        shape = look_at(request, loader, cache)
+        context = open_import(request, source, shape, cache, progress)
         decode(context)
         _scale(context, request, loader, shape)
         pictures = context.evaluated_pictures()
@@ -182,76 +106,9 @@ def evaluate_model(model: Path, data: Sequence[Path], layout: str, progress: Pro
         return evaluate_predictions(Predictions(context.dataset.labels, truth, answers, signers), "all pictures, float")
 
 
-def _look(request: ImportRequest, loader: Loader, cache: StepCache) -> Shape:
-    """Load the network for the first time, and remember what it takes and gives."""
-    target = request.as_build.work / _SHAPE
-    digest = digest_of(__version__, _versions(), loader.source.kind, loader.source.sha256, request.size)
-
-    def make() -> None:
-        write_atomically(target, msgspec.json.encode(loader.load().shape))
-
-    cache.run("model", digest, [target], make)
-    return msgspec.json.decode(target.read_bytes(), type=Shape)
-
-
 def _shape_of(facts: ModelFacts) -> Shape:
     _, height, width, _ = facts.inputs[0].shape
     return Shape(height, width, 3, False, facts.outputs[0].shape[1], "softmax", False)
-
-
-def _open(request: ImportRequest, source: Source, shape: Shape, cache: StepCache, progress: Progress) -> BuildContext:
-    """Read the data with the model's labels, in the order of its outputs."""
-    build = request.as_build
-    progress.say(f"  {source.kind}, {shape.in_words}")
-    if shape.height != shape.width:
-        progress.say("  its pictures are not square: the device shows it the square in the middle, stretched")
-    dataset = _read(request, source, shape, progress)
-    spec = Input(shape.height, shape.width, Crop.CENTRE_SQUARE, Resize.LINEAR)
-    split_path = build.work / "split.json"
-    settings = digest_of(dataset.digest, dataset.labels, request.every_picture)
-    cache.run("split", settings, [split_path], lambda: write_split(split_path, _split(dataset, request.every_picture)))
-    split = read_split(split_path, dataset)
-    progress.say(f"  {describe_split(split, dataset)}")
-    base = digest_of(__version__, _versions(), dataset.digest, dataset.labels, split.parts, spec)
-    return BuildContext(build, dataset, split, spec, cache, progress, base)
-
-
-def _read(request: ImportRequest, source: Source, shape: Shape, progress: Progress) -> Dataset:
-    model, hashes = str(request.model), request.as_build.work / "hashes.json"
-    if request.labels is not None:
-        named, where = parse_labels(request.labels), f"--labels for {model}"
-    elif source.labels is not None:
-        named, where = read_labels(source.labels), f"{source.labels.name} of {model}"
-    else:
-        named, where = None, model
-    everything = read_dataset(request.data, request.layout, cache=hashes)
-    labels = labels_of_outputs(named, where, shape.classes, everything.labels)
-    known = Labels(frozenset(), frozenset(labels))
-    dataset = read_dataset(request.data, request.layout, labels=known, cache=hashes)
-    origin = "the data's classes in alphabetical order" if named is None else where.partition(" ")[0]
-    progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} classes in {dataset.name}")
-    progress.say(f"  outputs by {origin}: {' '.join(labels)}")
-    if not dataset.pictures:
-        raise ModelError(
-            f"{model}: knows {', '.join(labels)}, and {dataset.name} has only pictures of "
-            f"{', '.join(order_labels(dataset.left_out))}; check --labels and --data"
-        )
-    if dataset.left_out:
-        progress.say(f"  {describe_left_out(dataset)}: not among the model's labels")
-    if unseen := [label for label in labels if label not in dataset.labels]:
-        progress.say(f"  no pictures of {', '.join(unseen)}: how these are read is not measured")
-    return dataset._replace(labels=labels)
-
-
-def _split(dataset: Dataset, every_picture: bool) -> Split:
-    """The data's own test part, or no split at all."""
-    where = {picture.path: given_part(picture.path) or "train" for picture in dataset.pictures}
-    parts = {part: [path for path, found in where.items() if found == part] for part in PARTS}
-    rest = parts["train"] + parts["validation"]
-    if every_picture or not parts["test"] or not rest:
-        everything = tuple(picture.path for picture in dataset.pictures)
-        return Split(UNSPLIT, 0, dataset.digest, {"train": (), "validation": (), "test": everything}, True)
-    return Split("given", 0, dataset.digest, {part: tuple(sorted(paths)) for part, paths in parts.items()}, True)
 
 
 def _known_rows(context: BuildContext) -> NDArray[np.int64]:
@@ -389,7 +246,3 @@ def _rows(context: BuildContext, shape: Shape, origin: Imported) -> dict[str, st
         "sha256": f"{origin.sha256[:16]}…",
         **model_rows(context),
     }
-
-
-def _versions() -> list[str]:
-    return [importlib.metadata.version(name) for name in ("opencv-python-headless", "tensorflow", "keras")]

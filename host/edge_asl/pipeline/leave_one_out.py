@@ -15,6 +15,7 @@ from edge_asl.errors import DataError
 from edge_asl.evaluation.kept import chosen_rows, joined, keep_predictions, kept_predictions
 from edge_asl.evaluation.metrics import Evaluation, Predictions
 from edge_asl.evaluation.predictions import predict
+from edge_asl.pipeline.bundle import SPLIT
 from edge_asl.pipeline.context import BuildContext, BuildRequest
 from edge_asl.pipeline.models import FLOAT_PROBABILITIES
 from edge_asl.pipeline.people import folds_of
@@ -59,7 +60,7 @@ def _without(context: BuildContext, left: list[Picture], fold: int, folds: int, 
     def make() -> None:
         folder.mkdir(exist_ok=True)
         started = time.monotonic()
-        split = folder / "split.json"
+        split = folder / SPLIT
         write_split(split, _split(context, paths))
         out = folder / "bundle"
         own = request._replace(

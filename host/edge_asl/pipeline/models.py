@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge_asl.datasets.public_data import public_data_of
 from edge_asl.evaluation.metrics import Predictions
 from edge_asl.evaluation.report import DoubtedLabels
 from edge_asl.pipeline.bundle import git_commit, package_versions, version_of
@@ -60,6 +59,6 @@ def common_fields(context: BuildContext, metrics: Metrics | None) -> dict[str, A
             data_digest=context.dataset.digest,
             packages=package_versions(),
             git_commit=git_commit(Path(__file__).parent),
-            public_data=public_data_of(context.dataset.roots.values()),
+            public_data=context.public_data,
         ),
     }

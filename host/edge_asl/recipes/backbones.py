@@ -26,17 +26,17 @@ class Backbone(NamedTuple):
     """Whether Keras has weights for it."""
 
 
-# Of those with a preprocessing layer of their own, MobileNetV3's can be left out, EfficientNet's cannot.
-_V3: Mapping[str, Any] = {"include_preprocessing": False}
+# Some have a preprocessing layer of their own; the first EfficientNet's cannot be left out.
+_UNSCALED: Mapping[str, Any] = {"include_preprocessing": False}
 
 BACKBONES = {
     "alexnet": Backbone("alexnet", "tf", imagenet=False),
     "efficientnet_b0": Backbone("EfficientNetB0", "raw"),
-    "efficientnet_v2_b0": Backbone("EfficientNetV2B0", "torch", options=_V3),
+    "efficientnet_v2_b0": Backbone("EfficientNetV2B0", "torch", options=_UNSCALED),
     "mobilenet": Backbone("MobileNet", "tf", widths=True),
     "mobilenet_v2": Backbone("MobileNetV2", "tf", widths=True),
-    "mobilenet_v3_small": Backbone("MobileNetV3Small", "tf", widths=True, options=_V3, takes=("minimalistic",)),
-    "mobilenet_v3_large": Backbone("MobileNetV3Large", "tf", widths=True, options=_V3, takes=("minimalistic",)),
+    "mobilenet_v3_small": Backbone("MobileNetV3Small", "tf", widths=True, options=_UNSCALED, takes=("minimalistic",)),
+    "mobilenet_v3_large": Backbone("MobileNetV3Large", "tf", widths=True, options=_UNSCALED, takes=("minimalistic",)),
     "resnet50": Backbone("ResNet50", "caffe"),
     "vgg16": Backbone("VGG16", "caffe"),
 }

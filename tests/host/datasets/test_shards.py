@@ -19,7 +19,7 @@ from tiny_build import QUIET, edge_asl
 from edge_asl.datasets.check import check_dataset
 from edge_asl.datasets.fetch.record import RECORD
 from edge_asl.datasets.public_data import public_data_of
-from edge_asl.datasets.readers import list_sound_dataset, read_dataset
+from edge_asl.datasets.readers import list_dataset, read_dataset
 from edge_asl.datasets.shards.index import INDEX
 from edge_asl.datasets.shards.sharding import ShardRequest, plan_shards
 from edge_asl.datasets.splits import make_split
@@ -118,7 +118,7 @@ def test_shards_read_like_the_folders_they_came_from(mixed: list[Path], shards: 
 
 def test_the_bytes_are_the_files_own(mixed: list[Path], shards: Path):
     """So the digest of one folder's shards is the folder's, and its bundle is evaluated on its own test part."""
-    files, packed = read_dataset(mixed), list_sound_dataset(shards).encoded
+    files, packed = read_dataset(mixed), list_dataset(shards).encoded
     own = {picture.path: files.file_of(picture) for picture in files.pictures if picture.source != "pixels.csv"}
 
     assert len(own) == PICTURES - 3
@@ -126,7 +126,7 @@ def test_the_bytes_are_the_files_own(mixed: list[Path], shards: Path):
 
 
 def test_shards_are_filled_by_size_or_by_number(mixed: list[Path]):
-    listing = list_sound_dataset(mixed[0])
+    listing = list_dataset(mixed[0])
     for n in range(96):
         assert [len(plan.pictures) for plan in plan_shards(listing, ShardRequest([], mixed[0], per_shard=n + 1))] == [
             min(n + 1, 96 - start) for start in range(0, 96, n + 1)

@@ -16,7 +16,7 @@ from edge_asl.datasets.disk_space import require_space
 from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.listing import Listing
 from edge_asl.datasets.public_data import public_data_of
-from edge_asl.datasets.readers import list_sound_dataset
+from edge_asl.datasets.readers import list_dataset, sound
 from edge_asl.datasets.shards.examples import read_records, write_records
 from edge_asl.datasets.shards.index import INDEX, Index, Shard, read_index
 from edge_asl.datasets.types import Picture, file_of
@@ -59,8 +59,8 @@ def shard(request: ShardRequest, progress: Progress) -> Index:
     Raises:
         DataError: as ``read_dataset``; ``out`` holds something else; too little disk space; a picture cannot be read.
     """
-    listing = list_sound_dataset(
-        request.data, request.layout, signer_pattern=request.signer_pattern, labels=request.labels
+    listing = sound(
+        list_dataset(request.data, request.layout, signer_pattern=request.signer_pattern, labels=request.labels)
     )
     plans = plan_shards(listing, request)
     if (there := _there(request.out, plans)) is not None:
