@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Self
 import cv2
 import numpy as np
 from cv2.typing import MatLike
+from numpy.typing import NDArray
 
 from edge_asl_device.camera import Allocate, Frame, new_picture
 from edge_asl_device.contract.pictures import SUFFIXES, list_pictures, read_picture
@@ -21,6 +23,8 @@ FPS = 10
 """Of a folder."""
 SHOWN_S = 1.0
 """Of each of its pictures; longer than any letter is held."""
+
+log = logging.getLogger(__name__)
 
 
 class Video:
@@ -101,8 +105,10 @@ class Folder:
         paced: in real time; else as fast as they can be decoded.
         loop: starts again after the last.
 
+    Pictures that cannot be read are left out, each with a line in the log.
+
     Raises:
-        PictureError: no folder, no picture in it, or one that cannot be read.
+        PictureError: no folder, or no picture in it.
     """
 
     def __init__(self, path: Path, *, paced: bool = False, loop: bool = False) -> None:
@@ -110,17 +116,30 @@ class Folder:
         self._paced, self._loop = paced, loop
 
     def frames(self, allocate: Allocate = new_picture) -> Iterator[Frame]:
-        """Every picture ``FPS`` × ``SHOWN_S`` times."""
+        """Every picture ``FPS`` × ``SHOWN_S`` times.
+
+        Raises:
+            PictureError: not one of them can be read.
+        """
         pace = Pace(1 / FPS, self._paced)
         while True:
-            for path in self._paths:
-                picture = read_picture(path)
+            for picture in self._pictures():
                 for _ in range(round(FPS * SHOWN_S)):
                     shown = allocate(*picture.shape[:2])
                     np.copyto(shown, picture)
                     yield Frame(pace.next(), shown)
             if not self._loop:
                 return
+
+    def _pictures(self) -> Iterator[NDArray[np.uint8]]:
+        for path in tuple(self._paths):
+            try:
+                yield read_picture(path)
+            except PictureError as error:
+                self._paths.remove(path)
+                log.warning("picture left out", extra={"reason": str(error)})
+                if not self._paths:
+                    raise
 
     def __enter__(self) -> Self:
         return self

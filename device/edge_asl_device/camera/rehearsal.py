@@ -32,7 +32,7 @@ class Rehearsal:
     driver that no signal reaches.
 
     Raises:
-        CameraError: the state says so.
+        CameraError: the state says so, or is none of these words.
         PictureError: the folder holds no video.
     """
 
@@ -64,10 +64,13 @@ class Rehearsal:
 
     def _told(self) -> str:
         try:
-            word = self._state.read_text().strip()
+            word = self._state.read_text(errors="replace").strip()
         except OSError:
             word = "live"
-        return word if word in STATES else "live"
+        if word and word not in STATES:  # empty for an instant whenever a shell writes it
+            wrong = f"{self._state}: expected {', '.join(STATES)}, found {word[:40]!r}"
+            raise CameraError(CameraState.FAILED, wrong)
+        return word or "live"
 
     def _fail(self, told: str) -> NoReturn:
         raise CameraError(_RAISED[told], f"{self._state}: rehearsed: the camera is {told}")

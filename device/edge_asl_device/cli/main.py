@@ -27,6 +27,7 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status: 0, or 1 after one line on stderr that says what was wrong."""
+    _fill_closed_descriptors()
     options = parser().parse_args(arguments)
     module, _, name = COMMANDS[options.command].partition(":")
     try:
@@ -41,3 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def _fill_closed_descriptors() -> None:
+    """Give standard streams that whoever started this has closed a place to go; else the next file gets their number,
+    and what is printed lands in it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115

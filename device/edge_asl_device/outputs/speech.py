@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import shutil
@@ -38,7 +39,7 @@ class Espeak(Output):
         self._program = shutil.which(PROGRAM)
         self._voice = setting or context.language.voice
         self._muted, self._observe = context.muted, context.observe
-        self._texts: queue.Queue[str | None] = queue.Queue(WAITING)
+        self._texts: queue.Queue[str] = queue.Queue(WAITING)
         self._running: subprocess.Popen[bytes] | None = None
         self._ended = False
         self._thread = threading.Thread(target=self._speak_all, name="voice", daemon=True)
@@ -93,11 +94,13 @@ class Espeak(Output):
     def __exit__(self, *_exception: object) -> None:
         self._ended = True
         self.mute(True)
-        self._texts.put(None, timeout=1)
+        # Where the queue is full, the thread finds out by itself at the next text.
+        with contextlib.suppress(queue.Full):
+            self._texts.put_nowait("")
         self._thread.join(1)
 
     def _speak_all(self) -> None:
-        while (text := self._texts.get()) is not None and not self._ended:
+        while (text := self._texts.get()) and not self._ended:
             if not self._muted:
                 self._speak(text)
 

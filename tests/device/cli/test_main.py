@@ -504,3 +504,30 @@ def test_doctor_names_the_models_of_a_bundle_and_runs_them(hand_bundle: Path, ca
     found = json.loads(capsys.readouterr().out)
     assert found["bundle"]["models"] == "palms (1.14.0 or later), landmarks (1.14.0 or later), sign (1.14.0 or later)"
     assert all(found["runtimes"][name]["ok"] for name in INSTALLED), found["runtimes"]
+
+
+def test_closed_standard_streams_are_no_fault(golden_bundle: Path, tmp_path: Path):
+    """Whoever starts it may have closed them: it works on, and no file that it opens gets their numbers."""
+    code = (
+        "import os, sys\n"
+        "from edge_asl_device.cli.main import main\n"
+        "status = main(sys.argv[2:])\n"
+        "links = [os.readlink(f'/proc/self/fd/{number}') for number in range(3)]\n"
+        "open(sys.argv[1], 'w').write(f'{status} {set(links)}')\n"
+    )
+    said = tmp_path / "said"
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        str(said),
+        "run",
+        str(golden_bundle),
+        "--source",
+        str(FILM),
+        "--headless",
+        "--fast",
+    ]
+    script = 'exec "$@" <&- >&- 2>&-'
+    subprocess.run(["sh", "-c", script, "sh", *command], timeout=120, check=True)
+    assert said.read_text() == "0 {'/dev/null'}"

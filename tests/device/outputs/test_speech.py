@@ -159,3 +159,16 @@ def test_leaving_ends_it_soon(named_espeak: Callable[[str], None]):
         wait_for(lambda: voice.state == "speaking")
         started = time.monotonic()
     assert time.monotonic() - started < 1.5
+
+
+def test_leaving_waits_for_no_voice_that_hangs(named_espeak: Callable[[str], None], results: list[str]):
+    """What it started lives on and holds its output; and as many words wait as can."""
+    named_espeak("sleep 20")
+    with Espeak("", Context(observe=results.append)) as voice:
+        voice.say("A")
+        wait_for(lambda: voice.state == "speaking")
+        for word in "BCDE":
+            voice.say(word)
+        assert "dropped" in results
+        started = time.monotonic()
+    assert time.monotonic() - started < 2.5
