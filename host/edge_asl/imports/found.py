@@ -140,5 +140,5 @@ def _unpack(archive: Path, target: Path) -> None:
             if (size := sum(entry.file_size for entry in entries)) > LARGEST_ARCHIVE:
                 raise ModelError(f"{archive}: unpacks to {size / 1e9:.1f} GB; unpack it yourself and name the folder")
             file.extractall(target)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # the last: encrypted, unknown methods
         raise ModelError(f"{archive}: not a whole .zip file: {error}; download it again") from error
