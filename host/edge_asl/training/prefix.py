@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_asl.datasets.disk_space import require_space
 from edge_asl.progress import Progress
 from edge_asl.training.backbone import after_backbone, backbone_of, before_backbone
-from edge_asl.training.batches import Floats, InputSource, Rows
+from edge_asl.training.batches import Inputs, InputSource, Rows
 from edge_asl.training.quiet import keras, tf
 
 _BATCH = 64
@@ -53,6 +54,8 @@ class FrozenFeatures:
     inputs; ``folder`` is empty.
     """
 
+    dtype = tf.float16
+
     def __init__(
         self, source: InputSource, prefix: keras.Model, folder: Path, variants: int, progress: Progress
     ) -> None:
@@ -62,12 +65,12 @@ class FrozenFeatures:
         self.classes = source.classes
         self._orders: dict[str, Rows] = {}
 
-    def plain(self, rows: Rows) -> Floats:
-        """Float32 (len(rows), h, w, c)."""
+    def plain(self, rows: Rows) -> NDArray[np.float16]:
+        """Float16 (len(rows), h, w, c)."""
         return self._read("plain", rows)
 
-    def augmented(self, rows: Rows, epoch: int) -> Floats:
-        """Float32 (len(rows), h, w, c); the same for the same (row, epoch modulo variants)."""
+    def augmented(self, rows: Rows, epoch: int) -> NDArray[np.float16]:
+        """Float16 (len(rows), h, w, c); the same for the same (row, epoch modulo variants)."""
         return self._read(f"variant{epoch % self._variants}", rows)
 
     def prepare(self, rows: Rows, epoch: int | None) -> None:
@@ -78,7 +81,7 @@ class FrozenFeatures:
             variant = epoch % self._variants
             self._compute(f"variant{variant}", rows, lambda chosen: self._source.augmented(chosen, variant))
 
-    def _compute(self, name: str, rows: Rows, read: Callable[[Rows], Floats]) -> None:
+    def _compute(self, name: str, rows: Rows, read: Callable[[Rows], Inputs]) -> None:
         path = self._folder / f"{name}.f16"
         if path.exists():
             return
@@ -92,13 +95,13 @@ class FrozenFeatures:
                 advance(start + len(chosen))
         self._orders[name] = rows
 
-    def _read(self, name: str, rows: Rows) -> Floats:
+    def _read(self, name: str, rows: Rows) -> NDArray[np.float16]:
         positions = np.searchsorted(self._orders[name], rows)
         features = np.empty((len(rows), *self.shape), np.float16)
         with (self._folder / f"{name}.f16").open("rb", buffering=0) as file:
             for feature, position in zip(features, positions, strict=True):
                 os.preadv(file.fileno(), [feature.data], int(position) * feature.nbytes)
-        return features.astype(np.float32)
+        return features
 
 
 def _last_single_path(backbone: keras.Model, latest: int) -> int:
