@@ -13,6 +13,7 @@ from screens import KEPT, STATIC, STRINGS, keep, resized, serious, until
 from stage import Kiosk, Stage, held
 
 OpenPage = Callable[..., Any]
+PICTURES = Path(__file__).parents[1] / "data" / "pictures"
 
 WRITTEN = "document.getElementById('done').textContent + document.getElementById('word').textContent"
 
@@ -170,10 +171,6 @@ def becomes(page: Any, text: str) -> None:
 
 def test_keys_clear_take_back_choose_and_speak(spelled: Any):
     page, before = spelled, written(spelled)
-    page.keyboard.press("Escape")
-    becomes(page, "")
-    page.keyboard.press("Backspace")
-    becomes(page, before)
     page.keyboard.press("Backspace")
     becomes(page, before[:-1])
     page.keyboard.press("m")
@@ -186,6 +183,9 @@ def test_keys_clear_take_back_choose_and_speak(spelled: Any):
     page.keyboard.press("Escape")
     page.wait_for_selector("#help:not([open])", state="attached")
     assert written(page) == before[:-1], "Esc closed the sheet and cleared nothing"
+    page.keyboard.press("Escape")
+    becomes(page, "")
+    assert page.is_disabled("#undo")
 
 
 def test_single_keys_can_be_turned_off(spelled: Any):
@@ -201,25 +201,85 @@ def test_single_keys_can_be_turned_off(spelled: Any):
 
 def test_touch_clears_takes_back_and_chooses(spelled: Any):
     page, before = spelled, written(spelled)
-    page.tap("#clear")
-    becomes(page, "")
-    page.tap("#undo")
-    becomes(page, before)
     word = page.locator(".suggestion").first.inner_text()
     page.locator(".suggestion").first.tap()
     until(page, "(word) => document.getElementById('done').textContent.includes(word)", word)
+    page.tap("#undo")
+    becomes(page, before)
+    page.tap("#clear")
+    becomes(page, "")
 
 
-def test_every_button_is_reached_by_tab_and_shows_it(spelled: Any):
-    page = spelled
-    wanted = set(page.eval_on_selector_all("main button:not([disabled]):not([hidden])", "b => b.map(x => x.innerText)"))
-    reached = set()
-    for _ in range(len(wanted) + 2):
-        page.keyboard.press("Tab")
-        reached.add(page.evaluate("document.activeElement.innerText"))
-        outlined = page.evaluate("parseFloat(getComputedStyle(document.activeElement).outlineWidth)")
-        assert outlined >= 3 or page.evaluate("document.activeElement === document.body")
-    assert wanted <= reached
+# ── Between visitors ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def short_visits(another: Callable[..., Kiosk], golden_bundle: Path, tmp_path: Path) -> tuple[Kiosk, Stage]:
+    """A kiosk that forgets a visitor after 6 s, with a voice, and its camera."""
+    stage = Stage(tmp_path / "camera")
+    return another("run", golden_bundle, "--source", stage.source, "--clear-after", "6"), stage
+
+
+def spells_something(page: Any) -> None:
+    live(page)
+    until(page, "document.getElementById('word').textContent.length >= 2", limit_s=30)
+
+
+def test_the_next_visitor_finds_nothing_of_the_last_one(open_page: OpenPage, short_visits: tuple[Kiosk, Stage]):
+    """Neither text, undo, suggestions, language, an open help nor a silenced voice; nor on a page opened afterwards."""
+    kiosk, stage = short_visits
+    page = open_page(kiosk.url)
+    spells_something(page)
+    has_voice = page.is_visible("#mute")
+    if has_voice:
+        page.click("#mute")
+        page.wait_for_selector("#mute[data-muted=true]")
+    page.click("#language")
+    page.click("#open-help")
+    stage.set("missing")
+    page.wait_for_selector("#leaving", state="visible", timeout=10_000)
+    assert page.inner_text("#leaving-title") == STRINGS["de"]["leaving.title"]
+    page.wait_for_selector("#help:not([open])", state="attached")
+    until(page, f"{WRITTEN} === ''", limit_s=15)
+    page.wait_for_selector("#leaving", state="hidden")
+    assert page.get_attribute("html", "lang") == "en"
+    later = open_page(kiosk.url)
+    for seen in (page, later):
+        seen.wait_for_selector("body[data-link=up]")
+        assert seen.is_disabled("#undo")
+        assert seen.is_disabled("#clear")
+        seen.keyboard.press("Backspace")
+        kiosk.post("undo")
+        assert written(seen) == ""
+        assert seen.locator(".suggestion:visible").count() == 0
+        assert not has_voice or seen.get_attribute("#mute", "data-muted") == "false"
+
+
+def test_who_is_still_there_gets_more_time(open_page: OpenPage, short_visits: tuple[Kiosk, Stage]):
+    kiosk, stage = short_visits
+    page = open_page(kiosk.url)
+    spells_something(page)
+    stage.set("missing")
+    for _ in range(2):
+        page.wait_for_selector("#leaving", state="visible", timeout=10_000)
+        assert serious(page) == []
+        before = written(page)
+        page.click("#stay")
+        page.wait_for_selector("#leaving", state="hidden")
+        assert written(page) == before != ""
+
+
+def test_it_is_only_called_private_where_it_is(
+    open_page: OpenPage, program: Kiosk, another: Callable[..., Kiosk], golden_bundle: Path, tmp_path: Path
+):
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef")
+    serving = ("--host", "0.0.0.0", "--token-file", str(token))
+    shared = another("run", golden_bundle, "--source", PICTURES, "--mute", *serving)
+    for url, promise in ((program.url, "help.private"), (f"{shared.url}/?token=0123456789abcdef", "help.shared")):
+        page = open_page(url)
+        page.wait_for_selector("body[data-link=up]")
+        assert page.locator(".private").all_text_contents() == [STRINGS["en"][promise]] * 2
 
 
 # ── Access ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from edge_asl_device.camera.source import check_source, parse_source
 from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.kiosk.collecting import Collection
-from edge_asl_device.kiosk.settings import Settings
+from edge_asl_device.kiosk.settings import LOOPBACK, Settings
 from edge_asl_device.telemetry.logs import start_logging
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _token(file: Path | None, host: str) -> str | None:
             f"{where}: expected a token of 16 or more letters, digits, - . _ or ~, found {len(token)} characters; "
             "choose another"
         )
-    if not token and host not in ("127.0.0.1", "localhost", "::1"):
+    if not token and host not in LOOPBACK:
         raise EdgeAslError(
             f"--host {host}: other machines can reach the page there, so it needs a token; "
             "write one to a file and add --token-file FILE"

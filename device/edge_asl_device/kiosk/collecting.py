@@ -153,7 +153,7 @@ class Collector(Mode):
     def _show(self, camera: CameraSupervisor, frame: Frame | None) -> None:
         view = CameraView(str(camera.status.state), camera.status.reason)
         square = SquareView(*self._square) if self._square else None
-        self._publish(PageState(view, square, notices=self.notices(), capture=self._capturing(frame)), frame)
+        self._publish(PageState(view, square=square, notices=self.notices(), capture=self._capturing(frame)), frame)
 
     def _capturing(self, frame: Frame | None) -> Capturing:
         wanted, signs = self._collection, len(self._collection.labels)

@@ -105,6 +105,7 @@ class Publisher:
             language=settings.language,
             mode="read" if settings.collection is None else "capture",
             mirror=settings.mirror,
+            private=settings.private,
             hold_s=self.reader.decoder.hold_s,
             guide="anywhere" if isinstance(bundle.manifest, HandManifest) else "square",
             frame=self._frame_size,

@@ -106,7 +106,7 @@ class Service:
         settings, publish = self._settings, self._publisher.publish
         if settings.collection is not None:
             return Collector(settings.collection, reader.recogniser.stages.locator, publish)
-        mode = Transcribing(reader, outputs, publish, settings.clear_after_s)
+        mode = Transcribing(reader, outputs, publish, settings.clear_after_s, self._metrics)
         if reader.instead:
             mode.note(Notice("processor-instead-of-edgetpu", reader.instead), stays=True)
         if (name := LANGUAGES[settings.language].word_list) is not None:

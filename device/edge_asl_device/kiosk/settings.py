@@ -10,6 +10,9 @@ from msgspec import Struct
 from edge_asl_device.camera.source import Source
 from edge_asl_device.kiosk.collecting import Collection
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Addresses that other machines cannot reach."""
+
 
 class Settings(Struct, frozen=True, kw_only=True):
     """Of one run, named as the options are; some mean something with a page only."""
@@ -25,6 +28,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8080
     token: str | None = None
+    """Which browsers of other machines must present."""
     language: str = "en"
     """Of page, voice and word list: a key of ``LANGUAGES``."""
     mirror: bool = True
@@ -36,3 +40,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """0: never."""
     collection: Collection | None = None
     """Store pictures instead of reading signs."""
+
+    @property
+    def private(self) -> bool:
+        """Whether only this machine can open the page."""
+        return self.host in LOOPBACK

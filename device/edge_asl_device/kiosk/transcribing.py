@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any, NamedTuple
 
@@ -14,9 +15,21 @@ from edge_asl_device.camera.supervisor import CameraSupervisor
 from edge_asl_device.kiosk.doubting import Doubting
 from edge_asl_device.kiosk.mode import Mode, Publish
 from edge_asl_device.kiosk.reader import Reader, Reading
+from edge_asl_device.kiosk.visits import Visits
 from edge_asl_device.outputs import Outputs
+from edge_asl_device.telemetry.metrics import Metrics
 from edge_asl_device.text.suggestions import WordList
-from edge_asl_device.web.messages import Accepted, CameraView, Doubt, HandView, Letter, PageState, Scene, SquareView
+from edge_asl_device.web.messages import (
+    Accepted,
+    CameraView,
+    Doubt,
+    HandView,
+    Letter,
+    PageState,
+    Scene,
+    SquareView,
+    Visit,
+)
 
 HAND_GONE_S = 1.0
 """How long nothing is seen before the page says that no hand is there."""
@@ -32,22 +45,26 @@ class Transcribing(Mode):
         reader: classifier and transcriber.
         outputs: told of letters, words and texts once the page has shown them.
         publish: shows a state, and the frame it was read from.
-        clear_after_s: how long without any sign before the text makes room for the next visitor; 0: never.
+        clear_after_s: how long without a hand, a sign or a touch before everything of a visitor makes room for the
+            next one; 0: never.
+        metrics: counts visits, buttons and how long a hand was not read.
     """
 
     activity = "reading"
 
-    def __init__(self, reader: Reader, outputs: Outputs, publish: Publish, clear_after_s: float) -> None:
+    def __init__(
+        self, reader: Reader, outputs: Outputs, publish: Publish, clear_after_s: float, metrics: Metrics
+    ) -> None:
         super().__init__()
-        self._reader, self._outputs, self._publish = reader, outputs, publish
-        self._clear_after_s = clear_after_s
+        self._reader, self._outputs, self._publish, self._metrics = reader, outputs, publish, metrics
+        self._visits = Visits(clear_after_s)
         self._advice, self._rate = _Advice(), _FrameRate()
         self._accepted: Accepted | None = None
         self._letters = 0
         self._seen = _Seen()
         self._doubting = Doubting()
         self._hand_s: float | None = None
-        self._sign_s = time.monotonic()
+        self._frame_s: float | None = None
 
     @property
     def text(self) -> str:
@@ -63,9 +80,11 @@ class Transcribing(Mode):
             if not isinstance(word, str) or not 0 < len(word) <= LONGEST_CHOICE:
                 raise ValueError(f"word: expected 1 to {LONGEST_CHOICE} characters, found {word!r}")
             self.submit(lambda: self._choose(word, unfinished))
-        else:
-            buffer = self._reader.transcriber.buffer
-            self.submit({"clear": buffer.clear, "undo": buffer.undo}[name])
+        elif name != "stay":
+            self.submit({"clear": self._forget, "undo": self._reader.transcriber.buffer.undo}[name])
+        if name != "stay":
+            self._metrics.presses.labels(name).inc()
+        self.submit(lambda: self._here(time.monotonic()))
 
     def suggest_from(self, word_list: WordList) -> None:
         """Suggest and correct words from now on."""
@@ -85,9 +104,10 @@ class Transcribing(Mode):
         if state.accepted is not None:
             self._letters += 1
             self._accepted = Accepted(state.accepted, self._letters)
-        if state.leading is not None:
-            self._sign_s = frame.time_s
-        self._clear_when_left(frame.time_s)
+        if state.leading is not None or reading.landmarks is not None:
+            self._here(frame.time_s)
+        self._forget_who_left(frame.time_s)
+        self._count_hand(frame.time_s, reading)
         self._seen = self._see(frame.time_s, reading, camera.brightness)
         self._show(camera, frame)
         self._outputs.read(frame.time_s, before, state)
@@ -95,7 +115,7 @@ class Transcribing(Mode):
 
     def no_frame(self, camera: CameraSupervisor) -> None:
         """Show why there is none, and what buttons have changed."""
-        self._clear_when_left(time.monotonic())
+        self._forget_who_left(time.monotonic())
         if camera.status.state is not CameraState.LIVE:
             self._seen = _Seen(square=self._seen.square)
         self._show(camera, None)
@@ -112,6 +132,7 @@ class Transcribing(Mode):
         suggestions, corrected = self._advice.on(self.text)
         return PageState(
             camera=CameraView(str(camera.status.state), camera.status.reason),
+            visit=self._visit(now_s),
             square=self._seen.square,
             hand=self._seen.hand,
             scene=self._seen.scene,
@@ -121,6 +142,7 @@ class Transcribing(Mode):
             text=self.text,
             word=self._reader.transcriber.word,
             suggestions=suggestions,
+            undoable=self._reader.transcriber.buffer.undoable,
             corrected=corrected,
             voice=self._outputs.state,
             notices=self.notices(),
@@ -144,11 +166,33 @@ class Transcribing(Mode):
             doubt=self._doubting.look(time_s, state, still=still, seen=seen, present=present),
         )
 
-    def _clear_when_left(self, time_s: float) -> None:
-        """What one visitor spelled is not for the next to read, whether the camera sees anybody or not."""
-        if self._clear_after_s and self.text and time_s - self._sign_s > self._clear_after_s:
-            self._reader.transcriber.buffer.forget()
-            self._accepted = None
+    def _here(self, time_s: float) -> None:
+        if not self._visits.somebody:
+            self._metrics.visits.inc()
+        self._visits.here(time_s)
+
+    def _visit(self, now_s: float) -> Visit:
+        ends_in_s = self._visits.ends_in_s(now_s)
+        return Visit(self._visits.number, self._visits.somebody, None if ends_in_s is None else math.ceil(ends_in_s))
+
+    def _forget_who_left(self, time_s: float) -> None:
+        if self._visits.over(time_s):
+            self._forget()
+
+    def _forget(self) -> None:
+        """What one visitor spelled and chose is not for the next, whether the camera sees anybody or not."""
+        self._reader.transcriber.buffer.clear()
+        self._accepted = None
+        self._outputs.next_visitor()
+
+    def _count_hand(self, time_s: float, reading: Reading) -> None:
+        """How much of the time with a hand nothing is read: months later, whoever looks after it sees whom it fails."""
+        elapsed_s = min(1.0, time_s - self._frame_s) if self._frame_s is not None else 0.0
+        self._frame_s = time_s
+        if reading.state.hand and reading.square is not None:
+            self._metrics.hand.inc(elapsed_s)
+            if reading.state.leading is None:
+                self._metrics.unread.inc(elapsed_s)
 
     def _choose(self, word: str, unfinished: object) -> None:
         if unfinished not in (None, self._reader.transcriber.word):

@@ -68,6 +68,11 @@ class Outputs:
             for output in self._outputs:
                 output.text(text)
 
+    def next_visitor(self) -> None:
+        """See ``Output``."""
+        for output in self._outputs:
+            output.next_visitor()
+
     def press(self, button: str, arguments: Mapping[str, Any], text: str) -> None:
         """Do what a button of the page does, if it belongs to an output.
 

@@ -38,7 +38,8 @@ class Espeak(Output):
     def __init__(self, setting: str, context: Context) -> None:
         self._program = shutil.which(PROGRAM)
         self._voice = setting or context.language.voice
-        self._muted, self._observe = context.muted, context.observe
+        self._muted = self._muted_at_first = context.muted
+        self._observe = context.observe
         self._texts: queue.Queue[str] = queue.Queue(WAITING)
         self._running: subprocess.Popen[bytes] | None = None
         self._ended = False
@@ -80,6 +81,14 @@ class Espeak(Output):
         running = self._running
         if muted and running is not None:
             running.kill()
+
+    def next_visitor(self) -> None:
+        """Say nothing more of what the last one spelled, and be as silent as at the start."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._texts.get_nowait()
+        self.mute(True)
+        self._muted = self._muted_at_first
 
     def _press_mute(self, arguments: Mapping[str, Any], _text: str) -> None:
         muted = arguments.get("muted")

@@ -28,6 +28,12 @@ class Metrics:
         )  # fmt: skip
         self.frames = Counter("edge_asl_frames", "Frames read", registry=own)
         self.letters = Counter("edge_asl_letters", "Signs that became text", registry=own)
+        self.visits = Counter("edge_asl_visits", "Visitors who showed a hand or touched the screen", registry=own)
+        self.presses = Counter("edge_asl_presses", "Buttons pressed", ["button"], registry=own)
+        self.hand = Counter("edge_asl_hand_seconds", "Time with a hand in the picture", registry=own)
+        self.unread = Counter(
+            "edge_asl_unread_hand_seconds", "Time with a hand in the picture and no letter in front", registry=own
+        )
         self.camera = Enum(
             "edge_asl_camera", "State of the camera", registry=own, states=[str(state) for state in CameraState]
         )

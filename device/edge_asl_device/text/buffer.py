@@ -40,16 +40,17 @@ class TextBuffer:
         self._become(f"{self.text[: len(self.text) - len(self.word)]}{word} ")
 
     def clear(self) -> None:
-        """Empty the text; undo restores it."""
-        self._become("")
-
-    def forget(self) -> None:
-        """Empty the text for the next visitor: nothing restores it."""
+        """Empty the text for good: whoever comes next must not be able to bring it back."""
         self.text = ""
         self._before.clear()
 
+    @property
+    def undoable(self) -> bool:
+        """Whether there is anything that ``undo`` would take back."""
+        return bool(self._before)
+
     def undo(self) -> None:
-        """Undo the last sign, replacement or clearing, if there is one."""
+        """Undo the last sign or replacement, if there is one."""
         if self._before:
             self.text = self._before.pop()
 

@@ -34,7 +34,8 @@ BOUNDARY = "edge-asl-frame"
 MAX_BODY_BYTES = 1000
 
 Command = Callable[[str, dict[str, Any]], None]
-COMMANDS = ("clear", "undo", "speak", "choose", "mute")
+COMMANDS = ("clear", "undo", "speak", "choose", "mute", "stay")
+"""Buttons, and ``stay``: whoever is there has touched the screen."""
 
 
 def make_app(

@@ -82,10 +82,22 @@ class HandView(Struct, frozen=True):
     root to tip."""
 
 
+class Visit(Struct, frozen=True):
+    """Who is there: a visitor, or nobody."""
+
+    number: int
+    """Of the visits that have begun: another one is another visitor."""
+    here: bool
+    """Whether it goes on."""
+    ends_in_s: int | None = None
+    """Seconds until everything of this visitor goes, shortly before; a touch or a hand gives more time."""
+
+
 class PageState(Struct, frozen=True):
     """Everything that changes."""
 
     camera: CameraView
+    visit: Visit = Visit(0, False)
     square: SquareView | None = None
     """The part of the frame that is read; the last one while no frame comes. None where no hand was found."""
     hand: HandView | None = None
@@ -99,6 +111,8 @@ class PageState(Struct, frozen=True):
     word: str = ""
     """The unfinished word."""
     suggestions: tuple[str, ...] = ()
+    undoable: bool = False
+    """Whether there is anything to undo."""
     corrected: str | None = None
     """A corrected reading of ``text``, if there is one; never shown instead of it."""
     voice: VoiceState = "absent"
@@ -142,6 +156,8 @@ class Hello(Struct, frozen=True):
     language: str
     mode: Literal["read", "capture"]
     mirror: bool
+    private: bool
+    """Whether no other machine can see the page, so that nothing leaves the device."""
     hold_s: float
     guide: Guide
     """Where to hold the hand: in a square that stays, or anywhere in the picture, where it is followed."""

@@ -156,14 +156,13 @@ def test_the_page_s_operations() -> None:
     assert transcriber.text == "B"
     transcriber.buffer.replace_word("BALL")
     assert (transcriber.text, transcriber.word) == ("BALL ", "")
+    assert transcriber.buffer.undoable
+    transcriber.buffer.undo()
+    assert transcriber.text == "B"
     transcriber.buffer.clear()
-    assert transcriber.text == ""
+    assert (transcriber.text, transcriber.buffer.undoable) == ("", False)
     transcriber.buffer.undo()
-    assert transcriber.text == "BALL "
-    transcriber.buffer.undo()
-    transcriber.buffer.undo()
-    transcriber.buffer.undo()
-    assert transcriber.text == ""
+    assert transcriber.text == "", "nobody brings back what another cleared"
 
 
 def test_undo_takes_the_space_of_a_pause_with_the_letter_and_it_does_not_come_back() -> None:

@@ -5,8 +5,8 @@ import { toast } from "./notices.js";
 import { suggestionButtons } from "./paper.js";
 import { chooseLanguage, nextLanguage, t } from "./strings.js";
 
-// After so long without a touch or a hand, the page resets for the next visitor.
-const LEFT_MS = 90_000;
+// A touch is told at most so often.
+const TOUCH_MS = 1_000;
 const LIMIT_MS = 4_000;
 
 const help = byId("help");
@@ -16,22 +16,22 @@ const speak = byId("speak");
 const mute = byId("mute");
 
 let muted = false;
-let cleared = false;
 let singleKeys = true;
-let left = 0;
-let lastSeen = 0;
+let touched = -TOUCH_MS;
+let visitor = false;
 let setLanguage = () => {};
 
 const post = async (path, body = {}) => {
+  const say = path === "stay" ? () => {} : toast; // nobody asked for that one
   const limit = AbortSignal.timeout(LIMIT_MS);
   const headers = { "Content-Type": "application/json" };
   try {
     const answer = await fetch(`/api/${path}`, { method: "POST", headers, body: JSON.stringify(body), signal: limit });
     if (answer.ok) return;
-    if (answer.status === 401) toast(t("link.token"));
-    else toast(t("action.failed", { error: (await answer.json().catch(() => ({}))).error ?? answer.status }));
+    if (answer.status === 401) say(t("link.token"));
+    else say(t("action.failed", { error: (await answer.json().catch(() => ({}))).error ?? answer.status }));
   } catch {
-    toast(t("link.connecting"));
+    say(t("link.connecting"));
   }
 };
 
@@ -49,10 +49,7 @@ const toggleHelp = (open) => {
 
 const press = (button, act) => button.addEventListener("click", act);
 
-press(clear, () => {
-  cleared = true;
-  post("clear");
-});
+press(clear, () => post("clear"));
 press(undo, () => post("undo"));
 press(speak, () => post("speak"));
 press(mute, () => post("mute", { muted: !muted }));
@@ -89,21 +86,34 @@ single.addEventListener("change", () => {
 // A public screen, not a desk: no context menu.
 document.addEventListener("contextmenu", (event) => event.preventDefault());
 
-/** A visitor is here. */
-export const present = () => {
+// Whoever touches the screen is there, the button "I need more time" or not.
+const touch = () => {
   const now = performance.now();
-  if (left && now - lastSeen < 1_000) return;
-  lastSeen = now;
-  clearTimeout(left);
-  left = setTimeout(() => {
+  if (now - touched < TOUCH_MS || document.body.dataset.mode !== "read") return;
+  touched = now;
+  post("stay");
+};
+document.addEventListener("pointerdown", touch);
+document.addEventListener("keydown", touch);
+
+/** Once a visitor has left, the page is as the next one should find it. */
+export const visitState = (visit) => {
+  if (visitor && !visit.here) {
     toggleHelp(false);
-    cleared = false;
     single.checked = singleKeys = true;
     setLanguage(null);
-  }, LEFT_MS);
+  }
+  visitor = visit.here;
 };
-document.addEventListener("pointerdown", present);
-document.addEventListener("keydown", present);
+
+/** Shortly before everything goes, who is still there is asked; whoever has nothing to lose is not. */
+const leavingState = (live, state) => {
+  const seconds = live ? state.visit.ends_in_s : null;
+  const asks = seconds !== null && (Boolean(state.text) || state.undoable);
+  if (asks) toggleHelp(false); // which would lie over it
+  setAttribute(byId("leaving"), "hidden", !asks);
+  if (asks) setText(byId("leaving-text"), t("leaving.text", { seconds }));
+};
 
 /** `act` is called after every change of language, including the reset once the visitor has left. */
 export const onLanguage = (act) => {
@@ -123,10 +133,10 @@ export const actionsState = (live, state) => {
   setAttribute(speak, "data-speaking", voice === "speaking");
   setText(byId("speak-label"), t(voice === "speaking" ? "action.speaking" : "action.speak"));
   setAttribute(clear, "disabled", !live || text === "");
-  // Empty text can be restored only if it was cleared on this page, by this visitor.
-  setAttribute(undo, "disabled", !live || (text === "" && !cleared));
+  setAttribute(undo, "disabled", !live || !state.undoable);
   setAttribute(mute, "disabled", !live);
   setAttribute(mute, "data-muted", String(muted));
   setIcon(byId("mute-icon"), muted ? "mute" : "speak");
   setText(byId("mute-label"), t(muted ? "tool.voice-off" : "tool.voice-on"));
+  leavingState(live, state);
 };

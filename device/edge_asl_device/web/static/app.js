@@ -1,6 +1,6 @@
 // The page: events in, views out. Only the newest state is kept, and it is drawn at most once per frame.
 
-import { actionsState, onLanguage, present } from "./actions.js";
+import { actionsState, onLanguage, visitState } from "./actions.js";
 import { cameraHello, cameraState, openPicture } from "./camera.js";
 import { byId, setAttribute, setText } from "./dom.js";
 import { drawNotices, noticesState } from "./notices.js";
@@ -42,13 +42,19 @@ const drawAbout = () => {
   setText(byId("about"), t("about.line", { program, ...bundle, fps, latency }));
 };
 
+/** What is said about pictures and text must be true of this very run. */
+const promise = () => {
+  if (hello?.mode === "capture") return "capture.private";
+  return hello?.private ? "help.private" : "help.shared";
+};
+
 const drawLanguage = () => {
   const next = nextLanguage();
   setText(byId("language-name"), next.name);
   setAttribute(byId("language-name"), "lang", next.code);
   setText(byId("invitation-title"), t(`invitation.${guide()}`));
   setText(byId("step-1"), t(`help.step-1.${guide()}`));
-  setText(byId("privacy-text"), t(hello?.mode === "capture" ? "capture.private" : "help.private"));
+  for (const node of document.querySelectorAll(".private")) setText(node, t(promise()));
   drawSheets(hello?.signs ?? []);
   drawNotices(state?.notices ?? []);
   drawAbout();
@@ -74,7 +80,7 @@ const takeHello = (said) => {
 
 const takeState = (said) => {
   state = said;
-  if (said.scene === "hand") present();
+  visitState(said.visit);
   redraw();
 };
 
@@ -87,7 +93,6 @@ const loseLink = (how) => {
 onLanguage(drawLanguage);
 await loadStrings();
 drawLanguage();
-present();
 openStream("/events", {
   event: (name, data) => (name === "hello" ? takeHello(data) : takeState(data)),
   down: () => loseLink("connecting"),
