@@ -39,7 +39,8 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         type=number,
         default=60.0,
         metavar="S",
-        help="clear the text for the next visitor after S seconds without a sign; 0: never (default: 60)",
+        help="forget a visitor's text and choices after S seconds without a hand, a sign or a touch; "
+        "0: never (default: 60)",
     )
     run.add_argument(
         "--decoder",
