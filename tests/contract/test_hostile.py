@@ -259,6 +259,9 @@ MANIFESTS: dict[str, tuple[bytes, str]] = {
     "format true": (put(True, "format_version"), "got `bool`"),
     "null": (b"null", "expected bundle format 1 or 2, found None"),
     "a word": (b'"format_version"', "expected bundle format 1 or 2, found None"),
+    "an empty label": (put(["", "B", "L", "Y", "nothing"], "labels"), "length >= 1"),
+    "a label of spaces": (put(["   ", "B", "L", "Y", "nothing"], "labels"), r"matching regex '\\S'"),
+    "a label as long as a book": (put(["A" * 10_000, "B", "L", "Y", "nothing"], "labels"), "length <= 64"),
     "no labels": (put([], "labels"), "length >= 2"),
     "a million labels": (put(["A"] * 100_000, "labels"), "length <= 1000"),
 }

@@ -40,6 +40,11 @@ MAX_SIGNATURE_BYTES = 16_384
 MAX_FILE_BYTES = 500_000_000
 MAX_FILES = 100
 
+LONGEST_LABEL = 64
+"""Characters. A page shows a label as large as a hand."""
+
+# Nothing but spaces would be a sign that nobody sees.
+Label = Annotated[str, Meta(min_length=1, max_length=LONGEST_LABEL, pattern=r"\S")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Meta(pattern="^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -223,7 +228,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """UTC, ISO 8601."""
     files: Annotated[dict[FileName, File], Meta(max_length=MAX_FILES)]
     """Every file of the bundle but the manifest and its signature."""
-    labels: Annotated[list[str], Meta(min_length=2, max_length=1000)]
+    labels: Annotated[list[Label], Meta(min_length=2, max_length=1000)]
     """Class names in the order of the sign model's output tensor."""
     decoder: Decoder
     metrics: Metrics | None

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from edge_asl.errors import DataError
+from edge_asl_device.contract.manifest import LONGEST_LABEL
 
 WORDS = {"del": "del", "delete": "del", "nothing": "nothing", "none": "nothing", "space": "space"}
 """The three signs besides letters and digits in the public data sets, in the spellings found there."""
@@ -27,11 +28,15 @@ def normalise_label(text: str) -> str:
     Unicode is composed (NFC), because macOS writes file names decomposed and the same class would be two.
 
     Raises:
-        DataError: nothing is left, or the name does not fit on a line of ``labels.txt``.
+        DataError: nothing is left, or the name does not fit on a line of ``labels.txt`` or on a screen.
     """
     label = unicodedata.normalize("NFC", text).strip()
     if not label or not label.isprintable():
         raise DataError(f"label {text!r}: not a printable word; rename the class")
+    if len(label) > LONGEST_LABEL:
+        raise DataError(
+            f"label {label[:20]}…: expected at most {LONGEST_LABEL} characters, found {len(label)}; rename it"
+        )
     if len(label) == 1:
         return label.upper()
     return WORDS.get(label.lower(), label.lower())
@@ -103,7 +108,7 @@ def label_in_name(stem: str) -> str | None:
     ``512`` could be class 5 or 51 or no class at all.
     """
     match = _NAMED.fullmatch(unicodedata.normalize("NFC", stem))
-    if match is None or match["word"].lower() in _CAMERA_WORDS:
+    if match is None or match["word"].lower() in _CAMERA_WORDS or len(match["word"]) > LONGEST_LABEL:
         return None
     label = normalise_label(match["word"])
     if is_known(label) or _COUNTED.fullmatch(match["rest"]):

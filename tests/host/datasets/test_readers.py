@@ -313,8 +313,9 @@ def test_labels() -> None:
     assert order_labels(["space", "B", "10", "2", "A", "del"]) == ("2", "10", "A", "B", "del", "space")
     assert normalise_label("E\u0301") == normalise_label("\u00e9"), "composed and decomposed are one class"
     names = {"A": "A", "A34": "A", "A_b": "A", "N_1": "N", "5_12": "5", "512": None, "IMG_3": None, "amer_sign2": None}
+    names |= {"a" * 65 + "_1": None}
     assert {name: label_in_name(name) for name in names} == names
-    for wrong in ("", "  ", "a\nb"):
+    for wrong in ("", "  ", "a\nb", "x" * 65):
         with pytest.raises(DataError):
             normalise_label(wrong)
 
