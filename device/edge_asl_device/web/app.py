@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -32,6 +32,11 @@ SEND_LIMIT_S = 10.0
 """A page that reads nothing for so long is asleep or gone; its stream ends, and the page reconnects when it wakes."""
 BOUNDARY = "edge-asl-frame"
 MAX_BODY_BYTES = 1000
+BODY_LIMIT_S = 5.0
+MOST_STREAMS = 100
+"""A page has two."""
+
+TOO_MANY = f"{MOST_STREAMS} streams are open; close some pages"
 
 Command = Callable[[str, dict[str, Any]], None]
 COMMANDS = ("clear", "undo", "speak", "choose", "mute", "stay")
@@ -59,9 +64,13 @@ def make_app(
         return Response((STATIC / "index.html").read_bytes(), media_type="text/html")
 
     async def events(_request: Request) -> Response:
+        if hub.streams >= MOST_STREAMS:
+            return _refusal(503, TOO_MANY)
         return _Stream(_events(hub), "text/event-stream", hub.watch_events)
 
     async def camera(_request: Request) -> Response:
+        if hub.streams >= MOST_STREAMS:
+            return _refusal(503, TOO_MANY)
         return _Stream(_pictures(hub), f"multipart/x-mixed-replace; boundary={BOUNDARY}", hub.watch_pictures)
 
     async def healthz(_request: Request) -> Response:
@@ -94,9 +103,11 @@ def _button(command: Command) -> Callable[[Request], Awaitable[Response]]:
             # A form on another site cannot send this type without a preflight request.
             return _refusal(415, "expected Content-Type: application/json")
         try:
-            command(name, await _body(request))
+            command(name, await asyncio.wait_for(_body(request), BODY_LIMIT_S))
         except ValueError as error:
             return _refusal(400, str(error))
+        except (TimeoutError, ClientDisconnect):
+            return _refusal(400, "the request broke off")
         return Response(status_code=204)
 
     return act

@@ -110,6 +110,11 @@ class Hub:
             self.picture.put(b"")
 
     @property
+    def streams(self) -> int:
+        """How many streams pages read."""
+        return self.pages + self._viewers
+
+    @property
     def looked_at(self) -> bool:
         """Whether a page shows pictures."""
         return self._viewers > 0

@@ -11,8 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from edge_asl_device.errors import EdgeAslError
-
-MAX_CONNECTIONS = 300
+from edge_asl_device.web.connections import ACCEPTED_AT_ONCE, bounded
 
 
 class Server(uvicorn.Server):
@@ -30,7 +29,8 @@ class Server(uvicorn.Server):
 
 def make_server(app: ASGIApp) -> Server:
     """A server for ``Server.serve(sockets=[…])``; its end waits a second for open streams."""
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # Not even warnings: whoever sends rubbish would fill the log with one for each.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     return Server(
         uvicorn.Config(
             app,
@@ -38,9 +38,9 @@ def make_server(app: ASGIApp) -> Server:
             access_log=False,
             lifespan="off",
             ws="none",
-            http="h11",
+            http=bounded(),
             loop="asyncio",
-            limit_concurrency=MAX_CONNECTIONS,
+            backlog=ACCEPTED_AT_ONCE,
             timeout_graceful_shutdown=1,
             server_header=False,
         )
@@ -59,7 +59,7 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))
-            listening.listen(128)
+            listening.listen(ACCEPTED_AT_ONCE)
         except OSError as error:
             raise EdgeAslError(
                 f"cannot serve on {host}:{port}: {error.strerror}; "
