@@ -34,6 +34,7 @@ class Shown:
             language="en",
             mode="read",
             mirror=True,
+            private=True,
             hold_s=0.3,
             guide="anywhere",
             frame=FrameSize(width, height),

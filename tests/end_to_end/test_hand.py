@@ -182,6 +182,7 @@ def test_a_followed_hand_has_no_fixed_place(shown: Shown, page: Any):
 # ── Nothing is sure enough ─────────────────────────────────────────────────────────────────────────────────────
 
 UNSURE, GUESSED, MOVING = Doubt("unsure"), Doubt("unsure", "N"), Doubt("moving")
+HINTS = ("dark", "cut-off", "far", "two-hands")
 
 
 def visible(page: Any, name: str) -> bool:
@@ -192,10 +193,11 @@ def visible(page: Any, name: str) -> bool:
 
 
 def test_each_stage_of_reading_looks_different(shown: Shown, page: Any):
-    parts = ("invitation", "moving", "guess", "letter", "certainty", "doubt")
+    parts = ("invitation", "hint", "guess", "letter", "certainty", "doubt")
     stages = {
         "letter": ({"letter": Letter("L", 0.9, 0.5)}, {"letter", "certainty"}),
-        "moving": ({"doubt": MOVING}, {"moving", "doubt"}),
+        "moving": ({"doubt": MOVING}, {"hint", "doubt"}),
+        **{hint: ({"doubt": Doubt(hint)}, {"hint", "doubt"}) for hint in HINTS},
         "unsure": ({"doubt": UNSURE}, {"guess", "doubt"}),
         "idle": ({"scene": "no-hand"}, {"invitation"}),
     }
@@ -247,6 +249,7 @@ def test_every_stage_fits_every_screen(open_page: OpenPage, shown: Shown, langua
         "letter": {"letter": Letter("W", 0.9, 0.5)},
         "moving": {"doubt": MOVING},
         "unsure": {"doubt": GUESSED},
+        "dark": {"doubt": Doubt("dark")},  # the most words
         "idle": {"scene": "no-hand"},
     }
     cut = {}

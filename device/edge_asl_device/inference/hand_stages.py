@@ -49,7 +49,9 @@ class HandStages:
         shown = hand.landmarks if hand.smoothed is None else hand.smoothed
         square = square_of_hand(shown, frame.shape[0], frame.shape[1])
         stages = {"locate": located_s} | stages
-        return Recognition(square, square.cut(frame), found, stages, hand.landmarks, hand.smoothed, hand.left)
+        return Recognition(
+            square, square.cut(frame), found, stages, hand.landmarks, hand.smoothed, hand.left, hand.company
+        )
 
 
 class HandLocator:

@@ -29,6 +29,8 @@ class Recognition(NamedTuple):
     """The same for the eye, smoothed over time; None in a picture by itself."""
     left: bool = False
     """Whether it looks like a left hand; only with landmarks."""
+    company: bool = False
+    """Whether another hand is raised as much; only in live frames."""
 
 
 class Stages(Protocol):

@@ -1,9 +1,9 @@
-"""Why a hand is seen but no letter: it moves, or nothing is probable enough. Pure: time comes with every frame."""
+"""What the page says instead of a letter, once it has lasted. Pure: time comes with every frame."""
 
 from __future__ import annotations
 
 from edge_asl_device.text.transcriber import State
-from edge_asl_device.web.messages import Doubt
+from edge_asl_device.web.messages import Doubt, Reason
 
 SETTLE_S = 0.4
 """How long a doubt lasts before the page says so: forming the next letter takes about as long."""
@@ -17,36 +17,38 @@ class Doubting:
 
     def __init__(self) -> None:
         self._shown: Doubt | None = None
-        self._reason: str | None = None
+        self._reason: Reason | None = None
         self._reason_s = 0.0
         self._best, self._best_s = "", 0.0
 
-    def look(self, time_s: float, state: State, *, still: bool, seen: bool, present: bool) -> Doubt | None:
+    def look(self, time_s: float, state: State, reason: Reason | None, *, present: bool) -> Doubt | None:
         """The doubt to show with a frame; None where a letter is in front, no hand is seen, or it is too early to say.
 
         Args:
             time_s: monotonic seconds.
             state: what the transcriber made of the frame.
-            still: whether the hand is still enough to be read.
-            seen: whether there is a hand in the frame.
-            present: whether there is one, or was a moment ago.
+            reason: what keeps it from being read; None while no hand is seen.
+            present: whether a hand is there, or was a moment ago.
         """
-        self._follow_best(time_s, state.best if seen and state.probability >= GUESS_PROBABILITY else "")
-        if state.leading is not None or not present:
+        is_guess = reason == "unsure" and state.probability >= GUESS_PROBABILITY
+        self._follow_best(time_s, state.best if is_guess else "")
+        if state.leading is not None:
             self._shown = self._reason = None
-        elif seen:
-            self._settle(time_s, "unsure" if still else "moving")
+        elif reason is not None:
+            self._settle(time_s, reason)
+        elif not present:
+            self._shown = self._reason = None
         return self._shown
 
     def _follow_best(self, time_s: float, best: str) -> None:
         if best != self._best:
             self._best, self._best_s = best, time_s
 
-    def _settle(self, time_s: float, reason: str) -> None:
+    def _settle(self, time_s: float, reason: Reason) -> None:
         """What is shown changes only to what has lasted: nothing flickers."""
         if reason != self._reason:
             self._reason, self._reason_s = reason, time_s
         if time_s - self._reason_s < SETTLE_S:
             return
-        guess = self._best if reason == "unsure" and time_s - self._best_s >= GUESS_S else None
-        self._shown = Doubt("moving") if reason == "moving" else Doubt("unsure", guess or None)
+        guess = self._best if time_s - self._best_s >= GUESS_S else ""
+        self._shown = Doubt(reason, guess or None)

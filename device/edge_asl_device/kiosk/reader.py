@@ -30,6 +30,8 @@ class Reading(NamedTuple):
     """As ``Recognition``'s."""
     still: bool
     """As ``Motion``'s."""
+    company: bool = False
+    """As ``Recognition``'s."""
 
 
 class Reader:
@@ -75,7 +77,7 @@ class Reader:
             self._observe(stage, seconds)
         self._observe("transcribe", time.perf_counter() - recognised)
         shown = found.landmarks if found.shown is None else found.shown
-        return Reading(state, found.square, shown, motion.still)
+        return Reading(state, found.square, shown, motion.still, found.company)
 
 
 def decoder_with(decoder: Decoder, overrides: dict[str, float]) -> Decoder:

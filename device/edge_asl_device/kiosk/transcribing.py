@@ -13,6 +13,7 @@ from edge_asl_device.camera import CameraState, Frame
 from edge_asl_device.camera.quality import DARK_LEVEL
 from edge_asl_device.camera.supervisor import CameraSupervisor
 from edge_asl_device.kiosk.doubting import Doubting
+from edge_asl_device.kiosk.guidance import obstacle
 from edge_asl_device.kiosk.mode import Mode, Publish
 from edge_asl_device.kiosk.reader import Reader, Reading
 from edge_asl_device.kiosk.visits import Visits
@@ -26,6 +27,7 @@ from edge_asl_device.web.messages import (
     HandView,
     Letter,
     PageState,
+    Reason,
     Scene,
     SquareView,
     Visit,
@@ -108,7 +110,7 @@ class Transcribing(Mode):
             self._here(frame.time_s)
         self._forget_who_left(frame.time_s)
         self._count_hand(frame.time_s, reading)
-        self._seen = self._see(frame.time_s, reading, camera.brightness)
+        self._seen = self._see(frame, reading, camera.brightness)
         self._show(camera, frame)
         self._outputs.read(frame.time_s, before, state)
         self._outputs.text(self.text)
@@ -151,19 +153,21 @@ class Transcribing(Mode):
             captured_s=None if frame is None else frame.time_s,
         )
 
-    def _see(self, time_s: float, reading: Reading, brightness: float | None) -> _Seen:
-        state, square, landmarks, still = reading
-        seen = state.hand and square is not None
-        if seen:
-            self._hand_s = time_s
-        present = self._hand_s is not None and time_s - self._hand_s <= HAND_GONE_S
+    def _see(self, frame: Frame, reading: Reading, brightness: float | None) -> _Seen:
+        time_s, (height, width) = frame.time_s, frame.picture.shape[:2]
+        state, square, landmarks, still, company = reading
         dark = brightness is not None and brightness < DARK_LEVEL
+        reason: Reason | None = "dark" if dark else None
+        if state.hand and square is not None:
+            self._hand_s = time_s
+            reason = reason or obstacle(landmarks, height, width, company=company, still=still)
+        present = self._hand_s is not None and time_s - self._hand_s <= HAND_GONE_S
         return _Seen(
             square=SquareView(*square) if square else None,
             hand=None if landmarks is None else _hand_view(landmarks),
             scene="too-dark" if dark else "hand" if present else "no-hand",
             letter=Letter(state.leading, round(state.probability, 2), round(state.held, 2)) if state.leading else None,
-            doubt=self._doubting.look(time_s, state, still=still, seen=seen, present=present),
+            doubt=self._doubting.look(time_s, state, reason, present=present),
         )
 
     def _here(self, time_s: float) -> None:

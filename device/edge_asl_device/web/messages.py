@@ -29,10 +29,15 @@ class Letter(Struct, frozen=True):
     """Share of the holding time, 0 to 1."""
 
 
-class Doubt(Struct, frozen=True):
-    """A hand is seen, but no sign is probable enough to be in front."""
+Reason = Literal["dark", "cut-off", "far", "two-hands", "moving", "unsure"]
+"""Why nothing is read: it is too dark, a part of the hand is outside the picture, the hand is too small in it, another
+one is raised beside it, it moves, or none of these."""
 
-    reason: Literal["moving", "unsure"]
+
+class Doubt(Struct, frozen=True):
+    """A hand is seen, or it is too dark to see one, but no sign is probable enough to be in front."""
+
+    reason: Reason
     guess: str | None = None
     """The label that has been the most probable for a while, though not probable enough; never shown as read."""
 
@@ -97,7 +102,6 @@ class PageState(Struct, frozen=True):
     """Everything that changes."""
 
     camera: CameraView
-    visit: Visit = Visit(0, False)
     square: SquareView | None = None
     """The part of the frame that is read; the last one while no frame comes. None where no hand was found."""
     hand: HandView | None = None
@@ -116,6 +120,7 @@ class PageState(Struct, frozen=True):
     corrected: str | None = None
     """A corrected reading of ``text``, if there is one; never shown instead of it."""
     voice: VoiceState = "absent"
+    visit: Visit = Visit(0, False)
     notices: tuple[Notice, ...] = ()
     capture: Capturing | None = None
     fps: float = 0.0

@@ -50,6 +50,7 @@ class HandFollower:
         self._eyes = eyes
         self._shown, self._steady = OneEuro(SHOWN_HZ, SHOWN_SLOPE), OneEuro(REGION_HZ, REGION_SLOPE)
         self._searches = itertools.cycle(LIVE)
+        self._company = False
         self._region: Region | None = None
         self._time_s, self._height, self._width = -math.inf, 0, 0
         self._forget()
@@ -71,7 +72,7 @@ class HandFollower:
         hand = self._more_prominent(frame, hand)
         self._region, self._seen_s = self._next_region(hand), time_s
         smoothed = self._shown.smooth(hand.landmarks, time_s, unit=hand.region.side / 2)
-        return hand._replace(smoothed=smoothed)
+        return hand._replace(smoothed=smoothed, company=self._company)
 
     def _forget(self) -> None:
         """There is no hand to follow; the next one is another."""
@@ -80,6 +81,7 @@ class HandFollower:
         self._region = None
         self._other_side_s: float | None = None
         self._rival_s: float | None = None
+        self._company = False
         self._checked_s = self._time_s
 
     def _where_it_was(self, frame: NDArray[np.uint8]) -> Hand | None:
@@ -126,12 +128,16 @@ class HandFollower:
         search = LIVE[0]
         palms = self._eyes.palms(frame, search.view, search.palm)[:CANDIDATES]
         beside = [palm.region for palm in palms if _apart(palm.region, hand.region)]
-        for other in (self._eyes.read(frame, region) for region in beside):
-            clearly = prominence(other, self._height) > prominence(hand, self._height) + CLEARLY
-            another = other.presence >= search.presence and _apart(region_of_landmarks(other.landmarks), hand.region)
-            if clearly and another and self._is_one(other):
-                return other
-        return None
+        read = [self._eyes.read(frame, region) for region in beside]
+        others = [
+            (prominence(other, self._height) - prominence(hand, self._height), other)
+            for other in read
+            if other.presence >= search.presence
+            and _apart(region_of_landmarks(other.landmarks), hand.region)
+            and self._is_one(other)
+        ]
+        self._company = any(more > -CLEARLY for more, _ in others)
+        return next((other for more, other in others if more > CLEARLY), None)
 
     def _next_region(self, hand: Hand) -> Region:
         mirrored = hand.region.mirrored

@@ -26,3 +26,5 @@ class Hand(NamedTuple):
     smoothed: NDArray[np.float32] | None = None
     """(21, 2): ``landmarks`` for the eye, smoothed over time; None in a picture by itself. Never for the sign network,
     which was trained on readings as they are."""
+    company: bool = False
+    """Whether another hand is raised as much; False in a picture by itself."""

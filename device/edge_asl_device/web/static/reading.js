@@ -41,7 +41,7 @@ export const readingState = (live, state) => {
   const reading = live ? state.letter : null;
   const phase = phaseOf(live, state);
   setAttribute(panel, "data-phase", phase);
-  showDoubt(phase, state);
+  showDoubt(phase, live ? state.doubt : null);
   tell(phase);
   setAttribute(panel, "data-full", Boolean(reading && reading.held >= 1));
   if (reading) showLabel(letter, reading.label);
@@ -52,10 +52,13 @@ export const readingState = (live, state) => {
   if (live) celebrate(state.accepted);
 };
 
-const showDoubt = (phase, state) => {
-  if (phase !== "moving" && phase !== "unsure") return;
+const showDoubt = (phase, doubt) => {
+  const shown = doubt?.reason === phase ? doubt : null;
+  setAttribute(panel, "data-doubt", shown?.reason ?? null);
+  if (!shown) return;
   setText(byId("doubt"), t(`doubt.${phase}`));
-  showLabel(guess, state.doubt.guess ?? "", "?");
+  if (phase !== "unsure") setAttribute(byId("hint-picture"), "href", `#h-${phase}`);
+  showLabel(guess, shown.guess ?? "", "?");
 };
 
 /** A letter was accepted: announce it once to screen readers and show it by a short swell. */

@@ -4,7 +4,8 @@
 import { byId } from "./dom.js";
 import { guide, t } from "./strings.js";
 
-const LASTING_MS = { idle: 3_000, unsure: 2_500 };
+const HINTS = ["unsure", "dark", "cut-off", "far", "two-hands"];
+const LASTING_MS = { idle: 3_000, ...Object.fromEntries(HINTS.map((hint) => [hint, 2_500])) };
 const QUIET_MS = 12_000;
 
 let current = null;
@@ -14,7 +15,7 @@ let last = -QUIET_MS;
 const say = (phase) => {
   if (performance.now() - last < QUIET_MS) return;
   last = performance.now();
-  byId("told").textContent = t(phase === "idle" ? `invitation.${guide()}` : "told.unsure");
+  byId("told").textContent = t(phase === "idle" ? `invitation.${guide()}` : `told.${phase}`);
 };
 
 /** What the page shows where the letter is read; told when it lasts. */
