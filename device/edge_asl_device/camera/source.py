@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_asl_device.camera import Camera, CameraError, CameraState
+from edge_asl_device.camera.part import CutCamera, Part
 
 KINDS = "auto, picamera2[:N], v4l2[:/dev/videoN], rehearsal:FOLDER, a video file or a folder of pictures"
 
@@ -17,6 +18,8 @@ class Source(NamedTuple):
     """``auto``, ``picamera2``, ``v4l2``, ``rehearsal``, ``video`` or ``folder``."""
     what: str
     """Number, device or path; empty for the first there is."""
+    part: Part | None = None
+    """Of its pictures; None: all."""
 
     @property
     def live(self) -> bool:
@@ -55,6 +58,8 @@ def open_source(source: Source, *, paced: bool = True, loop: bool = False) -> Ca
         paced: a video or folder in its own time; else as fast as it can be read.
         loop: a video or folder starts again at its end.
     """
+    if source.part is not None:
+        return CutCamera(open_source(source._replace(part=None), paced=paced, loop=loop), source.part)
     if source.kind == "auto":
         from edge_asl_device.camera.auto import find
 

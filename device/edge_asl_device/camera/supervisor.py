@@ -225,6 +225,7 @@ class _Capture:
                     *map(str, (self.buffer.memory, self.buffer.wakeup, messages)),
                     source.kind,
                     source.what,
+                    str(source.part or ""),
                     showing,
                 ],
                 stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The capture process: ``python -m edge_asl_device.camera.worker MEMORY WAKEUP MESSAGES KIND WHAT once|loop``.
+"""The capture process: ``python -m edge_asl_device.camera.worker MEMORY WAKEUP MESSAGES KIND WHAT PART once|loop``.
 
 A driver can hang beyond the reach of any signal. Here it hangs alone: the program that shows the page carries on, gives
 this process up and starts another. Pictures go through shared memory, messages (``StateChange``) through a pipe, one
@@ -17,6 +17,7 @@ import msgspec
 
 from edge_asl_device.camera import CameraError, CameraState
 from edge_asl_device.camera.frame_buffer import LatestFrameBuffer
+from edge_asl_device.camera.part import Part
 from edge_asl_device.camera.source import Source, open_source
 from edge_asl_device.errors import EdgeAslError
 
@@ -31,14 +32,14 @@ class StateChange(msgspec.Struct, frozen=True):
 def main(arguments: list[str]) -> int:
     """Open the source and publish its frames until it ends or fails."""
     memory, wakeup, messages = map(int, arguments[:3])
-    kind, what, showing = arguments[3:]
+    kind, what, part, showing = arguments[3:]
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches the parent, which ends this process
     try:
         with (
             LatestFrameBuffer(memory, wakeup) as buffer,
-            open_source(Source(kind, what), paced=True, loop=showing == "loop") as camera,
+            open_source(Source(kind, what, Part.parse(part)), paced=True, loop=showing == "loop") as camera,
         ):
             for number, frame in enumerate(camera.frames(buffer.allocate)):
                 if number == 0:

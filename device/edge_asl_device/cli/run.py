@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_asl_device.camera.part import Part
 from edge_asl_device.camera.source import check_source, parse_source
 from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.errors import EdgeAslError
@@ -105,7 +106,13 @@ def _settings(options: argparse.Namespace, **more: Any) -> Settings:
     """The options that are settings, and ``more``, which no option sets."""
     start_logging(as_json=options.as_json)
     given = {name: value for name, value in vars(options).items() if name in Settings.__struct_fields__}
-    return Settings(**given | {"source": parse_source(options.source)} | more)
+    return Settings(**given | {"source": parse_source(options.source)._replace(part=_part(options))} | more)
+
+
+def _part(options: argparse.Namespace) -> Part | None:
+    if options.zoom:
+        return Part.zoomed(options.zoom)
+    return Part.square(*options.square) if options.square else None
 
 
 def _token(file: Path | None, host: str) -> str | None:

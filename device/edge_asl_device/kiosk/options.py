@@ -12,6 +12,9 @@ from typing import Any
 from edge_asl_device.outputs import OUTPUTS
 from edge_asl_device.text.languages import LANGUAGES
 
+SMALLEST_SIDE = 5
+"""Per cent of the picture's height."""
+
 
 def add_run_options(run: argparse.ArgumentParser) -> None:
     """Everything that ``edge-asl-device run`` takes beside the bundle."""
@@ -64,6 +67,20 @@ def add_camera_options(command: argparse.ArgumentParser) -> None:
         metavar="SOURCE",
         help="auto, picamera2[:N], v4l2[:/dev/videoN], a video file, a folder of pictures, or rehearsal:FOLDER "
         "(default: auto)",
+    )
+    part = command.add_mutually_exclusive_group()
+    part.add_argument(
+        "--zoom",
+        type=_zoom,
+        metavar="N",
+        help="use only the middle of the camera's picture, N times as large (1 to 8): for a camera that is far away",
+    )
+    part.add_argument(
+        "--square",
+        type=_square,
+        metavar="X,Y,SIDE",
+        help="use only this square of it: its left and top edge in per cent of the picture's width and height, and its "
+        "side in per cent of the height",
     )
     command.add_argument("--loop", action="store_true", help="play a video file or a folder again and again")
     command.add_argument("--max-fps", type=_rate, metavar="N", help="read at most N frames per second (1 or more)")
@@ -118,7 +135,20 @@ positive_number = _ranged(int, 1, math.inf, "a whole number of 1 or more")
 number = _ranged(float, 0, 1e6, "a number from 0 to 1000000")
 # Slower than that, buttons and systemd's watchdog would wait for the next frame.
 _rate = _ranged(float, 1, 1e6, "a number from 1 to 1000000")
+_per_cent = _ranged(float, 0, 100, "a number from 0 to 100")
 _port = _ranged(int, 0, 65535, "a port from 0 to 65535")
+
+
+_zoom = _ranged(float, 1, 8, "a number from 1 to 8")
+
+
+def _square(text: str) -> tuple[float, ...]:
+    numbers = tuple(_per_cent(word) for word in text.split(","))
+    if len(numbers) != 3 or numbers[2] < SMALLEST_SIDE or max(numbers[:2]) > 100 - SMALLEST_SIDE:
+        raise argparse.ArgumentTypeError(
+            f"expected X,Y,SIDE in per cent, such as 30,10,60, the side {SMALLEST_SIDE} or more, found {text!r}"
+        )
+    return numbers
 
 
 def _setting(text: str) -> tuple[str, float]:

@@ -403,6 +403,11 @@ def test_bench_needs_a_hand(hand_bundle: Path, tmp_path: Path, capsys: pytest.Ca
         ("run BUNDLE --port 99999", "argument --port: expected a port from 0 to 65535, found '99999'"),
         ("run BUNDLE --output foo:x", "argument --output: expected voice or lines, found 'foo'"),
         ("run BUNDLE --decoder hold_s", "argument --decoder: expected NAME=VALUE such as hold_s=0.5, found 'hold_s'"),
+        ("run BUNDLE --zoom 0.5", "argument --zoom: expected a number from 1 to 8, found '0.5'"),
+        ("run BUNDLE --square 10,10", "argument --square: expected X,Y,SIDE in per cent, such as 30,10,60"),
+        ("run BUNDLE --square 99,0,50", "argument --square: expected X,Y,SIDE in per cent, such as 30,10,60"),
+        ("run BUNDLE --square a,0,50", "argument --square: expected a number from 0 to 100, found 'a'"),
+        ("run BUNDLE --square 0,0,50 --zoom 2", "argument --zoom: not allowed with argument --square"),
         ("", "the following arguments are required: COMMAND"),
     ],
 )
