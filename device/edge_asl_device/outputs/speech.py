@@ -42,19 +42,21 @@ class Espeak(Output):
         self._observe = context.observe
         self._texts: queue.Queue[str] = queue.Queue(WAITING)
         self._running: subprocess.Popen[bytes] | None = None
-        self._ended = False
+        self._ended = self._failed = False
         self._thread = threading.Thread(target=self._speak_all, name="voice", daemon=True)
         if self._program is None:
             log.warning("no voice", extra={"missing": PROGRAM, "do": APT})
 
     @property
     def state(self) -> VoiceState:
-        """``absent``, ``muted``, ``speaking`` or ``ready``."""
+        """``absent``, ``muted``, ``speaking``, ``failed`` (the last text was not spoken) or ``ready``."""
         if self._program is None:
             return "absent"
         if self._muted:
             return "muted"
-        return "speaking" if self._running else "ready"
+        if self._running:
+            return "speaking"
+        return "failed" if self._failed else "ready"
 
     @property
     def controls(self) -> Mapping[str, Control]:
@@ -130,7 +132,8 @@ class Espeak(Output):
             code, said = 1, str(error).encode()
         finally:
             self._running = None
+        self._failed = code != 0 and not self._muted
         self._observe("spoken" if code == 0 else "failed")
-        if code != 0 and not self._muted:
+        if self._failed:
             lines = said.decode(errors="replace").strip().splitlines()
             log.warning("voice failed", extra={"status": code, "reason": lines[-1] if lines else None})

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 Scene = Literal["hand", "no-hand", "too-dark"]
-VoiceState = Literal["ready", "speaking", "muted", "absent"]
+VoiceState = Literal["ready", "speaking", "muted", "failed", "absent"]
 Phase = Literal["get-ready", "storing", "done", "disk-full"]
 Guide = Literal["square", "anywhere"]
 

@@ -111,7 +111,9 @@ def test_a_voice_that_fails_or_is_killed(named_espeak: Callable[[str], None], re
     with Espeak("", Context(observe=results.append)) as voice:
         voice.say("A")
         wait_for(lambda: results == ["failed"])
-        assert voice.state == "ready"
+        wait_for(lambda: voice.state == "failed", 2)
+        voice.mute(True)
+        assert voice.state == "muted"
 
 
 def test_a_voice_that_is_killed_speaks_the_next_word(
@@ -126,6 +128,7 @@ def test_a_voice_that_is_killed_speaks_the_next_word(
         wait_for(lambda: results == ["failed"])
         voice.say("GO ON")
         wait_for(lambda: results == ["failed", "spoken"])
+        wait_for(lambda: voice.state == "ready", 2)
 
 
 def test_muting_ends_what_is_being_said(named_espeak: Callable[[str], None], results: list[str]):

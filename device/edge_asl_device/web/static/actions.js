@@ -136,7 +136,7 @@ export const actionsState = (live, state) => {
   setAttribute(undo, "disabled", !live || !state.undoable);
   setAttribute(mute, "disabled", !live);
   setAttribute(mute, "data-muted", String(muted));
-  setIcon(byId("mute-icon"), muted ? "mute" : "speak");
-  setText(byId("mute-label"), t(muted ? "tool.voice-off" : "tool.voice-on"));
+  setIcon(byId("mute-icon"), { muted: "mute", failed: "warn" }[voice] ?? "speak");
+  setText(byId("mute-label"), t({ muted: "tool.voice-off", failed: "tool.voice-failed" }[voice] ?? "tool.voice-on"));
   leavingState(live, state);
 };
