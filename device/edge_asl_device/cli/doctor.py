@@ -11,6 +11,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import msgspec
+
 from edge_asl_device.camera import CameraError, auto
 from edge_asl_device.camera.picamera import INSTALL
 from edge_asl_device.camera.source import Source, parse_source
@@ -24,6 +26,7 @@ from edge_asl_device.outputs.speech import APT, PROGRAM
 from edge_asl_device.releases.environment import ENVIRONMENT
 from edge_asl_device.releases.installation import Installation
 from edge_asl_device.releases.settings import parse_options, read_settings
+from edge_asl_device.telemetry.board import read_board
 from edge_asl_device.text.languages import LANGUAGES
 
 
@@ -45,6 +48,7 @@ def examine(bundle: Path | None) -> dict[str, object]:
         "glibc": platform.libc_ver()[1] or "not glibc",
         "packages": {name: _version(name) for name in ("edge-asl-device", "numpy", "opencv-python-headless")},
         "runtimes": runtimes,
+        "board": _board(),
         "camera": _camera(),
         "voice": _voice(),
         "language": _languages(),
@@ -107,6 +111,16 @@ def _runtime_words(facts: dict[str, object]) -> str:
         return f"{facts['reason']}"
     ran = f", runs the bundle in {facts['milliseconds']} ms" if "milliseconds" in facts else ""
     return f"{facts['version']} loads{ran}"
+
+
+def _board() -> dict[str, object]:
+    """Power, heat and memory card, where the machine tells of them."""
+    board = read_board()
+    told = {name: value for name, value in msgspec.to_builtins(board).items() if value is not None}
+    return {
+        name.replace("_", " "): ("no", "yes")[value] if isinstance(value, bool) else value
+        for name, value in told.items()
+    } | {f"trouble {number}": text for number, text in enumerate(board.troubles, 1)}
 
 
 def _camera() -> dict[str, object]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 import time
 
+import msgspec
+
 from edge_asl_device import __version__
 from edge_asl_device.camera.supervisor import CameraSupervisor
 from edge_asl_device.kiosk.publishing import Publisher
 from edge_asl_device.outputs import Outputs
+from edge_asl_device.telemetry.board import read_board
 from edge_asl_device.telemetry.metrics import Metrics
 
 STALLED_S = 2.0
@@ -62,6 +65,7 @@ class Health:
             "frames_10s": self._publisher.frames_within(10),
             "camera": {"state": str(status.state), "reason": status.reason, "for_s": round(now_s - status.since_s, 1)},
             "voice": self._outputs.state,
+            "board": msgspec.to_builtins(read_board()),
         }
 
     def metrics(self) -> bytes:
@@ -70,4 +74,5 @@ class Health:
         metrics.camera.state(str(self._camera.status.state))
         metrics.reopened.set(self._camera.reopened)
         metrics.pages.set(self._publisher.hub.pages)
+        metrics.show_board(read_board())
         return metrics.text()

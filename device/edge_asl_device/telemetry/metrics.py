@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, generate_latest
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from edge_asl_device.camera import CameraState
 from edge_asl_device.contract.bundle import Bundle
+from edge_asl_device.telemetry.board import Board
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
 
@@ -41,6 +44,15 @@ class Metrics:
         self.pages = Gauge("edge_asl_pages", "Pages connected", registry=own)
         self.reloads = Counter("edge_asl_reloads", "Bundles reloaded while running", ["result"], registry=own)
         self.speech = Counter("edge_asl_speech", "Texts given to the voice", ["result"], registry=own)
+        self._board = {
+            name: Gauge(f"edge_asl_board_{name}", help_text, registry=own)
+            for name, help_text in {
+                "temperature_celsius": "Temperature of the processor; not a number where the machine does not tell",
+                "undervoltage": "1 while the power supply is too weak",
+                "throttled": "1 while the processor is slowed down",
+                "disk_errors": "Errors that ext4 has found on the disk",
+            }.items()
+        }
         self.bundle = Info("edge_asl_bundle", "The bundle in use", registry=own)
 
     def observe_stage(self, stage: str, seconds: float) -> None:
@@ -55,6 +67,12 @@ class Metrics:
         """This bundle reads from now on."""
         manifest = bundle.manifest
         self.bundle.info({"name": manifest.name, "version": manifest.version, "digest": bundle.digest[:12]})
+
+    def show_board(self, board: Board) -> None:
+        """What the machine says of itself."""
+        values = (board.temperature_c, board.undervoltage, board.throttled, board.disk_errors)
+        for gauge, value in zip(self._board.values(), values, strict=True):
+            gauge.set(math.nan if value is None else float(value))
 
     def text(self) -> bytes:
         """Prometheus' text format."""
