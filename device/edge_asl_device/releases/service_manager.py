@@ -12,7 +12,7 @@ from edge_asl_device.errors import ReleaseError
 from edge_asl_device.files import write_atomically
 from edge_asl_device.releases.installation import ROOTS, Installation, Mode
 from edge_asl_device.releases.plain import Plain
-from edge_asl_device.systemd import RECOVER, SCREEN, UNIT, USER_UNIT, unit
+from edge_asl_device.systemd import RECOVER, SCREEN, UNIT, USER_RECOVER, USER_UNIT, unit
 
 COMMAND_S = 100.0
 """Longer than the unit's TimeoutStartSec, after which systemctl says why."""
@@ -75,7 +75,8 @@ class Systemd:
 
     def install(self, units: Path) -> None:
         """Write and enable a release's units; nothing happens where they are installed already."""
-        texts = {UNIT: unit(USER_UNIT if self._user else UNIT, units), RECOVER: unit(RECOVER, units)}
+        program, recovery = (USER_UNIT, USER_RECOVER) if self._user else (UNIT, RECOVER)
+        texts = {UNIT: unit(program, units), RECOVER: unit(recovery, units)}
         if self._installation.screen.exists():
             texts[SCREEN] = unit(SCREEN, units)
         changed = [name for name, text in texts.items() if _replace(self._folder / name, self._with_paths(text))]

@@ -9,9 +9,10 @@ UNIT = "edge-asl.service"
 SCREEN = "edge-asl-kiosk.service"
 RECOVER = "edge-asl-recover.service"
 USER_UNIT = "edge-asl-user.service"
-UNITS = (UNIT, SCREEN, RECOVER, USER_UNIT)
-"""The program; its page in Chromium on a screen; recovery of an update that a power cut interrupted; the program as an
-ordinary user's service."""
+USER_RECOVER = "edge-asl-recover-user.service"
+UNITS = (UNIT, SCREEN, RECOVER, USER_UNIT, USER_RECOVER)
+"""The program; its page in Chromium on a screen; recovery of an update that a power cut interrupted; the program and
+the recovery as an ordinary user's services."""
 
 
 def unit(name: str, folder: Path = FOLDER) -> str:
