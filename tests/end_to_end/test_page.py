@@ -273,6 +273,7 @@ def test_it_is_only_called_private_where_it_is(
     open_page: OpenPage, program: Kiosk, another: Callable[..., Kiosk], golden_bundle: Path, tmp_path: Path
 ):
     token = tmp_path / "token"
+    token.touch(mode=0o600)
     token.write_text("0123456789abcdef")
     serving = ("--host", "0.0.0.0", "--token-file", str(token))
     shared = another("run", golden_bundle, "--source", PICTURES, "--mute", *serving)

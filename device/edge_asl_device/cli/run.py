@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -20,12 +19,10 @@ from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.kiosk.collecting import Collection
 from edge_asl_device.kiosk.settings import LOOPBACK, Settings
 from edge_asl_device.telemetry.logs import start_logging
+from edge_asl_device.web.token import checked_token, read_token
 
 if TYPE_CHECKING:
     from edge_asl_device.kiosk.service import Service
-
-TOKEN_PATTERN = "[A-Za-z0-9._~-]{16,}"  # noqa: S105 - a pattern
-"""What needs no quoting in an address; shorter ones can be tried out."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -117,18 +114,11 @@ def _part(options: argparse.Namespace) -> Part | None:
 
 def _token(file: Path | None, host: str) -> str | None:
     """The token from a file or from EDGE_ASL_TOKEN; whoever serves to others needs one."""
-    token, where = os.environ.get("EDGE_ASL_TOKEN", "").strip(), "EDGE_ASL_TOKEN"
+    token = os.environ.get("EDGE_ASL_TOKEN", "").strip()
     if file is not None:
-        try:
-            token, where = file.read_text(encoding="ascii").strip(), str(file)
-        except (OSError, UnicodeDecodeError) as error:
-            found = error.strerror if isinstance(error, OSError) else "it holds other characters than ASCII"
-            raise EdgeAslError(f"{file}: no token can be read from it: {found}") from error
-    if (token or file) and not re.fullmatch(TOKEN_PATTERN, token):
-        raise EdgeAslError(
-            f"{where}: expected a token of 16 or more letters, digits, - . _ or ~, found {len(token)} characters; "
-            "choose another"
-        )
+        token = checked_token(read_token(file), str(file))
+    elif token:
+        token = checked_token(token, "EDGE_ASL_TOKEN")
     if not token and host not in LOOPBACK:
         raise EdgeAslError(
             f"--host {host}: other machines can reach the page there, so it needs a token; "

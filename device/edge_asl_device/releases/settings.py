@@ -13,9 +13,10 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_asl_device.errors import ReleaseError
+from edge_asl_device.errors import EdgeAslError, ReleaseError
 from edge_asl_device.files import sync
 from edge_asl_device.kiosk.options import add_run_options
+from edge_asl_device.web.token import read_token
 
 
 class Page(NamedTuple):
@@ -118,9 +119,9 @@ def page_of(settings: SiteSettings) -> Page:
     token = settings.environment.get("EDGE_ASL_TOKEN", "").strip() or None
     if parsed.token_file is not None:
         try:
-            token = parsed.token_file.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ReleaseError(f"{parsed.token_file}: the token cannot be read: {error}") from error
+            token = read_token(parsed.token_file)
+        except EdgeAslError as error:
+            raise ReleaseError(str(error)) from error
     everywhere = parsed.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
     return Page("127.0.0.1" if everywhere else parsed.host, parsed.port, token)
 

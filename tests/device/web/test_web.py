@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -165,6 +166,7 @@ def test_pictures_are_jpegs_of_the_camera(kiosk: Program):
 
 def test_served_to_others_it_asks_for_the_token(golden_bundle: Path, tmp_path: Path):
     file = tmp_path / "token"
+    file.touch(mode=0o600)
     file.write_text(f"{TOKEN}\n")
     arguments = ("run", golden_bundle, "--source", FILM, "--mute", "--host", "0.0.0.0", "--token-file", file)
     with Program(*arguments) as program:
@@ -192,14 +194,18 @@ def test_served_to_others_it_asks_for_the_token(golden_bundle: Path, tmp_path: P
         (["--host", "0.0.0.0"], "--host 0.0.0.0: other machines can reach the page there, so it needs a token;"),
         (
             ["--host", "0.0.0.0", "--token-file", "TMP/none"],
-            "TMP/none: no token can be read from it: No such",
+            "TMP/none: no token can be read from it: TMP/none: expected a regular file, found No such",
         ),
         (
             ["--host", "0.0.0.0", "--token-file", "TMP/short"],
             "TMP/short: expected a token of 16 or more letters, digits",
         ),
         (["--token-file", "TMP/empty"], "TMP/empty: expected a token of 16 or more letters, digits"),
-        (["--token-file", "/bin/sh"], "/bin/sh: no token can be read from it: it holds other characters than ASCII"),
+        (["--token-file", "TMP/umlaut"], "TMP/umlaut: no token can be read from it: it holds other characters than A"),
+        (["--token-file", "TMP/film"], "TMP/film: no token can be read from it: it holds more than 1000 bytes"),
+        (["--token-file", "TMP/link"], "TMP/link: expected a regular file, found a link"),
+        (["--token-file", "TMP/pipe"], "TMP/pipe: expected a regular file, found a folder, pipe or device"),
+        (["--token-file", "TMP/shown"], "TMP/shown: everybody on this machine can read the token; chmod o= TMP/shown"),
         (["--host", "203.0.113.9", "--token-file", "TMP/long"], "cannot serve on 203.0.113.9:0: Cannot assign"),
         (["--decoder", "hold=1"], "--decoder hold: no such setting; choose one of accept_probability, "),
         (["--decoder", "hold_s=-1"], "--decoder hold_s: expected 0 to 60, found -1"),
@@ -217,6 +223,15 @@ def test_what_cannot_be_is_one_line(golden_bundle: Path, tmp_path: Path, argumen
     (tmp_path / "short").write_text("abc")
     (tmp_path / "empty").touch()
     (tmp_path / "long").write_text(TOKEN)
+    (tmp_path / "umlaut").write_text(f"{TOKEN}ä")
+    (tmp_path / "film").write_bytes(FILM.read_bytes())
+    (tmp_path / "link").symlink_to(tmp_path / "long")
+    os.mkfifo(tmp_path / "pipe")
+    for file in tmp_path.iterdir():
+        if not file.is_symlink():
+            file.chmod(0o600)
+    (tmp_path / "shown").write_text(TOKEN)
+    (tmp_path / "shown").chmod(0o644)
     given = [argument.replace("TMP", str(tmp_path)) for argument in arguments]
     command = [sys.executable, "-m", "edge_asl_device", "run", str(golden_bundle), "--source", str(FILM), "--port", "0"]
     run = subprocess.run([*command, *given], capture_output=True, text=True, timeout=30, check=False)
