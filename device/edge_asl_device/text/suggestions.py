@@ -38,6 +38,9 @@ LIKELY = 1.0
 UNLIKELY = 2.5
 """Any other letter wrong, missing or too much, or two in the wrong order."""
 
+FINISHED = 8000
+"""Words up to this rank may be what was meant in full; HEL and TION, further down the list, hardly are."""
+
 # Longer than any word of the list; keeps the time of a query bounded.
 LONGEST = 20
 # Shorter words have too many neighbours to be corrected unasked; four letters are often a name.
@@ -79,19 +82,20 @@ class WordList:
         return word.upper() in self._rank
 
     def suggest(self, word: str, count: int = 4) -> tuple[str, ...]:
-        """The likeliest words that ``word`` may become: first those it begins, then those it may be a misreading of.
+        """The likeliest words that ``word`` may become: itself, if it is one and may be finished; then those it begins;
+        then those it may be a misreading of.
 
         Args:
             word: what was read since the last space; anything but letters A to Z, or nothing, gets no suggestion.
-            count: how many at most.
+            count: how many others at most.
         """
         read = word.upper()
         if not _is_word(read) or count < 1:
             return ()
         guesses = [*self._begun(read, count), *self._misread_begun(read), *self._misread(read), *self._garbled(read)]
-        near = _cheapest(guesses, count + 1)
-        found = [word for word in near if word != read][:count]
-        return tuple(sorted(found, key=lambda word: not word.startswith(read)))
+        itself = (read,) if self._rank.get(read, math.inf) <= FINISHED else ()
+        others = [word for word in _cheapest(guesses, count + 1) if word != read][:count]
+        return itself + tuple(sorted(others, key=lambda word: not word.startswith(read)))
 
     def corrected(self, text: str) -> str | None:
         """The text with its misread words put right; None if nothing differs.

@@ -52,14 +52,27 @@ def test_every_language_of_the_page_has_a_voice_and_every_word_list_is_there() -
 def test_suggests(words: WordList, read: str, wanted: str) -> None:
     found = words.suggest(read)
     assert wanted in found
-    assert len(found) <= 4
-    assert read.upper() not in found
+    assert len(found) <= 5
+    assert read.upper() not in found[1:]
 
 
 def test_completions_come_first_and_the_most_frequent_of_them_at_the_very_front() -> None:
     words = WordList(["THE", "TOE", "THEN", "THEM", "OTHER", "TREE"])
-    assert words.suggest("THE") == ("THEN", "THEM", "TOE")
-    assert words.suggest("THE", 1) == ("THEN",)
+    assert words.suggest("THE") == ("THE", "THEN", "THEM", "TOE")
+    assert words.suggest("THE", 1) == ("THE", "THEN")
+
+
+def test_a_finished_word_is_offered_itself_unless_it_is_rare() -> None:
+    words = WordList(
+        [
+            "HELLO",
+            "HELP",
+            *(f"X{chr(65 + i // 676)}{chr(65 + i // 26 % 26)}{chr(65 + i % 26)}" for i in range(9000)),
+            "HEL",
+        ]
+    )
+    assert words.suggest("HELP")[0] == "HELP"
+    assert "HEL" not in words.suggest("HEL")
 
 
 @pytest.mark.parametrize(("signed", "read"), CONFUSIONS)
