@@ -119,15 +119,16 @@ def test_html_and_modules_ask_only_for_strings_that_exist():
     assert asked <= set(STRINGS["en"])
 
 
-def test_german_by_address_and_by_button(open_page: OpenPage, program: Kiosk):
+def test_languages_by_address_and_by_button(open_page: OpenPage, program: Kiosk):
     page = open_page(f"{program.url}/?lang=de")
     page.wait_for_selector("html[lang=de]")
     live(page)
     assert page.inner_text("#clear") == STRINGS["de"]["action.clear"]
-    page.click("#language")
-    page.wait_for_selector("html[lang=en]")
-    assert page.inner_text("#clear") == STRINGS["en"]["action.clear"]
-    assert page.title() == STRINGS["en"]["title"]
+    for language in ("es", "en"):
+        page.click("#language")
+        page.wait_for_selector(f"html[lang={language}]")
+        assert page.inner_text("#clear") == STRINGS[language]["action.clear"]
+        assert page.title() == STRINGS[language]["title"]
 
 
 def test_unknown_signs_are_shown_as_words(open_page: OpenPage, program: Kiosk):
@@ -225,7 +226,7 @@ def spells_something(page: Any) -> None:
     until(page, "document.getElementById('word').textContent.length >= 2", limit_s=30)
 
 
-def test_the_next_visitor_finds_nothing_of_the_last_one(open_page: OpenPage, short_visits: tuple[Kiosk, Stage]):
+def test_the_next_visitor_finds_nothing_of_the_last_one(short_visits: tuple[Kiosk, Stage], open_page: OpenPage):
     """Neither text, undo, suggestions, language, an open help nor a silenced voice; nor on a page opened afterwards."""
     kiosk, stage = short_visits
     page = open_page(kiosk.url)
@@ -255,7 +256,7 @@ def test_the_next_visitor_finds_nothing_of_the_last_one(open_page: OpenPage, sho
         assert not has_voice or seen.get_attribute("#mute", "data-muted") == "false"
 
 
-def test_who_is_still_there_gets_more_time(open_page: OpenPage, short_visits: tuple[Kiosk, Stage]):
+def test_who_is_still_there_gets_more_time(short_visits: tuple[Kiosk, Stage], open_page: OpenPage):
     kiosk, stage = short_visits
     page = open_page(kiosk.url)
     spells_something(page)
@@ -270,7 +271,7 @@ def test_who_is_still_there_gets_more_time(open_page: OpenPage, short_visits: tu
 
 
 def test_it_is_only_called_private_where_it_is(
-    open_page: OpenPage, program: Kiosk, another: Callable[..., Kiosk], golden_bundle: Path, tmp_path: Path
+    another: Callable[..., Kiosk], open_page: OpenPage, program: Kiosk, golden_bundle: Path, tmp_path: Path
 ):
     token = tmp_path / "token"
     token.touch(mode=0o600)
@@ -286,7 +287,7 @@ def test_it_is_only_called_private_where_it_is(
 # ── Access ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("language", ["en", "es"])
 def test_axe_finds_nothing_serious_while_reading(open_page: OpenPage, program: Kiosk, language: str):
     page = open_page(f"{program.url}/?lang={language}")
     live(page)
@@ -334,7 +335,7 @@ def long_text() -> list[str]:
     return [*sentence.split(" "), "DONAUDAMPFSCHIFFFAHRTSGESELLSCHAFTSKAPITÄN", "END"]
 
 
-@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("language", ["de", "es"])
 def test_nothing_is_cut_on_any_screen(open_page: OpenPage, program: Kiosk, language: str):
     page = open_page(f"{program.url}/?lang={language}")
     live(page)
@@ -347,7 +348,7 @@ def test_nothing_is_cut_on_any_screen(open_page: OpenPage, program: Kiosk, langu
     assert {size: found for size, found in cut.items() if found} == {}
 
 
-@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("language", ["de", "es"])
 def test_faults_and_long_texts_fit_every_screen(
     open_page: OpenPage, program: Kiosk, stage: Stage, language: str, long_text: list[str]
 ):

@@ -5,7 +5,7 @@ publisher shows it. Five threads, each started where its work is described:
 
     main      the server and the signals (``Service._serve``)
     loop      camera, mode, publisher (``Service._loop``); everything that changes lives here
-    words     loads the word list, once (``_load_word_list``)
+    words     loads a word list (``Transcribing``)
     reload    opens another bundle (``Reloader.start``)
     voice     speaks (``Espeak``)
 
@@ -42,7 +42,6 @@ from edge_asl_device.outputs.output import Context
 from edge_asl_device.telemetry.metrics import Metrics
 from edge_asl_device.telemetry.systemd import Watchdog, notify
 from edge_asl_device.text.languages import LANGUAGES
-from edge_asl_device.text.suggestions import WordList
 from edge_asl_device.web.app import make_app
 from edge_asl_device.web.messages import Notice
 from edge_asl_device.web.server import address_of, listen, make_server
@@ -106,12 +105,9 @@ class Service:
         settings, publish = self._settings, self._publisher.publish
         if settings.collection is not None:
             return Collector(settings.collection, reader.recogniser.stages.locator, publish)
-        mode = Transcribing(reader, outputs, publish, settings.clear_after_s, self._metrics)
+        mode = Transcribing(reader, outputs, publish, settings.clear_after_s, self._metrics, settings.language)
         if reader.instead:
             mode.note(Notice("processor-instead-of-edgetpu", reader.instead), stays=True)
-        if (name := LANGUAGES[settings.language].word_list) is not None:
-            # In a thread of its own: reading begins without waiting for the list.
-            threading.Thread(target=_load_word_list, args=(name, mode), name="words", daemon=True).start()
         return mode
 
     def _loop(self) -> None:
@@ -160,8 +156,3 @@ class Service:
         self._announce(f"{address}?token={settings.token}" if settings.token else address)
         notify(READY=1, STATUS=f"{self._mode.activity} with {bundle.manifest.name} {bundle.digest[:12]}")
         await self._server.serve(sockets=[listening])
-
-
-def _load_word_list(name: str, mode: Transcribing) -> None:
-    words = WordList.load(name)
-    mode.submit(lambda: mode.suggest_from(words))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import threading
 import time
 from typing import Any, NamedTuple
 
@@ -19,6 +21,7 @@ from edge_asl_device.kiosk.reader import Reader, Reading
 from edge_asl_device.kiosk.visits import Visits
 from edge_asl_device.outputs import Outputs
 from edge_asl_device.telemetry.metrics import Metrics
+from edge_asl_device.text.languages import LANGUAGES
 from edge_asl_device.text.suggestions import WordList
 from edge_asl_device.web.messages import (
     Accepted,
@@ -50,21 +53,30 @@ class Transcribing(Mode):
         clear_after_s: how long without a hand, a sign or a touch before everything of a visitor makes room for the
             next one; 0: never.
         metrics: counts visits, buttons and how long a hand was not read.
+        language: that every visit begins with, a key of ``LANGUAGES``.
     """
 
     activity = "reading"
 
     def __init__(
-        self, reader: Reader, outputs: Outputs, publish: Publish, clear_after_s: float, metrics: Metrics
+        self,
+        reader: Reader,
+        outputs: Outputs,
+        publish: Publish,
+        clear_after_s: float,
+        metrics: Metrics,
+        language: str = "en",
     ) -> None:
         super().__init__()
         self._reader, self._outputs, self._publish, self._metrics = reader, outputs, publish, metrics
         self._visits = Visits(clear_after_s)
-        self._advice, self._rate = _Advice(), _FrameRate()
+        self._first_language = language
+        self._rate = _FrameRate()
         self._accepted: Accepted | None = None
         self._letters = 0
         self._seen = _Seen()
         self._doubting = Doubting()
+        self._use_language(language)
         self._hand_s: float | None = None
         self._frame_s: float | None = None
 
@@ -82,15 +94,16 @@ class Transcribing(Mode):
             if not isinstance(word, str) or not 0 < len(word) <= LONGEST_CHOICE:
                 raise ValueError(f"word: expected 1 to {LONGEST_CHOICE} characters, found {word!r}")
             self.submit(lambda: self._choose(word, unfinished))
+        elif name == "language":
+            code = arguments.get("language")
+            if code not in LANGUAGES:
+                raise ValueError(f"language: expected {', '.join(LANGUAGES)}, found {code!r}")
+            self.submit(lambda: self._use_language(code))
         elif name != "stay":
             self.submit({"clear": self._forget, "undo": self._reader.transcriber.buffer.undo}[name])
         if name != "stay":
             self._metrics.presses.labels(name).inc()
         self.submit(lambda: self._here(time.monotonic()))
-
-    def suggest_from(self, word_list: WordList) -> None:
-        """Suggest and correct words from now on."""
-        self._advice.word_list = word_list
 
     def replace_reader(self, reader: Reader) -> None:
         """See ``Mode``; the text stays."""
@@ -147,6 +160,7 @@ class Transcribing(Mode):
             undoable=self._reader.transcriber.buffer.undoable,
             corrected=corrected,
             voice=self._outputs.state,
+            language=self._language,
             notices=self.notices(),
             fps=self._rate.shown(now_s),
             latency_ms=None if frame is None else round((now_s - frame.time_s) * 1000, 1),
@@ -182,12 +196,31 @@ class Transcribing(Mode):
     def _forget_who_left(self, time_s: float) -> None:
         if self._visits.over(time_s):
             self._forget()
+            if self._language != self._first_language:
+                self._use_language(self._first_language)
 
     def _forget(self) -> None:
         """What one visitor spelled and chose is not for the next, whether the camera sees anybody or not."""
         self._reader.transcriber.buffer.clear()
         self._accepted = None
         self._outputs.next_visitor()
+
+    def _use_language(self, code: str) -> None:
+        """Voice and suggestions; a language without a list has none, rather than another's."""
+        self._language = code
+        self._outputs.use_language(LANGUAGES[code])
+        self._advice = _Advice()
+        if (name := LANGUAGES[code].word_list) is not None:
+            # In a thread of its own: reading goes on without waiting for the list.
+            threading.Thread(target=self._load_words, args=(code, name), name="words", daemon=True).start()
+
+    def _load_words(self, code: str, name: str) -> None:
+        words = _word_list(name)
+        self.submit(lambda: self._suggest_from(code, words))
+
+    def _suggest_from(self, code: str, words: WordList) -> None:
+        if code == self._language:  # nobody has chosen another meanwhile
+            self._advice.word_list = words
 
     def _count_hand(self, time_s: float, reading: Reading) -> None:
         """How much of the time with a hand nothing is read: months later, whoever looks after it sees whom it fails."""
@@ -213,6 +246,11 @@ class _Seen(NamedTuple):
     scene: Scene | None = None
     letter: Letter | None = None
     doubt: Doubt | None = None
+
+
+@functools.cache
+def _word_list(name: str) -> WordList:
+    return WordList.load(name)
 
 
 def _hand_view(landmarks: NDArray[np.float32]) -> HandView:

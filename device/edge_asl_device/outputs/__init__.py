@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from edge_asl_device.outputs.output import Context, Letter, Output
 
 if TYPE_CHECKING:
+    from edge_asl_device.text.languages import Language
     from edge_asl_device.text.transcriber import State
     from edge_asl_device.web.messages import VoiceState
 
@@ -67,6 +68,11 @@ class Outputs:
             self._text = text
             for output in self._outputs:
                 output.text(text)
+
+    def use_language(self, language: Language) -> None:
+        """See ``Output``."""
+        for output in self._outputs:
+            output.use_language(language)
 
     def next_visitor(self) -> None:
         """See ``Output``."""

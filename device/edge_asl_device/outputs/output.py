@@ -58,6 +58,9 @@ class Output:
     def text(self, text: str) -> None:
         """All text, whenever it has changed; empty for the next visitor."""
 
+    def use_language(self, language: Language) -> None:
+        """The visitor has chosen this language."""
+
     def next_visitor(self) -> None:
         """Whoever was there has left or has cleared everything: drop what waits and forget what was chosen."""
 

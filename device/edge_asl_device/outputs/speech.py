@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from edge_asl_device.outputs.output import Context, Control, Output
+from edge_asl_device.text.languages import Language
 from edge_asl_device.web.messages import VoiceState
 
 PROGRAM = "espeak-ng"
@@ -37,7 +38,7 @@ class Espeak(Output):
 
     def __init__(self, setting: str, context: Context) -> None:
         self._program = shutil.which(PROGRAM)
-        self._voice = setting or context.language.voice
+        self._setting, self._voice = setting, setting or context.language.voice
         self._muted = self._muted_at_first = context.muted
         self._observe = context.observe
         self._texts: queue.Queue[str] = queue.Queue(WAITING)
@@ -83,6 +84,10 @@ class Espeak(Output):
         running = self._running
         if muted and running is not None:
             running.kill()
+
+    def use_language(self, language: Language) -> None:
+        """Speak it from the next text on, unless a voice was asked for by name."""
+        self._voice = self._setting or language.voice
 
     def next_visitor(self) -> None:
         """Say nothing more of what the last one spelled, and be as silent as at the start."""

@@ -19,6 +19,7 @@ class Language(NamedTuple):
 
 LANGUAGES = {
     "en": Language(voice="en-us", word_list="words.txt"),
-    "de": Language(voice="de", word_list=None),
+    "de": Language(voice="de", word_list="words.de.txt"),
+    "es": Language(voice="es", word_list="words.es.txt"),
 }
-"""By the code that ``--language`` takes."""
+"""By the code that ``--language`` takes, in the order in which the page offers them."""

@@ -39,7 +39,7 @@ MOST_STREAMS = 100
 TOO_MANY = f"{MOST_STREAMS} streams are open; close some pages"
 
 Command = Callable[[str, dict[str, Any]], None]
-COMMANDS = ("clear", "undo", "speak", "choose", "mute", "stay")
+COMMANDS = ("clear", "undo", "speak", "choose", "mute", "language", "stay")
 """Buttons, and ``stay``: whoever is there has touched the screen."""
 
 

@@ -121,6 +121,8 @@ class PageState(Struct, frozen=True):
     """A corrected reading of ``text``, if there is one; never shown instead of it."""
     voice: VoiceState = "absent"
     visit: Visit = Visit(0, False)
+    language: str = ""
+    """Of voice and suggestions, and of every page on which nobody chose another; empty: as the hello says."""
     notices: tuple[Notice, ...] = ()
     capture: Capturing | None = None
     fps: float = 0.0

@@ -325,12 +325,12 @@ def test_a_kiosk_that_reads_a_film_lacks_no_camera(deployed: Path):
     assert examine(None)["camera"] == {"found": f"none is asked for: --source {FILM}"}
 
 
-def test_the_doctor_says_where_suggestions_are_off(deployed: Path):
+def test_the_doctor_says_what_the_kiosk_s_language_has(deployed: Path):
     assert "suggestions and corrected reading are on" in examine(None)["language"]["en"]
     (deployed / "kiosk.env").write_text("EDGE_ASL_OPTIONS=--language de\n")
 
     report = examine(None)
-    line = "voice de; no word list, so word suggestions and corrected reading are off"
+    line = "voice de; word suggestions and corrected reading are on"
     assert report["language"] == {"de": line}
     assert f"language de             {line}" in doctor.format_report(report).splitlines()
 

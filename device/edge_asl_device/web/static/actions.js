@@ -55,7 +55,12 @@ press(speak, () => post("speak"));
 press(mute, () => post("mute", { muted: !muted }));
 press(byId("open-help"), () => toggleHelp(true));
 press(byId("close-help"), () => toggleHelp(false));
-press(byId("language"), () => setLanguage(nextLanguage().code));
+press(byId("language"), () => {
+  const { code } = nextLanguage();
+  setLanguage(code);
+  // The voice and the suggestions follow; while pictures are stored there are none.
+  if (document.body.dataset.mode === "read") post("language", { language: code });
+});
 for (const button of suggestionButtons) press(button, () => choose(button));
 // A tap outside the help closes it.
 help.addEventListener("click", (event) => event.target === help && toggleHelp(false));

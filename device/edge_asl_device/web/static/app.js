@@ -73,14 +73,19 @@ const takeHello = (said) => {
   hello = said;
   setAttribute(document.body, "data-mode", said.mode);
   setGuide(said.guide);
-  setServedLanguage(said.language);
+  setServedLanguage(state?.language || said.language);
   cameraHello(said);
   return drawLanguage();
 };
 
 const takeState = (said) => {
+  const before = state?.language;
   state = said;
   visitState(said.visit);
+  if (said.language && said.language !== before) {
+    setServedLanguage(said.language);
+    drawLanguage();
+  }
   redraw();
 };
 
