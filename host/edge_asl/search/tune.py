@@ -145,6 +145,8 @@ def _time_and_train(tuning: Tuning, trial: Trial, candidate: Candidate) -> None:
     from optuna.exceptions import TrialPruned
     from optuna.trial import TrialState
 
+    from edge_asl.training.backbone import forget_networks
+
     request, study = tuning.request, tuning.shared.study
     entry, folder = tuning.entries[candidate.name], request.folder / candidate.name
     build_request = _build_request(request, entry, folder)
@@ -158,6 +160,7 @@ def _time_and_train(tuning: Tuning, trial: Trial, candidate: Candidate) -> None:
         return
     tuning.progress.say(f"  {milliseconds:.2f} ms on {tuning.device}: fits")
     _share_hashes(tuning.context.request.work, build_request.work)
+    forget_networks()  # the draft's: even the tensors' names are then those of a build by itself
     try:
         build(build_request._replace(listener=_listener(trial, prune=request.prune)), tuning.progress)
     except TrialPruned as pruned:
