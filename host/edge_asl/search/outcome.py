@@ -48,7 +48,7 @@ class Tuned(Struct, frozen=True):
     device: str
     best: Row
     trained_ms: float | None
-    """Median milliseconds of the best bundle on the device; None: it lies on another workstation."""
+    """Median milliseconds of the best bundle on the device; None: it lies elsewhere, and nobody has measured it yet."""
     accuracy: float | None
     """0 to 1, of ``pictures`` that it has not learned from and was not chosen by, if there is a test part."""
     split: str | None
@@ -140,15 +140,14 @@ def _ranked(tuning: Tuning, rows: list[Row]) -> list[FrozenTrial]:
 
 
 def _kept_to_budget(tuning: Tuning, trial: FrozenTrial) -> float | None:
-    """Its time on the device now that it is trained; −1 where that is over the budget, None where it is not here."""
-    folder = _folder_of(trial)
-    if folder is None:
-        return None
-    key = f"trained {trial.user_attrs[DIGEST]}"
+    """Its time on the device now that it is trained; −1 where that is over the budget, None where nobody knows."""
+    folder, key = _folder_of(trial), f"trained {trial.user_attrs[DIGEST]}"
     milliseconds = tuning.shared.study.user_attrs.get(key)
     if milliseconds is None:
+        if folder is None:
+            return None
         request = tuning.request
-        milliseconds = time_bundle(folder, request.target, request.runtime, tuning.progress, keep=False)
+        milliseconds = time_bundle(folder, request.target, request.runtime, tuning.progress, keep=True)
         tuning.shared.study.set_user_attr(key, milliseconds)
     name, before = trial.user_attrs[CANDIDATE], trial.user_attrs[MEDIAN_MS]
     tuning.progress.say(f"{name}: {before:.2f} ms untrained, {milliseconds:.2f} ms trained")

@@ -136,7 +136,6 @@ class SharedStudy:
             trial = self._begin(candidate)
             if self._is_first(trial, candidate):
                 return trial, candidate
-            trial.set_user_attr(WHY, "somebody else was quicker")
             self._tell_failed(trial.number)
 
     def _begin(self, candidate: Candidate) -> Trial:
@@ -168,12 +167,14 @@ class SharedStudy:
         self._give_up_on_the_dead()
         return [trial.user_attrs[CANDIDATE] for trial in self.trials() if _is_running(trial)]
 
-    def fail(self, trial: Trial, why: str, *, for_good: bool) -> None:
-        """End a trial without a result. Unless ``for_good``, its candidate is open again."""
-        if for_good:
+    def fail(self, trial: Trial, why: str | None) -> None:
+        """End a trial without a result. Without a reason it was only interrupted, and its candidate is open again. With
+        one, this process does not try it again.
+        """
+        if why is not None:
             self._failed.add(trial.user_attrs[CANDIDATE])
-        with contextlib.suppress(RuntimeError):  # somebody else has ended it
-            trial.set_user_attr(WHY, why)
+            with contextlib.suppress(RuntimeError):  # somebody else has ended it
+                trial.set_user_attr(WHY, why)
         self._tell_failed(trial.number)
 
     @contextlib.contextmanager

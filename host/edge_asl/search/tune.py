@@ -117,14 +117,14 @@ def _try(tuning: Tuning, trial: Trial, candidate: Candidate) -> None:
             _time_and_train(tuning, trial, candidate)
     except _CANDIDATES_OWN as error:
         progress.say(f"  {candidate.name} is left out: {error}")
-        shared.fail(trial, str(error), for_good=True)
-    except RuntimeError as error:
+        shared.fail(trial, str(error))
+    except (RuntimeError, ValueError):  # what Optuna raises of a trial that has ended
         if _is_mine(tuning, trial):
-            shared.fail(trial, repr(error), for_good=False)
+            shared.fail(trial, None)
             raise
         progress.say(f"  {candidate.name}: somebody else has taken over, as this process gave no sign of life")
-    except BaseException as error:
-        shared.fail(trial, repr(error), for_good=False)
+    except BaseException:
+        shared.fail(trial, None)
         raise
 
 
@@ -142,39 +142,46 @@ def _headline(tuning: Tuning, candidate: Candidate) -> str:
 
 
 def _time_and_train(tuning: Tuning, trial: Trial, candidate: Candidate) -> None:
-    from optuna.exceptions import TrialPruned
-    from optuna.trial import TrialState
-
-    from edge_asl.training.backbone import forget_networks
-
-    request, study = tuning.request, tuning.shared.study
-    entry, folder = tuning.entries[candidate.name], request.folder / candidate.name
-    build_request = _build_request(request, entry, folder)
+    request = tuning.request
+    folder = request.folder / candidate.name
+    build_request = _build_request(request, tuning.entries[candidate.name], folder)
     milliseconds = _timed(tuning, build_request, candidate)
     trial.set_user_attr(MEDIAN_MS, milliseconds)
     if milliseconds > request.budget_ms:
-        why = f"over budget: {milliseconds:.2f} ms"
-        trial.set_user_attr(WHY, why)
-        study.tell(trial, state=TrialState.PRUNED)
-        tuning.progress.say(f"  {why}, not trained")
+        _prune(tuning, trial, f"over budget: {milliseconds:.2f} ms")
         return
     tuning.progress.say(f"  {milliseconds:.2f} ms on {tuning.device}: fits")
+    _train(tuning, trial, build_request)
+
+
+def _train(tuning: Tuning, trial: Trial, build_request: BuildRequest) -> None:
+    from optuna.exceptions import TrialPruned
+
+    from edge_asl.training.backbone import forget_networks
+
     _share_hashes(tuning.context.request.work, build_request.work)
     forget_networks()  # the draft's: even the tensors' names are then those of a build by itself
     try:
-        build(build_request._replace(listener=_listener(trial, prune=request.prune)), tuning.progress)
+        listener = listener_of(trial, prune=tuning.request.prune)
+        build(build_request._replace(listener=listener), tuning.progress)
     except TrialPruned as pruned:
-        trial.set_user_attr(WHY, str(pruned))
-        study.tell(trial, state=TrialState.PRUNED)
-        tuning.progress.say(f"  {pruned}")
-        shutil.rmtree(folder, ignore_errors=True)
+        _prune(tuning, trial, str(pruned))
+        shutil.rmtree(build_request.out.parent, ignore_errors=True)
         return
     accuracy = _validated(tuning, build_request.out)
     trial.set_user_attr(BUNDLE, str(build_request.out.absolute()))
     trial.set_user_attr(DIGEST, read_bundle(build_request.out).digest)
-    study.tell(trial, accuracy)
-    tuning.progress.say(f"  {candidate.name}: {accuracy:.1%} of the validation pictures right, int8")
+    tuning.shared.study.tell(trial, accuracy)
+    tuning.progress.say(f"  {accuracy:.1%} of the validation pictures right, int8")
     _free_space(build_request.work)
+
+
+def _prune(tuning: Tuning, trial: Trial, why: str) -> None:
+    from optuna.trial import TrialState
+
+    trial.set_user_attr(WHY, why)
+    tuning.shared.study.tell(trial, state=TrialState.PRUNED)
+    tuning.progress.say(f"  {why}")
 
 
 def _timed(tuning: Tuning, build_request: BuildRequest, candidate: Candidate) -> float:
@@ -188,7 +195,7 @@ def _timed(tuning: Tuning, build_request: BuildRequest, candidate: Candidate) ->
     return time_untrained(context, tuning.request.target, tuning.request.runtime)
 
 
-def _listener(trial: Trial, *, prune: bool) -> EpochListener:
+def listener_of(trial: Trial, *, prune: bool) -> EpochListener:
     """Reports to the study, whose pruner may give the trial up: when its best epoch is worse than half of the others
     were by then.
     """

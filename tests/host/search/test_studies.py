@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 from edge_asl.errors import SearchError
 from edge_asl.search.candidates import Candidate
 from edge_asl.search.studies import CANDIDATE, GRACE_S, SEEN, WHY, WORKER, SharedStudy, open_study
-from edge_asl.search.tune import _listener
+from edge_asl.search.tune import listener_of
 from edge_asl.training.checkpoint import Epoch
 
 CANDIDATES = {
@@ -108,7 +108,7 @@ def test_no_more_are_tried_than_was_asked_for(tmp_path: Path):
 def test_a_failed_candidate_is_left_to_the_next_process(tmp_path: Path):
     study = shared(tmp_path / "study.db")
     trial, failed = study.claim() or pytest.fail("nothing to claim")
-    study.fail(trial, "no", for_good=True)
+    study.fail(trial, "no")
     following, other = study.claim() or pytest.fail("nothing to claim")
 
     assert other != failed
@@ -155,22 +155,22 @@ def test_a_training_that_goes_worse_than_half_of_the_others_is_given_up(tmp_path
     for value in (0.5, 0.6, 0.8, 0.9):
         trial, _ = study.claim() or pytest.fail("nothing to claim")
         for number in (1, 2, 3):
-            _listener(trial, prune=True)(epoch(number, value))
+            listener_of(trial, prune=True)(epoch(number, value))
         study.study.tell(trial, value)
     good, bad, kept = (study.claim()[0] for _ in range(3))  # type: ignore[index]
 
     for number in (1, 2, 3):
-        _listener(good, prune=True)(epoch(number, 0.75))
-        _listener(kept, prune=False)(epoch(number, 0.65))
-    _listener(bad, prune=True)(epoch(1, 0.65))
+        listener_of(good, prune=True)(epoch(number, 0.75))
+        listener_of(kept, prune=False)(epoch(number, 0.65))
+    listener_of(bad, prune=True)(epoch(1, 0.65))
     with pytest.raises(optuna.TrialPruned, match=r"after epoch 2: 65\.0%"):
-        _listener(bad, prune=True)(epoch(2, 0.65))
+        listener_of(bad, prune=True)(epoch(2, 0.65))
 
 
 def test_the_study_says_why(tmp_path: Path):
     study = shared(tmp_path / "study.journal")
     trial, candidate = study.claim() or pytest.fail("nothing to claim")
-    study.fail(trial, "loss is not finite", for_good=True)
+    study.fail(trial, "loss is not finite")
 
     (read,) = study.study.trials
     assert read.params == {"backbone": "mobilenet", "width of mobilenet": candidate.width, "size": candidate.size}
