@@ -50,7 +50,7 @@ class Tuned(Struct, frozen=True):
     trained_ms: float | None
     """Median milliseconds of the best bundle on the device; None: it lies elsewhere, and nobody has measured it yet."""
     accuracy: float | None
-    """0 to 1, of ``pictures`` that it has not learned from and was not chosen by, if there is a test part."""
+    """0 to 1, of the pictures of ``split``: they did not choose it, unless there is no test part."""
     split: str | None
     bundle: str | None
     """Where the best bundle was written."""
