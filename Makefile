@@ -33,7 +33,7 @@ test: setup .venv-device/.complete   ## the tests; the device's in an environmen
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-builds test-host test-device test-both
 
 # The longest first: what trains is half of all.
-BUILDS := tests/host/pipeline tests/host/training
+BUILDS := tests/host/pipeline tests/host/training tests/host/search
 
 test-builds: setup   ## the workstation's tests that train networks
 	$(BIN)/pytest $(BUILDS)

@@ -15,6 +15,7 @@ ALL = (
     "demo",
     "digits",
     "throughput",
+    "tune",
     "tutorial",
     "memory",
     "large",

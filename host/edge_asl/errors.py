@@ -31,6 +31,10 @@ class ToolMissing(EdgeAslError):  # noqa: N818 - named after what happened
     """A program or package that a command needs is not installed."""
 
 
+class SearchError(EdgeAslError):
+    """A study of ``edge-asl tune`` cannot be opened, is of something else, or ends without a model."""
+
+
 class AccuracyError(EdgeAslError):
     """The model is less accurate than ``--min-accuracy`` requires."""
 
@@ -41,6 +45,10 @@ class SigningError(EdgeAslError):
 
 class DeviceError(QuotingError):
     """A device is not ready for a deployment, or refused it."""
+
+
+class Busy(DeviceError):  # noqa: N818 - named after what happened
+    """Another deployment or measurement is at work on the device."""
 
 
 class Unreachable(DeviceError):  # noqa: N818 - named after what happened

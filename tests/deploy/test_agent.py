@@ -266,6 +266,40 @@ def test_a_lock_is_its_owners_until_it_is_old_or_broken(python: str, tmp_path: P
     assert not (root / "lock").exists()
 
 
+def test_who_is_refused_by_a_lock_knows_it_from_other_refusals(tmp_path: Path):
+    root = tmp_path / "kiosk"
+    begin(root)
+
+    assert begin(root, owner="eve@elsewhere:2").values[-1]["locked"] is True
+    assert "locked" not in receive(root, header({}, release="../outside")).values[-1]
+
+
+def test_a_release_that_was_only_measured_leaves_nothing_behind(python: str, tmp_path: Path):
+    root = tmp_path / "kiosk"
+    missing = begin(root, python).last["missing"]
+    staged = receive(root, header(missing) + body(missing), python).last["staged"]
+    other = receive(root, header({}, release="{}", bundle={"manifest.json": sha(FILES["manifest"])}), python)
+    assert other.status == 0
+    given = {"paths": paths(root), "owner": OWNER, "objects": [sha(FILES["model"]), sha(FILES["manifest"])]}
+
+    assert ask("discard", python=python, **given, release=staged).status == 0
+    assert [path.name for path in (root / "releases").iterdir()] == [sha(b"{}")]
+    kept = {path.name for path in (root / "objects").iterdir()}
+    assert kept == {sha(FILES["manifest"]), sha(FILES["program"])}, "what another release has stays"
+
+
+def test_the_release_that_runs_is_not_discarded(tmp_path: Path):
+    root = tmp_path / "kiosk"
+    missing = begin(root).last["missing"]
+    staged = receive(root, header(missing) + body(missing)).last["staged"]
+    (root / "current").symlink_to(Path("releases") / staged)
+    given = {"paths": paths(root), "owner": OWNER, "objects": []}
+
+    assert "in use" in ask("discard", **given, release=staged).error
+    assert "SHA-256" in ask("discard", **given, release="../objects").error
+    assert (root / "releases" / staged).is_dir()
+
+
 def test_of_many_who_take_a_lock_at_once_one_gets_it(tmp_path: Path):
     """Each time only one of two; read before its owner was written, a lock would pass for nobody's."""
     code = (

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from edge_asl.cli import deploy, devices, export, imports, keys, pictures
+from edge_asl.cli import deploy, devices, export, imports, keys, pictures, tune
 from edge_asl.cli.improve import improve
 from edge_asl.cli.measure import compare, evaluate, print_evaluation
 from edge_asl.cli.options import BundleArgument, DataOption, JsonOption, LabelsOption, LayoutOption, option, print_json
@@ -258,5 +258,5 @@ def recipes(json: JsonOption = False) -> None:
         typer.echo(f"{name:<28}{recipe.description}")
 
 
-for commands in (export, imports, pictures, deploy, devices, keys):
+for commands in (export, tune, imports, pictures, deploy, devices, keys):
     commands.register(app)

@@ -13,7 +13,8 @@ is spelled here. Whatever follows this text on standard input belongs to the com
 and exits with 0, or with 1 after {"error": ...}.
 
 A deployment is begin (lock the device, ask which files it lacks), receive (store them, lay out the release), where
-needed configure and screen, and end (unlock). The switch itself is the release's own: edge-asl-device activate.
+needed configure and screen, and end (unlock). The switch itself is the release's own: edge-asl-device activate. A
+measurement is begin, receive, perhaps discard, and end.
 """
 
 from __future__ import annotations
@@ -56,6 +57,10 @@ class AgentError(Exception):
     """One line for whoever deploys."""
 
 
+class LockedError(AgentError):
+    """Somebody else's deployment is at work."""
+
+
 def answer(**values: Any) -> None:
     sys.stdout.write(json.dumps(values) + "\n")
     sys.stdout.flush()
@@ -65,7 +70,7 @@ def main(command: str, arguments: str) -> int:
     try:
         execute(command, json.loads(arguments))
     except AgentError as error:
-        answer(error=str(error))
+        answer(error=str(error), **({"locked": True} if isinstance(error, LockedError) else {}))
         return 1
     except OSError as error:
         answer(error=f"{error.filename or 'device'}: {error.strerror}")
@@ -290,7 +295,7 @@ def acquire_lock(paths: SimpleNamespace, owner: str, break_lock: bool) -> None:
     with lock_guarded(paths):
         lock = read_lock(paths)
         if lock and lock["owner"] != owner and lock["age_s"] < LOCK_STALE_S and not break_lock:
-            raise AgentError(
+            raise LockedError(
                 f"locked by {lock['owner']} ({lock['age_s']:.0f} s ago); wait for that deployment, or override its "
                 "lock with --break-lock if it is dead"
             )
@@ -311,6 +316,18 @@ def end(paths: SimpleNamespace, owner: str) -> None:
         lock = read_lock(paths)
         if lock and lock["owner"] == owner:
             os.unlink(paths.lock)
+
+
+def discard(paths: SimpleNamespace, owner: str, release: str, objects: list[str]) -> None:
+    """Delete a release that was only measured, and those of its files that no other has."""
+    renew_lock(paths, owner)
+    target = os.path.join(paths.releases, checked_sha(release))
+    if any(os.path.realpath(link) == os.path.realpath(target) for link in (paths.current, paths.previous)):
+        raise AgentError(f"{target}: is in use, and stays")
+    shutil.rmtree(target, ignore_errors=True)
+    for path in (object_path(paths, sha) for sha in objects):
+        if os.path.exists(path) and os.stat(path).st_nlink == 1:
+            os.unlink(path)
 
 
 # begin and receive: files by content ("objects"), then the release laid out from them
@@ -607,7 +624,8 @@ def recheck(paths: SimpleNamespace) -> None:
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    command.__name__: command for command in (facts, begin, receive, unpack, end, configure, screen, program, recheck)
+    command.__name__: command
+    for command in (facts, begin, receive, unpack, discard, end, configure, screen, program, recheck)
 }
 
 if __name__ == "__main__":

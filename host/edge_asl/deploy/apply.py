@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 
 from edge_asl.deploy.activation import ActivationWatch
 from edge_asl.deploy.facts import Facts
@@ -59,13 +60,21 @@ class Application:
         finally:
             self.end()
 
-    def stage(self, choices: Choices) -> None:
-        """Only lay the release out beside the one that runs."""
+    @contextlib.contextmanager
+    def staged(self, choices: Choices) -> Iterator[None]:
+        """Only lay the release out beside the one that runs; nobody else deploys or measures meanwhile."""
         missing = self.begin(break_lock=False)
         try:
             self._run(stage(self._facts, self._payload.wanted, missing, choices))
+            yield
         finally:
             self.end()
+
+    def discard(self) -> None:
+        """Delete the release there again, before ``staged`` ends."""
+        wanted = self._payload.wanted
+        objects = {"release": wanted.release, "objects": wanted.bundle_objects}
+        self._session.agent("discard", self._context.held | objects)
 
     def _run(self, step: Step) -> None:
         command = step.command(self._context)

@@ -106,20 +106,30 @@ def bench_here(bundle: Path, runs: int, runtime: str, *, json: bool) -> Printout
     return 0, run.stdout.rstrip()
 
 
-def bench_there(bundle: Path, target: Target, runs: int, runtime: str, progress: Progress, *, json: bool) -> Printout:
+def bench_there(
+    bundle: Path, target: Target, runs: int, runtime: str, progress: Progress, *, json: bool, keep: bool = True
+) -> Printout:
     """``edge-asl bench --on``: laid out beside the release that runs, measured, not switched to.
 
+    Unless it is to be kept, it is deleted there afterwards.
+
     Raises:
+        Busy: somebody else deploys or measures there.
         EdgeAslError: it cannot be sent or does not run there.
     """
     with target.session() as session:
         facts = read_facts(session, target)
         payload = build_payload(bundle, facts.platform_of(), runtime, None, progress)
-        Application(session, target, facts, payload, progress).stage(Choices(mode=target.mode))
+        application = Application(session, target, facts, payload, progress)
         there = Installation.at(facts.root, target.mode)
         program = str(program_of(there.environments / payload.wanted.environment))
         folder = str(there.releases / payload.wanted.release / "bundle")
-        result = session.check([program, *_bench(folder, runs, runtime, json=json)], stall_s=600.0)
+        with application.staged(Choices(mode=target.mode)):
+            try:
+                result = session.check([program, *_bench(folder, runs, runtime, json=json)], stall_s=600.0)
+            finally:
+                if not keep:
+                    application.discard()
     return 0, result.out.rstrip()
 
 

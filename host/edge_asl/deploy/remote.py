@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol, Self
 
-from edge_asl.errors import DeviceError, Unreachable
+from edge_asl.errors import Busy, DeviceError, Unreachable
 
 STALL_S = 60.0
 """Without a byte in either direction; a Pi that unpacks or starts Python takes seconds."""
@@ -160,7 +160,8 @@ class Session:
             with contextlib.suppress(ValueError):
                 last = json.loads(line)
         if "error" in last:
-            raise DeviceError(f"{self.remote.name}: {last['error']}")
+            refused = Busy if last.get("locked") else DeviceError
+            raise refused(f"{self.remote.name}: {last['error']}")
         if result.status == 127:
             raise DeviceError(f"{self.remote.name}: python3 is not installed; on the device: sudo apt install python3")
         if result.status != 0:

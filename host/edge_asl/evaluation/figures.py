@@ -176,7 +176,7 @@ def _name_points(axes: Axes, points: Sequence[CostPoint]) -> None:
         floor = heights[i] + step
     for point, height in zip(ordered, heights, strict=True):
         axes.annotate(
-            _short(point.name, 24),
+            _short(point.name, 28),
             (point.cost, 100 * point.accuracy),
             (1.04, height),
             textcoords=axes.get_yaxis_transform(),

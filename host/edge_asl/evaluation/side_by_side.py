@@ -40,10 +40,17 @@ class Contestant(Struct, frozen=True):
     smaller."""
     best_for_time: bool
     """The same with the median time per picture."""
+    device_ms: float | None = None
+    """Median milliseconds of a frame's whole path on the device of ``SideBySide.device``; None: on none."""
+
+    @property
+    def cost_ms(self) -> float:
+        """What counts as its time: the device's, or else this machine's."""
+        return self.median_ms if self.device_ms is None else self.device_ms
 
     @property
     def median_ms(self) -> float:
-        """Milliseconds per picture."""
+        """Milliseconds per picture on this machine."""
         assert self.evaluation.median_ms is not None  # noqa: S101 - every picture was timed
         return self.evaluation.median_ms
 
@@ -67,6 +74,8 @@ class SideBySide(Struct, frozen=True):
     """Bundle → pictures that were left out because it, or its choice of the best epoch, has learned from them."""
     warnings: tuple[str, ...]
     bundles: tuple[Contestant, ...]
+    device: str | None = None
+    """Where the times that count were taken; None: here."""
 
 
 class Row(NamedTuple):
@@ -101,7 +110,8 @@ def groups_of(result: SideBySide) -> list[Group]:
         _row("size of all models", result.bundles, lambda c: f"{c.size / 1e6:.2f} MB"),
         _row("multiply-accumulates", result.bundles, lambda c: f"{c.multiply_accumulates / 1e6:,.1f} million"),
         _row("median time on this machine", result.bundles, lambda c: f"{c.median_ms:.2f} ms"),
-        _row("times the first's", result.bundles, lambda c: f"{c.median_ms / first.median_ms:.3g}×"),
+        *([_row(f"median time on {result.device}", result.bundles, _device_time)] if result.device else []),
+        _row("times the first's", result.bundles, lambda c: f"{c.cost_ms / first.cost_ms:.3g}×"),
         _row("Pareto front, by size", result.bundles, lambda c: "yes" if c.best_for_size else "no"),
         _row("Pareto front, by time", result.bundles, lambda c: "yes" if c.best_for_time else "no"),
     ]
@@ -117,6 +127,10 @@ def groups_of(result: SideBySide) -> list[Group]:
         Group("What it costs", costs),
         Group("What its probabilities are worth", trust),
     ]
+
+
+def _device_time(one: Contestant) -> str:
+    return "–" if one.device_ms is None else f"{one.device_ms:.2f} ms"
 
 
 def _paired_rows(result: SideBySide) -> list[Row]:

@@ -28,7 +28,12 @@ def write_side_by_side(path: Path, result: SideBySide) -> None:
         people=_by_person(result)[:MOST_PEOPLE],
         figures={
             "size": _figure("size", result, lambda one: one.size / 1e6, "size of all models in MB"),
-            "time": _figure("time", result, lambda one: one.median_ms, "milliseconds per picture on this machine"),
+            "time": _figure(
+                "time",
+                result,
+                lambda one: one.cost_ms,
+                f"milliseconds per picture on {result.device or 'this machine'}",
+            ),
         },
     )
     write_atomically(path, page)

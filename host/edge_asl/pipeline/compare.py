@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 
@@ -29,6 +30,18 @@ NOISE = 0.03
 """Medians that differ by a smaller share are equally quick: so much differs between two runs of one model."""
 
 
+class Measured(NamedTuple):
+    """What is known of bundles before they are compared."""
+
+    names: Sequence[str]
+    """What each is called; their folders may all have one name."""
+    device: str
+    milliseconds: Sequence[float]
+    """Of each, on the device."""
+    notes: tuple[str, ...] = ()
+    """What else the page should say, without the full stop."""
+
+
 def compare_bundles(
     folders: Sequence[Path],
     data: Sequence[Path],
@@ -37,6 +50,7 @@ def compare_bundles(
     report: Path | None,
     progress: Progress,
     only: Choice | None = None,
+    measured: Measured | None = None,
 ) -> SideBySide:
     """Measure bundles on the same pictures, of signs that all know, in one run on one thread.
 
@@ -49,11 +63,13 @@ def compare_bundles(
         report: where to write an HTML page, if anywhere.
         progress: shows how far it is.
         only: as for ``evaluate_bundle``.
+        measured: their names, and their times on a device, which then count.
 
     Raises:
         EdgeAslError: a bundle or the data cannot be read, a bundle is named twice, or no picture is left.
     """
-    bundles = _read_bundles(folders)
+    names = _names_of(folders) if measured is None else measured.names
+    bundles = {name: read_bundle(folder) for name, folder in zip(names, folders, strict=True)}
     dataset = read_dataset(data, layout)
     common = common_pictures(bundles, dataset, part, only)
     progress.say(f"{len(common.pictures)} pictures, {common.split}")
@@ -61,27 +77,29 @@ def compare_bundles(
         answers = predict_together(folders, dataset, common.pictures, progress)
     if only is not None or common.left_out:
         answers = [held_still(predictions) for predictions in answers]
-    result = _side_by_side(bundles, dataset, common, answers)
+    result = _side_by_side(bundles, dataset, common, answers, measured)
     if report is not None:
         report.parent.mkdir(parents=True, exist_ok=True)
         write_side_by_side(report, result)
     return result
 
 
-def _read_bundles(folders: Sequence[Path]) -> dict[str, Bundle]:
-    """Name → bundle, in their order."""
+def _names_of(folders: Sequence[Path]) -> list[str]:
     if len(folders) < 2:
         raise DataError("expected two bundles or more to compare, found one; edge-asl evaluate measures one")
     twice = [folder for folder, count in Counter(folder.resolve() for folder in folders).items() if count > 1]
     if twice:
         raise DataError(f"{twice[0]}: expected different bundles, found this one twice; name it once")
     names = [folder.resolve().name for folder in folders]
-    names = [str(f) if names.count(name) > 1 else name for f, name in zip(folders, names, strict=True)]
-    return {name: read_bundle(folder) for name, folder in zip(names, folders, strict=True)}
+    return [str(f) if names.count(name) > 1 else name for f, name in zip(folders, names, strict=True)]
 
 
 def _side_by_side(
-    bundles: Mapping[str, Bundle], dataset: Dataset, common: Common, answers: Sequence[Predictions]
+    bundles: Mapping[str, Bundle],
+    dataset: Dataset,
+    common: Common,
+    answers: Sequence[Predictions],
+    measured: Measured | None,
 ) -> SideBySide:
     evaluations = [evaluate_predictions(one, f"{dataset.title}, {common.split}") for one in answers]
     right = [one.probabilities.argmax(axis=1) == one.truth for one in answers]
@@ -89,7 +107,8 @@ def _side_by_side(
     facts = [[model_facts(bundle.spec(name).path) for name in bundle.models] for bundle in bundles.values()]
     sizes = [sum(model.size for model in models) for models in facts]
     accuracies = [one.accuracy for one in evaluations]
-    times = [one.median_ms or 0.0 for one in evaluations]
+    device = [None] * len(bundles) if measured is None else measured.milliseconds
+    times = [there or one.median_ms or 0.0 for there, one in zip(device, evaluations, strict=True)]
     by_size = pareto_front(list(zip(sizes, accuracies, strict=True)))
     by_time = pareto_front(list(zip(times, accuracies, strict=True)), NOISE)
     contestants = [
@@ -104,6 +123,7 @@ def _side_by_side(
             paired(right[0], right[i], signers) if i else None,
             by_size[i],
             by_time[i],
+            device[i],
         )
         for i, (name, bundle) in enumerate(bundles.items())
     ]
@@ -116,8 +136,9 @@ def _side_by_side(
         left_out=common.left_out,
         unknown=common.unknown,
         learned=common.learned,
-        warnings=common.warnings,
+        warnings=common.warnings + (measured.notes if measured else ()),
         bundles=tuple(contestants),
+        device=measured and measured.device,
     )
 
 

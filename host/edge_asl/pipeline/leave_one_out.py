@@ -21,6 +21,7 @@ from edge_asl.pipeline.models import FLOAT_PROBABILITIES
 from edge_asl.pipeline.people import folds_of
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import digest_of
+from edge_asl.training.checkpoint import unheard
 
 Build = Callable[[BuildRequest, Progress], Evaluation]
 ONE_BY_ONE = 100
@@ -70,6 +71,7 @@ def _without(context: BuildContext, left: list[Picture], fold: int, folds: int, 
             min_accuracy=None,
             version=None,
             leave_one_out=False,
+            listener=unheard,
         )
         build(own, context.progress)
         predictions = predict(out, context.dataset, left, context.progress)

@@ -83,6 +83,7 @@ def _train(context: BuildContext) -> str:
                 checkpoint,
                 context.path("logs") / digest[:16],
                 context.path("epochs") / digest[:16] if recipe.training.every_epoch else None,
+                context.request.listener,
             )
             network, history = train(job, context.progress)
             save_weights(outputs[0], network.get_weights())

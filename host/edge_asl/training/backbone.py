@@ -40,6 +40,11 @@ def build_network(model: Model, classes: int, weights: str) -> keras.Model:
     return keras.Model(inputs, outputs, name=model.backbone)
 
 
+def forget_networks() -> None:
+    """Free what Keras keeps of networks that this process has built; the next one is as in a new process."""
+    keras.utils.clear_session()
+
+
 def head_layers(model: Model, classes: int) -> list[keras.Layer]:
     """New layers from pooled features float32 (batch, features) to softmax (batch, classes)."""
     layers: list[keras.Layer] = []

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,19 @@ class Epoch(NamedTuple):
     validation_loss: float
     validation_accuracy: float
     seconds: float
+
+
+class EpochListener(Protocol):
+    """Called after every epoch, once it is kept, and for those before it when training resumes.
+
+    What it raises ends the training; the same build later goes on after this epoch.
+    """
+
+    def __call__(self, epoch: Epoch) -> None: ...
+
+
+def unheard(epoch: Epoch) -> None:
+    """The ``EpochListener`` of builds that nobody listens to."""
 
 
 class Checkpoint(NamedTuple):

@@ -18,7 +18,7 @@ from edge_asl.recipes.recipe import Recipe, Training
 from edge_asl.training import checkpoint as checkpoints
 from edge_asl.training.backbone import backbone_of, build_network, head_layers, pooled
 from edge_asl.training.batches import InputSource, PictureInputs, plain_batches, training_batches
-from edge_asl.training.checkpoint import Checkpoint, Epoch
+from edge_asl.training.checkpoint import Checkpoint, Epoch, EpochListener, unheard
 from edge_asl.training.prefix import FrozenFeatures, cut
 from edge_asl.training.quiet import keras, tf
 from edge_asl.training.weights import NO_WEIGHTS
@@ -45,6 +45,7 @@ class TrainingJob(NamedTuple):
     """TensorBoard's folder."""
     epochs: Path | None = None
     """Folder that keeps the weights of every epoch, if the recipe says so."""
+    listener: EpochListener = unheard
 
     @property
     def inputs(self) -> PictureInputs:
@@ -146,6 +147,8 @@ def _epochs(
         _restore(state, network, averaged, optimizer)
         history, best = state.history, state.best
         progress.say(f"  resuming after epoch {len(history)} of {settings.epochs}")
+        for entry in history:
+            job.listener(entry)
     writer = tf.summary.create_file_writer(str(job.logs))
     run = predictor(trainable.averaged)
     with checkpoints.saving(job.checkpoint) as save:
@@ -167,6 +170,7 @@ def _epochs(
                 f"  epoch {number}/{settings.epochs}: loss {entry.loss:.3f}, accuracy {entry.accuracy:.1%}, validation "
                 f"loss {entry.validation_loss:.3f}, accuracy {entry.validation_accuracy:.2%}, {entry.seconds:.0f} s"
             )
+            job.listener(entry)
     network.set_weights(best)
     return history
 

@@ -1,0 +1,61 @@
+"""How long a model takes on the device, with nobody else measuring or deploying there meanwhile."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+
+from edge_asl.deploy.facts import read_facts
+from edge_asl.deploy.operate import bench_there
+from edge_asl.deploy.target import Target
+from edge_asl.errors import Busy
+from edge_asl.pipeline.context import BuildContext
+from edge_asl.pipeline.draft import write_untrained
+from edge_asl.progress import Progress
+
+RUNS = 100
+WAIT_S, RETRY_S = 900.0, 2.0
+"""For a device that is busy: longer than a lock that nobody renews holds."""
+
+
+def device_of(target: Target) -> str:
+    """The device's own name and processor: whoever reaches it by another name means the same one."""
+    with target.session() as session:
+        facts = read_facts(session, target)
+    return f"{facts.host} ({facts.machine})"
+
+
+def time_untrained(context: BuildContext, target: Target, runtime: str) -> float:
+    """Median milliseconds from frame to probabilities of what ``context`` would build; nothing stays on the device.
+
+    Raises:
+        EdgeAslError: it cannot be made, sent or run there.
+    """
+    name = context.request.out.name
+    with tempfile.TemporaryDirectory(prefix="edge-asl-draft-") as folder:
+        draft = context._replace(request=context.request._replace(out=Path(folder) / name))
+        return time_bundle(write_untrained(draft), target, runtime, context.progress, keep=False)
+
+
+def time_bundle(bundle: Path, target: Target, runtime: str, progress: Progress, *, keep: bool) -> float:
+    """The same of a finished bundle, which stays there if ``keep``.
+
+    Raises:
+        Busy: others kept the device for ``WAIT_S``.
+        EdgeAslError: it cannot be sent or does not run there.
+    """
+    deadline, waits = time.monotonic() + WAIT_S, False
+    while True:
+        try:
+            _, text = bench_there(bundle, target, RUNS, runtime, progress, json=True, keep=keep)
+        except Busy as busy:
+            if time.monotonic() > deadline:
+                raise
+            if not waits:
+                progress.say(f"  waiting: {busy}")
+            waits = True
+            time.sleep(RETRY_S)
+        else:
+            return float(json.loads(text.splitlines()[-1])["whole_path_ms"]["median"])
