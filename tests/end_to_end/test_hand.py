@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from screens import STRINGS, keep, resized, serious, until
 from shown import Shown
 
-from edge_asl_device.web.messages import Doubt, HandView, Letter, SquareView
+from edge_asl_device.web.messages import Doubt, HandView, Letter, Notice, SquareView
 
 OpenPage = Callable[..., Any]
 
@@ -277,3 +277,14 @@ def test_axe_finds_nothing_serious_in_doubt(shown: Shown, page: Any, doubt: Doub
     page.wait_for_selector(f"#reading[data-phase={doubt.reason}]")
     page.wait_for_timeout(500)
     assert serious(page) == []
+
+
+def test_what_staff_should_know_is_a_badge_and_lies_over_nothing(shown: Shown, page: Any):
+    shown.show(hand=HAND, square=SQUARE, notices=(Notice("model-refused", "models/letters: model.tflite is damaged"),))
+    page.wait_for_selector("#badge", state="visible")
+    assert page.locator("#toasts *").count() == 0
+    page.click("#open-help")
+    assert "models/letters: model.tflite is damaged" in page.inner_text("#notices")
+    page.click("#close-help")
+    shown.show(hand=HAND, square=SQUARE)
+    page.wait_for_selector("#badge", state="hidden")

@@ -1,4 +1,5 @@
-// Short messages over the page. A notice from the program is shown for a while and then kept in the help, for staff.
+// Short messages over the page, for whoever has pressed a button. What staff should know is in the help, with a badge
+// at its button: no visitor has to read it.
 
 import { byId, setAttribute } from "./dom.js";
 import { hasString, t } from "./strings.js";
@@ -28,13 +29,11 @@ export const toast = (text) => {
   setTimeout(() => note.remove(), SHOWN_MS);
 };
 
-/** Show what is new among the program's notices. */
+/** The program's notices. */
 export const noticesState = (notices) => {
   const now = JSON.stringify(notices);
   if (now === known) return;
-  const before = new Set(JSON.parse(known).map((notice) => JSON.stringify(notice)));
   known = now;
-  for (const notice of notices) if (!before.has(JSON.stringify(notice))) toast(noticeText(notice));
   drawNotices(notices);
 };
 
