@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
 from enum import StrEnum
@@ -138,6 +139,7 @@ def build(
     from edge_asl.progress import console
     from edge_asl.recipes.recipe import load_recipe
     from edge_asl.training.weights import default_weights
+    from edge_asl.workstation.cluster import cluster_of
 
     chosen = [] if labels is None else [f"data.labels={labels.split(',')}"]
     loaded = load_recipe(recipe, [*(settings or ()), *chosen])
@@ -145,7 +147,12 @@ def build(
     initial = weights or default_weights(loaded.model.backbone)
     request = BuildRequest(data, recipe, loaded, initial, bundle, calibration, split, min_accuracy, version)
     request = request._replace(leave_one_out=leave_one_out, landmarks=tuple(landmarks or ()))
-    request = request._replace(without_pictures=without_pictures)
+    request = request._replace(without_pictures=without_pictures, cluster=cluster_of(os.environ))
+    if request.cluster is not None and not request.cluster.is_chief:
+        from edge_asl.pipeline.workers import take_part
+
+        typer.echo(take_part(request, console()))
+        return
     print_evaluation(run(request, console()), json)
     if not json:
         report = (request.work if without_pictures else bundle) / "report.html"

@@ -27,6 +27,7 @@ from edge_asl.pipeline.calibration_set import check_calibration_folder
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import Recipe, digest_of
 from edge_asl.training.weights import check_weights
+from edge_asl.workstation.cluster import Cluster
 from edge_asl_device.contract.manifest import VERSION, Crop, Input, PublicData
 from edge_asl_device.files import sha256_of
 
@@ -56,6 +57,8 @@ class BuildRequest(NamedTuple):
     """Keep the report, which shows pictures, in the working folder: a bundle to be published shows nobody."""
     leave_one_out: bool = False
     """Measure on each person in turn, with a model that was trained without this person."""
+    cluster: Cluster | None = None
+    """The workers that train together, and which of them this is; None: this one alone."""
 
     @property
     def work(self) -> Path:

@@ -1,0 +1,199 @@
+"""Training on more than one processor or machine, with TensorFlow's own strategies.
+
+The recipe's batch is shared: every replica (a GPU, or a worker without one) takes its own part of every batch, the
+gradients are summed, and batch norm sees the statistics of the whole batch. So the model is that of one replica, but
+for rounding and for dropout, whose masks are drawn for each part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl.errors import TrainingError
+from edge_asl.progress import Progress
+from edge_asl.training.quiet import keras, tf
+from edge_asl.workstation.cluster import Cluster
+
+Rows = NDArray[np.int64]
+JOIN_S = float(os.environ.get("EDGE_ASL_JOIN_S") or 600)
+"""How long a worker waits for the others to start: queues let machines go one after another."""
+STALL_S = 3600
+"""How long a worker waits for one that is alive and does not answer. One that died is missed after 10 s, by
+TensorFlow's own heartbeats."""
+_LOST = (tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.AbortedError, tf.errors.CancelledError)
+
+
+class Spread(NamedTuple):
+    """What shares the work of one training."""
+
+    strategy: Any
+    """A ``tf.distribute.Strategy``."""
+    cluster: Cluster | None = None
+
+    @property
+    def replicas(self) -> int:
+        """How many processors take part, on all machines."""
+        return int(self.strategy.num_replicas_in_sync)
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this worker writes what lasts."""
+        return self.cluster is None or self.cluster.is_chief
+
+    def mine(self, rows: Rows) -> Rows:
+        """This worker's part of ``rows``: nobody else takes any of it, and nothing is left over."""
+        return rows if self.cluster is None else self._parts(rows)[self.cluster.index]
+
+    def together(self, rows: Rows, compute: Callable[[Rows], NDArray[Any]]) -> NDArray[Any]:
+        """``compute(rows)``, each worker computing its part of it; float (len(rows), …), the same for all."""
+        if self.cluster is None or len(rows) < len(self.cluster.workers):
+            return compute(rows)
+        start = sum(map(len, self._parts(rows)[: self.cluster.index]))
+        part = compute(self.mine(rows))
+        whole = np.zeros((len(rows), *part.shape[1:]), np.float32)
+        whole[start : start + len(part)] = part
+        return self.sum(whole).astype(part.dtype)
+
+    def from_chief(self, arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """The chief's arrays, for every worker; the others' say only shape and type."""
+        if self.cluster is None:
+            return list(arrays)
+        share = 1 if self.is_chief else 0
+        # float64 holds every float32, and every integer of a checkpoint, exactly.
+        return [self.sum(np.asarray(one, np.float64) * share).astype(one.dtype) for one in arrays]
+
+    def sum(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The sum over the workers."""
+        if self.cluster is None or not array.size:  # TensorFlow 2.21 crashes on the sum of nothing
+            return array
+        total = self.strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(array), axis=None)
+        return np.asarray(total.numpy()).reshape(array.shape)
+
+    def split(self, arrays: tuple[tf.Tensor, ...]) -> tuple[Any, ...]:
+        """This worker's part of a batch, cut for its replicas: each tensor (n, …) becomes one value per replica."""
+        local = len(self.strategy.extended.worker_devices) if self.replicas > 1 else 1
+        if self.replicas == 1:
+            return arrays
+        return tuple(self._distributed(np.array_split(np.asarray(array), local)) for array in arrays)
+
+    def _distributed(self, parts: list[NDArray[Any]]) -> Any:
+        first = (self.cluster.index if self.cluster else 0) * len(parts)
+        return self.strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(parts[context.replica_id_in_sync_group - first])
+        )
+
+    def _parts(self, rows: Rows) -> list[Rows]:
+        assert self.cluster is not None  # noqa: S101 - for the type checker
+        return np.array_split(rows, len(self.cluster.workers))
+
+
+def alone() -> Spread:
+    """Training on one processor, or in whatever strategy the caller has entered."""
+    return Spread(tf.distribute.get_strategy())
+
+
+def here() -> Spread:
+    """All GPUs of this machine, or the one there is, or the processor."""
+    if len(tf.config.list_logical_devices("GPU")) > 1:
+        return Spread(tf.distribute.MirroredStrategy())
+    return alone()
+
+
+def join(cluster: Cluster, progress: Progress) -> Spread:
+    """All workers of ``cluster``, which ``TF_CONFIG`` describes; waits for each of them, but not for ever.
+
+    A process can do this once, before it computes anything with TensorFlow.
+    """
+    stop = signal.getsignal(signal.SIGTERM)
+    progress.say(f"{cluster.name}: waiting for the others")
+    missing = f"{cluster.name}: after {JOIN_S:.0f} s, not all of {', '.join(cluster.workers)} have started"
+    with _at_most(JOIN_S, f"{missing}; start every worker, and let them reach each other's ports", progress):
+        # A ring of gRPC runs on any network; NCCL is for GPUs.
+        kind = tf.distribute.experimental.CommunicationImplementation
+        ring = kind.AUTO if tf.config.list_physical_devices("GPU") else kind.RING
+        options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=STALL_S, implementation=ring)
+        with lost_workers_named():
+            spread = Spread(tf.distribute.MultiWorkerMirroredStrategy(communication_options=options), cluster)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)  # TensorFlow's runtime has taken it, and would ignore it
+    progress.say(f"{cluster.name}: all here, {spread.replicas} replicas")
+    return spread
+
+
+def agree(spread: Spread, digest: str, number: int) -> int:
+    """The chief's ``number``, after all workers have found that they have the same ``digest``.
+
+    Raises:
+        TrainingError: data, recipe, weights or packages differ.
+    """
+    if spread.cluster is None:
+        return number
+    digests = np.zeros((len(spread.cluster.workers), 32), np.float32)
+    digests[spread.cluster.index] = list(bytes.fromhex(digest))
+    digests = spread.sum(digests)
+    others = [i for i, found in enumerate(digests) if not np.array_equal(found, digests[0])]
+    if others:
+        first, found = (bytes(digests[i].astype(np.uint8)).hex()[:12] for i in (0, others[0]))
+        raise TrainingError(
+            f"worker {others[0]}: expected the same data, recipe, weights and packages as worker 0's ({first}), "
+            f"found others ({found}); give every worker the same"
+        )
+    return int(spread.from_chief([np.array(number)])[0])
+
+
+@contextlib.contextmanager
+def lost_workers_named(then: str = "start all workers again") -> Iterator[None]:
+    """Turns what TensorFlow says of a worker that is gone into one line."""
+    try:
+        yield
+    except _LOST as error:
+        text = " ".join(str(error).split())
+        task = re.search(r"task:(\d+)", text)
+        who = f"worker {task[1]}" if task else "a worker"
+        raise TrainingError(f"{who} was lost: {text[-200:]}; {then}") from error
+
+
+@contextlib.contextmanager
+def whole_batch_statistics(network: keras.Model, spread: Spread) -> Iterator[None]:
+    """While training, every batch norm of ``network`` takes its statistics over all replicas' parts of a batch."""
+    norms = [layer for layer in _layers(network) if isinstance(layer, keras.layers.BatchNormalization)]
+    for layer in norms:
+        layer.synchronized = spread.replicas > 1
+    try:
+        yield
+    finally:
+        for layer in norms:
+            layer.synchronized = False
+
+
+def _layers(network: keras.Model) -> Iterator[keras.Layer]:
+    for layer in network.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+
+
+@contextlib.contextmanager
+def _at_most(limit_s: float, message: str, progress: Progress) -> Iterator[None]:
+    """Ends this process after ``limit_s``: inside TensorFlow's runtime nothing can be raised."""
+
+    def end() -> None:
+        progress.say(f"edge-asl: {message}")
+        os._exit(1)
+
+    timer = threading.Timer(limit_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
