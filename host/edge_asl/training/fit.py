@@ -129,7 +129,7 @@ def fine_tune(
         shutil.rmtree(left)  # by a training run that was killed
     with tempfile.TemporaryDirectory(prefix="frozen-", dir=job.checkpoint.parent) as scratch:
         trainable = _trainable(network, averaged, job, Path(scratch), progress, spread)
-        with whole_batch_statistics(network, spread):
+        with whole_batch_statistics(network, spread, _batch(job)):
             return _epochs(network, averaged, trainable, job, state, progress, spread)
 
 
