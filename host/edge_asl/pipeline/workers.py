@@ -50,7 +50,7 @@ def take_part(request: BuildRequest, progress: Progress) -> str:
     from edge_asl.training.fit import train
     from edge_asl.training.spread import agree
 
-    own = request.out.with_name(f"{request.out.name}.worker{request.cluster.index}")
+    own = request.out.with_name(f"{request.out.name}.worker{request.cluster.number}")
     context = open_context(request._replace(out=own), progress)
     decode(context)
     digest = training_digest(context)

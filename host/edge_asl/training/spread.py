@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import re
 import signal
 import threading
@@ -23,10 +22,9 @@ from edge_asl.errors import TrainingError
 from edge_asl.progress import Progress
 from edge_asl.training.quiet import keras, tf
 from edge_asl.workstation.cluster import Cluster
+from edge_asl.workstation.rendezvous import limit_s, meet
 
 Rows = NDArray[np.int64]
-JOIN_S = float(os.environ.get("EDGE_ASL_JOIN_S") or 600)
-"""How long a worker waits for the others to start: queues let machines go one after another."""
 STALL_S = 3600
 """How long a worker waits for one that is alive and does not answer. One that died is missed after 10 s, by
 TensorFlow's own heartbeats."""
@@ -52,13 +50,13 @@ class Spread(NamedTuple):
 
     def mine(self, rows: Rows) -> Rows:
         """This worker's part of ``rows``: nobody else takes any of it, and nothing is left over."""
-        return rows if self.cluster is None else self._parts(rows)[self.cluster.index]
+        return rows if self.cluster is None else self._parts(rows)[self.cluster.number]
 
     def together(self, rows: Rows, compute: Callable[[Rows], NDArray[Any]]) -> NDArray[Any]:
         """``compute(rows)``, each worker computing its part of it; float (len(rows), …), the same for all."""
         if self.cluster is None or len(rows) < len(self.cluster.workers):
             return compute(rows)
-        start = sum(map(len, self._parts(rows)[: self.cluster.index]))
+        start = sum(map(len, self._parts(rows)[: self.cluster.number]))
         part = compute(self.mine(rows))
         whole = np.zeros((len(rows), *part.shape[1:]), np.float32)
         whole[start : start + len(part)] = part
@@ -87,7 +85,7 @@ class Spread(NamedTuple):
         return tuple(self._distributed(np.array_split(np.asarray(array), local)) for array in arrays)
 
     def _distributed(self, parts: list[NDArray[Any]]) -> Any:
-        first = (self.cluster.index if self.cluster else 0) * len(parts)
+        first = (self.cluster.number if self.cluster else 0) * len(parts)
         return self.strategy.experimental_distribute_values_from_function(
             lambda context: tf.constant(parts[context.replica_id_in_sync_group - first])
         )
@@ -113,17 +111,20 @@ def join(cluster: Cluster, progress: Progress) -> Spread:
     """All workers of ``cluster``, which ``TF_CONFIG`` describes; waits for each of them, but not for ever.
 
     A process can do this once, before it computes anything with TensorFlow.
+
+    Raises:
+        TrainingError: not all workers came.
     """
     stop = signal.getsignal(signal.SIGTERM)
-    progress.say(f"{cluster.name}: waiting for the others")
-    missing = f"{cluster.name}: after {JOIN_S:.0f} s, not all of {', '.join(cluster.workers)} have started"
-    with _at_most(JOIN_S, f"{missing}; start every worker, and let them reach each other's ports", progress):
-        # A ring of gRPC runs on any network; NCCL is for GPUs.
-        kind = tf.distribute.experimental.CommunicationImplementation
-        ring = kind.AUTO if tf.config.list_physical_devices("GPU") else kind.RING
-        options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=STALL_S, implementation=ring)
-        with lost_workers_named():
-            spread = Spread(tf.distribute.MultiWorkerMirroredStrategy(communication_options=options), cluster)
+    limit = limit_s()
+    progress.say(f"{cluster.name}: waiting for the others, {limit:.0f} s at most")
+    meet(cluster, limit)
+    kind = tf.distribute.experimental.CommunicationImplementation
+    # A ring of gRPC runs on any network; NCCL is for GPUs.
+    ring = kind.AUTO if tf.config.list_physical_devices("GPU") else kind.RING
+    options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=STALL_S, implementation=ring)
+    with lost_workers_named():
+        spread = Spread(tf.distribute.MultiWorkerMirroredStrategy(communication_options=options), cluster)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, stop)  # TensorFlow's runtime has taken it, and would ignore it
     progress.say(f"{cluster.name}: all here, {spread.replicas} replicas")
@@ -139,7 +140,7 @@ def agree(spread: Spread, digest: str, number: int) -> int:
     if spread.cluster is None:
         return number
     digests = np.zeros((len(spread.cluster.workers), 32), np.float32)
-    digests[spread.cluster.index] = list(bytes.fromhex(digest))
+    digests[spread.cluster.number] = list(bytes.fromhex(digest))
     digests = spread.sum(digests)
     others = [i for i, found in enumerate(digests) if not np.array_equal(found, digests[0])]
     if others:
@@ -198,20 +199,3 @@ def _layers(network: keras.Model) -> Iterator[keras.Layer]:
         yield layer
         if isinstance(layer, keras.Model):
             yield from _layers(layer)
-
-
-@contextlib.contextmanager
-def _at_most(limit_s: float, message: str, progress: Progress) -> Iterator[None]:
-    """Ends this process after ``limit_s``: inside TensorFlow's runtime nothing can be raised."""
-
-    def end() -> None:
-        progress.say(f"edge-asl: {message}")
-        os._exit(1)
-
-    timer = threading.Timer(limit_s, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

@@ -22,17 +22,18 @@ class Cluster(NamedTuple):
 
     workers: tuple[str, ...]
     """``host:port`` of each; the first is the chief."""
-    index: int
+    number: int
+    """From 0, the chief's."""
 
     @property
     def is_chief(self) -> bool:
         """Whether this worker writes the checkpoint, the model and the bundle."""
-        return self.index == 0
+        return self.number == 0
 
     @property
     def name(self) -> str:
         """``worker 1 of 2``, counted from 0 as in ``TF_CONFIG``."""
-        return f"worker {self.index} of {len(self.workers)}"
+        return f"worker {self.number} of {len(self.workers)}"
 
 
 class _Task(msgspec.Struct):
