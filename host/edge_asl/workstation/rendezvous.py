@@ -80,8 +80,9 @@ def _answer(cluster: Cluster, hello: bytes, until: float, limit: float) -> None:
     try:
         server = socket.create_server(("", int(address.rpartition(":")[2])))
     except OSError as error:
+        reason = os.strerror(error.errno or 0)
         raise TrainingError(
-            f"{cluster.name}: cannot listen on {address}: {os.strerror(error.errno or 0)}; choose another port in TF_CONFIG"
+            f"{cluster.name}: cannot listen on {address}: {reason}; choose another port in TF_CONFIG"
         ) from error
     with server:
         while (left := until - time.monotonic()) > 0:

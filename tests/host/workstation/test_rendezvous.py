@@ -70,8 +70,8 @@ def test_a_chief_names_the_worker_that_is_missing(addresses: tuple[str, ...]):
     with pytest.raises(TrainingError) as caught:
         meet(Cluster(addresses, 0), 0.5)
     assert str(caught.value) == (
-        f"worker 0 of 3: after 0.5 s, {addresses[2]} could not be reached (Connection refused); start all workers, with "
-        "the same cluster in TF_CONFIG, and let them reach each other's ports"
+        f"worker 0 of 3: after 0.5 s, {addresses[2]} could not be reached (Connection refused); start all workers, "
+        "with the same cluster in TF_CONFIG, and let them reach each other's ports"
     )
     there.join(timeout=10)  # its chief has gone; it waits for another one, but not for ever
     assert f"after 3 s, the chief, {addresses[0]}, has not called" in there.error
