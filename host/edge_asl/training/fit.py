@@ -19,6 +19,7 @@ from edge_asl.training import checkpoint as checkpoints
 from edge_asl.training.backbone import backbone_of, build_network, head_layers, pooled
 from edge_asl.training.batches import InputSource, PictureInputs, plain_batches, training_batches
 from edge_asl.training.checkpoint import Checkpoint, Epoch
+from edge_asl.training.precision import PLAIN, layers_of
 from edge_asl.training.prefix import FrozenFeatures, cut
 from edge_asl.training.quiet import keras, tf
 from edge_asl.training.spread import Spread, agree, alone, here, lost_workers_named, whole_batch_statistics
@@ -73,16 +74,26 @@ def train(job: TrainingJob, progress: Progress, spread: Spread | None = None) ->
     try:
         with lost_workers_named("start all workers again: training resumes after the last epoch that was completed"):
             done = agree(spread, job.digest, 0 if state is None else len(state.history))
-            with spread.strategy.scope():
+            with spread.strategy.scope(), layers_of(spread.precision):
                 network = build_network(job.recipe.model, job.classes, job.weights)
             if not done and job.recipe.training.head_epochs and job.weights != NO_WEIGHTS:
                 fit_head(network, job, progress, spread)
-            return network, fine_tune(network, job, state, progress, spread)
+            history = fine_tune(network, job, state, progress, spread)
+            return _plain(network, job, spread), history
     except tf.errors.ResourceExhaustedError as error:
         reason = " ".join(str(error).split())[-300:]
         raise TrainingError(
             f"{job.logs}: out of memory or disk space: {reason}; free some, or lower training.batch"
         ) from error
+
+
+def _plain(network: keras.Model, job: TrainingJob, spread: Spread) -> keras.Model:
+    """The network in float32, as it is quantized."""
+    if spread.precision.policy == PLAIN.policy:
+        return network
+    plain = build_network(job.recipe.model, job.classes, NO_WEIGHTS)
+    plain.set_weights(network.get_weights())
+    return plain
 
 
 def fit_head(network: keras.Model, job: TrainingJob, progress: Progress, spread: Spread) -> None:
@@ -211,7 +222,7 @@ def evaluate(run: Any, source: InputSource, rows: NDArray[np.int64], spread: Spr
 
 def predictor(network: keras.Model) -> Any:
     """The network's inference as one graph, traced once: (batch, H, W, C) → softmax (batch, classes)."""
-    return tf.function(lambda inputs: network(inputs, training=False), reduce_retracing=True)
+    return tf.function(lambda inputs: tf.cast(network(inputs, training=False), tf.float32), reduce_retracing=True)
 
 
 def predict_rows(run: Any, source: InputSource, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -311,7 +322,7 @@ def _training_step(trainable: Trainable, optimizer: Any, job: TrainingJob, sprea
         loss, accuracy = (spread.strategy.reduce(tf.distribute.ReduceOp.SUM, part, axis=None) for part in parts)
         return loss, accuracy
 
-    return tf.function(step, reduce_retracing=True, autograph=False)
+    return tf.function(step, reduce_retracing=True, autograph=False, jit_compile=spread.precision.compiled or None)
 
 
 def _batch(job: TrainingJob) -> int:

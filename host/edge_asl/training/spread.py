@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from edge_asl.errors import TrainingError
 from edge_asl.progress import Progress
+from edge_asl.training import precision
+from edge_asl.training.precision import PLAIN, Precision
 from edge_asl.training.quiet import keras, tf
 from edge_asl.workstation.cluster import Cluster
 from edge_asl.workstation.rendezvous import limit_s, meet
@@ -37,6 +39,7 @@ class Spread(NamedTuple):
     strategy: Any
     """A ``tf.distribute.Strategy``."""
     cluster: Cluster | None = None
+    precision: Precision = PLAIN
 
     @property
     def replicas(self) -> int:
@@ -102,9 +105,12 @@ def alone() -> Spread:
 
 def here() -> Spread:
     """All GPUs of this machine, or the one there is, or the processor."""
-    if len(tf.config.list_logical_devices("GPU")) > 1:
-        return Spread(tf.distribute.MirroredStrategy())
-    return alone()
+    several = len(tf.config.list_logical_devices("GPU")) > 1
+    return _fastest(Spread(tf.distribute.MirroredStrategy()) if several else alone())
+
+
+def _fastest(spread: Spread) -> Spread:
+    return spread._replace(precision=precision.here(spread.replicas))
 
 
 def join(cluster: Cluster, progress: Progress) -> Spread:
@@ -124,7 +130,7 @@ def join(cluster: Cluster, progress: Progress) -> Spread:
     ring = kind.AUTO if tf.config.list_physical_devices("GPU") else kind.RING
     options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=STALL_S, implementation=ring)
     with lost_workers_named():
-        spread = Spread(tf.distribute.MultiWorkerMirroredStrategy(communication_options=options), cluster)
+        spread = _fastest(Spread(tf.distribute.MultiWorkerMirroredStrategy(communication_options=options), cluster))
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, stop)  # TensorFlow's runtime has taken it, and would ignore it
     progress.say(f"{cluster.name}: all here, {spread.replicas} replicas")

@@ -52,6 +52,23 @@ def test_two_processors_train_the_network_of_one(found: dict[str, Any]):
     assert found["difference"] < 1e-4
 
 
+def test_mixed_precision_and_xla_train_much_the_same_network(found: dict[str, Any]):
+    """As on a GPU of today; what is given back is float32, as it is quantized."""
+    fast, plain = found["fast"], found["alone"]
+
+    assert fast["policies"] == plain["policies"] == ["float32"]
+    for mine, other in zip(plain["history"], fast["history"], strict=True):
+        assert other[0] == pytest.approx(mine[0], rel=0.02)
+        assert other != mine
+    assert found["chosen"] == [
+        ["float32", False],
+        ["float32", True],
+        ["mixed_bfloat16", True],
+        ["mixed_bfloat16", False],
+        ["float32", False],
+    ]
+
+
 def test_batch_norm_sees_the_whole_batch(found: dict[str, Any]):
     """Gradients, and the statistics that are kept, are those of one processor."""
     assert found["norm"]["gradients"] < 1e-4
@@ -77,6 +94,7 @@ def _experiment(data: Path, folder: Path) -> None:
     tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 
     from edge_asl.errors import TrainingError
+    from edge_asl.training.precision import Precision, of_devices
 
     strategies = {
         "alone": tf.distribute.get_strategy(),
@@ -87,6 +105,9 @@ def _experiment(data: Path, folder: Path) -> None:
     for name, strategy in strategies.items():
         found[name], networks[name] = _train(data, folder / name, strategy, SETTINGS)
     found["difference"] = _furthest(*(networks[name] for name in strategies))
+    found["fast"], _ = _train(data, folder / "fast", strategies["alone"], SETTINGS, Precision("mixed_bfloat16", True))
+    choices = [((), 1), (((7, 5),), 1), (((8, 6),), 1), (((8, 6), (9, 0)), 2), (((7, 0), (8, 6)), 2)]
+    found["chosen"] = [of_devices(*choice) for choice in choices]
     try:
         _train(data, folder / "small", strategies["mirrored"], SETTINGS | {"training.batch": "1"})
     except TrainingError as error:
@@ -94,13 +115,16 @@ def _experiment(data: Path, folder: Path) -> None:
     (folder / "found.json").write_text(json.dumps(found))
 
 
-def _train(data: Path, folder: Path, strategy: Any, settings: dict[str, str]) -> tuple[dict[str, Any], list[Any]]:
+def _train(
+    data: Path, folder: Path, strategy: Any, settings: dict[str, str], precision: Any = None
+) -> tuple[dict[str, Any], list[Any]]:
     from edge_asl.datasets.pixel_store import PixelStore, write_pixel_store
     from edge_asl.datasets.readers import read_dataset
     from edge_asl.progress import Quiet, unwatched
     from edge_asl.recipes.recipe import load_recipe
     from edge_asl.training.backbone import build_network
     from edge_asl.training.fit import TrainingJob, train
+    from edge_asl.training.precision import PLAIN
     from edge_asl.training.quiet import keras
     from edge_asl.training.spread import Spread
     from edge_asl_device.contract.manifest import Crop, Input
@@ -118,13 +142,14 @@ def _train(data: Path, folder: Path, strategy: Any, settings: dict[str, str]) ->
             recipe, pixels, rows[:76], rows[76:], len(dataset.labels), "none",
             folder / "features.npy", folder / "checkpoint.npz", folder / "logs",
         )  # fmt: skip
-        network, history = train(job, Quiet(), Spread(strategy))
+        network, history = train(job, Quiet(), Spread(strategy, precision=precision or PLAIN))
     weights = network.get_weights()
     losses = [[epoch.loss, epoch.accuracy, epoch.validation_loss, epoch.validation_accuracy] for epoch in history]
     return {
         "replicas": strategy.num_replicas_in_sync,
         "history": losses,
         "changed": _furthest(before, weights),
+        "policies": sorted({layer.dtype_policy.name for layer in network._flatten_layers()}),
     }, weights
 
 
