@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from edge_asl.cli.options import (
+    TARGET,
     BundleArgument,
     JsonOption,
     KeyOption,
@@ -30,7 +32,7 @@ FACTS_HELP = "JSON: for each device its facts and what was chosen; - is standard
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    commands: list[Callable[..., None]] = [pack, *map(_operation, OPERATIONS), logs, bench, wheelhouse]
+    commands: list[Callable[..., None]] = [pack, *map(_operation, OPERATIONS), doctor, logs, bench, wheelhouse]
     for command in commands:
         app.command()(command)
 
@@ -64,7 +66,6 @@ def pack(
 OPERATIONS = {
     "status": "Show what a device runs, what it ran before, and how the last switch went.",
     "rollback": "Switch a device back to its previous release.",
-    "doctor": "Check a device: what it is, what is missing, and whether its bundle runs.",
 }
 """Commands with nothing but a target: names of functions in ``deploy.operate``."""
 
@@ -83,6 +84,30 @@ def _operation(name: str) -> Callable[..., None]:
 
     command.__name__, command.__doc__ = name, OPERATIONS[name]
     return command
+
+
+def doctor(
+    target: Annotated[str | None, TARGET] = None,
+    mode: ModeOption = None,
+    root: RootOption = None,
+    ssh_config: SshConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Check a device: what it is, what is missing, and whether its bundle runs.
+
+    Without a target, check this workstation: what TensorFlow trains with here, and why a GPU is not used.
+    """
+    if target is not None:
+        from edge_asl.deploy.operate import doctor as run
+
+        finish(run(parsed_target(target, mode, root, ssh_config), json=json))
+        return
+    from edge_asl.workstation.doctor import examine, lines
+
+    found = examine(os.environ)
+    if json:
+        print_json(found)
+    finish((0 if found["ok"] else 1, "" if json else "\n".join(lines(found))))
 
 
 def logs(

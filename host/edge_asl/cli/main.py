@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
 from enum import StrEnum
@@ -112,6 +113,10 @@ def build(
     settings: Annotated[
         list[str] | None, option("Override the recipe: --set training.epochs=5.", "--set", metavar="KEY=VALUE")
     ] = None,
+    scale: Annotated[
+        int,
+        option("On so many GPUs or workers: that many times the recipe's batch and learning rate.", min=1),
+    ] = 1,
     split: Annotated[Path | None, option("Use this split.json instead of making one.")] = None,
     min_accuracy: Annotated[
         float | None, option("Fail below this accuracy of the int8 model, 0 to 1.", min=0, max=1)
@@ -136,16 +141,22 @@ def build(
     from edge_asl.pipeline.build import build as run
     from edge_asl.pipeline.context import BuildRequest
     from edge_asl.progress import console
-    from edge_asl.recipes.recipe import load_recipe
+    from edge_asl.recipes.recipe import load_recipe, scaled
     from edge_asl.training.weights import default_weights
+    from edge_asl.workstation.cluster import cluster_of
 
     chosen = [] if labels is None else [f"data.labels={labels.split(',')}"]
-    loaded = load_recipe(recipe, [*(settings or ()), *chosen])
+    loaded = scaled(load_recipe(recipe, [*(settings or ()), *chosen]), scale)
     bundle = out or Path("models") / Path(recipe).stem
     initial = weights or default_weights(loaded.model.backbone)
     request = BuildRequest(data, recipe, loaded, initial, bundle, calibration, split, min_accuracy, version)
     request = request._replace(leave_one_out=leave_one_out, landmarks=tuple(landmarks or ()))
-    request = request._replace(without_pictures=without_pictures)
+    request = request._replace(without_pictures=without_pictures, cluster=cluster_of(os.environ))
+    if request.cluster is not None and not request.cluster.is_chief:
+        from edge_asl.pipeline.workers import take_part
+
+        typer.echo(take_part(request, console()))
+        return
     print_evaluation(run(request, console()), json)
     if not json:
         report = (request.work if without_pictures else bundle) / "report.html"

@@ -22,6 +22,7 @@ from edge_asl.pipeline.leave_one_out import ONE_BY_ONE, leave_out_each
 from edge_asl.pipeline.models import FLOAT_PROBABILITIES, Models
 from edge_asl.pipeline.rehearsal import HANDS
 from edge_asl.pipeline.square_models import square_models
+from edge_asl.pipeline.workers import join_workers
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import digest_of
 from edge_asl.training.training_file import FORMAT, VIEWS, encode_training_file, training_path
@@ -43,8 +44,9 @@ def build(request: BuildRequest, progress: Progress) -> Evaluation:
     Raises:
         EdgeAslError: anything a user can fix; the bundle at ``request.out`` is then as it was.
     """
+    workers = join_workers(request, progress)
     context = open_context(_one_by_one(request), progress)
-    models = hand_models(context) if request.recipe.reads == "hand" else square_models(context)
+    models = hand_models(context) if request.recipe.reads == "hand" else square_models(context, workers)
     if request.leave_one_out and models.predictions is None:
         models = models._replace(predictions=lambda context: leave_out_each(context, build))
     evaluated, evaluation = measure(context, models)

@@ -18,6 +18,10 @@ class StepCache:
         self._progress = progress
         self._done = _read(self._path)
 
+    def unchanged(self, name: str, digest: str, outputs: Sequence[Path]) -> bool:
+        """Whether this step already made ``outputs`` from inputs of this ``digest``."""
+        return self._done.get(name) == [digest, *map(_stamp, outputs)]
+
     def run(
         self,
         name: str,
@@ -31,8 +35,7 @@ class StepCache:
         Files in ``present`` must exist but may have been changed since. A step that fails leaves no record, so the
         next build repeats it.
         """
-        known = self._done.get(name) == [digest, *map(_stamp, outputs)]
-        if known and all(path.exists() for path in present):
+        if self.unchanged(name, digest, outputs) and all(path.exists() for path in present):
             self._progress.say(f"{name}: unchanged")
             return False
         self._progress.say(f"{name}:")

@@ -28,6 +28,7 @@ from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import Recipe, digest_of
 from edge_asl.training.checkpoint import EpochListener, unheard
 from edge_asl.training.weights import check_weights
+from edge_asl.workstation.cluster import Cluster
 from edge_asl_device.contract.manifest import VERSION, Crop, Input, PublicData
 from edge_asl_device.files import sha256_of
 
@@ -59,6 +60,8 @@ class BuildRequest(NamedTuple):
     """Measure on each person in turn, with a model that was trained without this person."""
     listener: EpochListener = unheard
     """Hears of each epoch of a recipe that sees a square; changes nothing unless it raises."""
+    cluster: Cluster | None = None
+    """The workers that train together, and which of them this is; None: this one alone."""
 
     @property
     def work(self) -> Path:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from edge_asl.datasets.pixel_store import write_pixel_store
+from edge_asl.datasets.pixel_store import PixelStore, write_pixel_store
 from edge_asl.pipeline.calibration_set import LIST, keep_calibration_pictures
 from edge_asl.pipeline.compatibility import check_model
 from edge_asl.pipeline.context import BuildContext
@@ -20,15 +21,19 @@ from edge_asl.training.weights import NO_WEIGHTS
 from edge_asl_device.contract.manifest import MODEL, Metrics, Output, SquareManifest
 from edge_asl_device.files import sha256_of, write_atomically
 
+if TYPE_CHECKING:  # TensorFlow comes with them
+    from edge_asl.training.fit import TrainingJob
+    from edge_asl.training.spread import Spread
+
 FLOAT_WEIGHTS = "float-weights.npz"
 ARCHITECTURE = "architecture.json"
 """Keras's description of the float network."""
 
 
-def square_models(context: BuildContext) -> Models:
-    """Decode, train and quantize, or find that all is done."""
+def square_models(context: BuildContext, spread: Spread | None = None) -> Models:
+    """Decode, train and quantize, or find that all is done. ``spread``: the workers that train together."""
     decode(context)
-    trained = _train(context)
+    trained = _train(context, spread)
     quantized = _quantize(context, trained)
     return Models(quantized, (MODEL,), None, manifest_of, _facts)
 
@@ -57,41 +62,61 @@ def decode(context: BuildContext) -> None:
     context.cache.run("pictures", context.base_digest, [target], make)
 
 
-def _train(context: BuildContext) -> str:
-    """Train the float network; leaves its weights, its history and its probabilities on the evaluated pictures."""
+def training_digest(context: BuildContext) -> str:
+    """Of all that the float network depends on."""
     recipe = context.request.recipe
+    return digest_of(context.base_digest, recipe.model, recipe.training, recipe.augmentation, _weights(context))
+
+
+def _weights(context: BuildContext) -> str:
     weights = context.request.weights
-    content = sha256_of(Path(weights)) if Path(weights).is_file() else weights
-    digest = digest_of(context.base_digest, recipe.model, recipe.training, recipe.augmentation, content)
+    return sha256_of(Path(weights)) if Path(weights).is_file() else weights
+
+
+def training_job(context: BuildContext, digest: str, pixels: PixelStore) -> TrainingJob:
+    """What is to be trained, and where it keeps what it needs to continue."""
+    from edge_asl.training.fit import TrainingJob
+
+    recipe, parts = context.request.recipe, context.split.parts
+    features = digest_of(context.base_digest, recipe.model, _weights(context))[:16]
+    return TrainingJob(
+        recipe,
+        pixels,
+        pixels.rows_of(parts["train"]),
+        pixels.rows_of(parts["validation"]),
+        len(context.dataset.labels),
+        context.request.weights,
+        context.path(f"features-{features}.npy"),
+        context.path(f"checkpoint-{digest[:16]}.npz"),
+        context.path("logs") / digest[:16],
+        context.path("epochs") / digest[:16] if recipe.training.every_epoch else None,
+        context.request.listener,
+        digest,
+    )
+
+
+def _train(context: BuildContext, spread: Spread | None) -> str:
+    """Train the float network; leaves its weights, its history and its probabilities on the evaluated pictures."""
+    digest = training_digest(context)
     outputs = [context.path(name) for name in (FLOAT_WEIGHTS, HISTORY, FLOAT_PROBABILITIES, ARCHITECTURE)]
+    if spread is not None:
+        from edge_asl.training.spread import agree
+
+        agree(spread, digest, int(context.cache.unchanged("training", digest, outputs)))
 
     def make() -> None:
         from edge_asl.training.checkpoint import save_weights
-        from edge_asl.training.fit import TrainingJob, predict_rows, predictor, train
+        from edge_asl.training.fit import predict_rows, predictor, train
 
-        features = digest_of(context.base_digest, recipe.model, content)[:16]
-        checkpoint = context.path(f"checkpoint-{digest[:16]}.npz")
         with context.pixel_store() as pixels:
-            job = TrainingJob(
-                recipe,
-                pixels,
-                pixels.rows_of(context.split.parts["train"]),
-                pixels.rows_of(context.split.parts["validation"]),
-                len(context.dataset.labels),
-                weights,
-                context.path(f"features-{features}.npy"),
-                checkpoint,
-                context.path("logs") / digest[:16],
-                context.path("epochs") / digest[:16] if recipe.training.every_epoch else None,
-                context.request.listener,
-            )
-            network, history = train(job, context.progress)
+            job = training_job(context, digest, pixels)
+            network, history = train(job, context.progress, spread)
             save_weights(outputs[0], network.get_weights())
             write_atomically(outputs[1], msgspec.json.format(msgspec.json.encode(history), indent=1))
             evaluated = pixels.rows_of([picture.path for picture in context.evaluated_pictures()])
             np.save(outputs[2], predict_rows(predictor(network), job.inputs, evaluated))
             write_atomically(outputs[3], network.to_json())
-        checkpoint.unlink(missing_ok=True)
+        job.checkpoint.unlink(missing_ok=True)
 
     context.cache.run("training", digest, outputs, make)
     return digest

@@ -237,6 +237,31 @@ def load_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
         raise RecipeError(f"{where}: {key}{what}") from error
 
 
+def scaled(recipe: Recipe, times: int) -> Recipe:
+    """``times`` the batch and ``times`` the learning rate, which rises to it during an epoch or more.
+
+    The linear scaling rule with gradual warm-up of Goyal et al. 2017, "Accurate, Large Minibatch SGD", for as many GPUs
+    or workers. Without it they share the recipe's batch, and the model is that of one.
+
+    Raises:
+        RecipeError: a recipe that reads hands, whose network is too small to share.
+    """
+    if times == 1:
+        return recipe
+    if recipe.reads == "hand":
+        raise RecipeError(
+            "--scale: expected a recipe that sees a square; this one reads hands, and one worker trains it"
+        )
+    training = recipe.training
+    larger = msgspec.structs.replace(
+        training,
+        batch=training.batch * times,
+        learning_rate=training.learning_rate * times,
+        warmup_epochs=max(1.0, training.warmup_epochs),
+    )
+    return msgspec.structs.replace(recipe, training=larger)
+
+
 def digest_of(*parts: object) -> str:
     """SHA-256 over structs and plain values in their JSON form: the identity of a step's inputs."""
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()

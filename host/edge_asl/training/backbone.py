@@ -54,7 +54,7 @@ def head_layers(model: Model, classes: int) -> list[keras.Layer]:
         if dense.batch_norm:
             layers.append(keras.layers.BatchNormalization(name=f"norm{number}"))
     layers.append(keras.layers.Dropout(model.dropout, seed=1, name="dropout"))
-    layers.append(keras.layers.Dense(classes, activation="softmax", name="head"))
+    layers.append(keras.layers.Dense(classes, activation="softmax", name="head", dtype="float32"))
     return layers
 
 

@@ -83,8 +83,18 @@ def plain_batches(source: InputSource, rows: Rows, batch: int) -> tf.data.Datase
     return _dataset(source, chunks, source.plain)
 
 
-def training_batches(source: InputSource, rows: Rows, batch: int, steps: int, seed: int, epoch: int) -> tf.data.Dataset:
+def training_batches(
+    source: InputSource,
+    rows: Rows,
+    batch: int,
+    steps: int,
+    seed: int,
+    epoch: int,
+    mine: Callable[[Rows], Rows] = lambda rows: rows,
+) -> tf.data.Dataset:
     """One epoch: ``steps`` batches, shuffled, augmented, full only; the same for the same (seed, epoch).
+
+    ``mine`` says which rows of a batch this worker takes.
 
     Epochs follow each other through the pictures, which are shuffled anew for every pass. A last batch of two pictures
     would upset the statistics of batch norm; each pass leaves out different pictures.
@@ -98,7 +108,7 @@ def training_batches(source: InputSource, rows: Rows, batch: int, steps: int, se
         before, at = divmod(number, per_pass)
         if not chunks or not at:
             order = np.random.default_rng((seed, before + 1)).permutation(rows)
-        chunks.append(order[at * batch : (at + 1) * batch])
+        chunks.append(mine(order[at * batch : (at + 1) * batch]))
     return _dataset(source, chunks, lambda chosen: source.augmented(chosen, epoch))
 
 

@@ -54,12 +54,13 @@ class Checkpoint(NamedTuple):
     history: tuple[Epoch, ...]
 
 
-_GROUPS = ("variables", "averaged", "optimizer", "best")
+GROUPS = ("variables", "averaged", "optimizer", "best")
+"""The fields that are lists of arrays."""
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Replace the file atomically: if killed, the previous epoch's file remains."""
-    arrays = {f"{name}.{i:04}": array for name in _GROUPS for i, array in enumerate(getattr(checkpoint, name))}
+    arrays = {f"{name}.{i:04}": array for name in GROUPS for i, array in enumerate(getattr(checkpoint, name))}
     with replacing_file(path) as beside:
         np.savez(beside, history=np.array(json.dumps(checkpoint.history)), **arrays)
 
@@ -102,5 +103,5 @@ def load(path: Path) -> Checkpoint | None:
         return None
     with np.load(path, allow_pickle=False) as file:
         history = tuple(Epoch(*row) for row in json.loads(str(file["history"])))
-        groups = {name: [file[key] for key in sorted(file.files) if key.startswith(f"{name}.")] for name in _GROUPS}
+        groups = {name: [file[key] for key in sorted(file.files) if key.startswith(f"{name}.")] for name in GROUPS}
     return Checkpoint(**groups, history=history)

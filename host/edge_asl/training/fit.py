@@ -19,8 +19,10 @@ from edge_asl.training import checkpoint as checkpoints
 from edge_asl.training.backbone import backbone_of, build_network, head_layers, pooled
 from edge_asl.training.batches import InputSource, PictureInputs, plain_batches, training_batches
 from edge_asl.training.checkpoint import Checkpoint, Epoch, EpochListener, unheard
+from edge_asl.training.precision import PLAIN, layers_of
 from edge_asl.training.prefix import FrozenFeatures, cut
 from edge_asl.training.quiet import keras, tf
+from edge_asl.training.spread import Spread, agree, alone, here, lost_workers_named, whole_batch_statistics
 from edge_asl.training.weights import NO_WEIGHTS
 from edge_asl_device.files import replacing_file
 
@@ -46,6 +48,8 @@ class TrainingJob(NamedTuple):
     epochs: Path | None = None
     """Folder that keeps the weights of every epoch, if the recipe says so."""
     listener: EpochListener = unheard
+    digest: str = "00" * 32
+    """SHA-256 of all that the trained network depends on: several workers must have the same."""
 
     @property
     def inputs(self) -> PictureInputs:
@@ -53,21 +57,30 @@ class TrainingJob(NamedTuple):
         return PictureInputs(self.pixels, self.recipe.augmentation, self.recipe.training.seed)
 
 
-def train(job: TrainingJob, progress: Progress) -> tuple[keras.Model, tuple[Epoch, ...]]:
+def train(job: TrainingJob, progress: Progress, spread: Spread | None = None) -> tuple[keras.Model, tuple[Epoch, ...]]:
     """Run both phases, resuming after the last completed epoch. Returns the averaged network of the best epoch.
 
+    ``spread`` says what shares the work; by default all GPUs of this machine. Of several workers only the chief reads
+    and writes the checkpoint; all return the same network.
+
     Raises:
-        TrainingError: weights that do not match the network, a loss that is not finite.
+        TrainingError: weights that do not match the network, a loss that is not finite, a worker that was lost or has
+            other data.
     """
+    spread = here() if spread is None else spread
     keras.utils.set_random_seed(job.recipe.training.seed)
     # The same seed gives the same model, even if training is killed and resumed.
     tf.config.experimental.enable_op_determinism()
-    network = build_network(job.recipe.model, job.classes, job.weights)
-    state = checkpoints.load(job.checkpoint)
-    if state is None and job.recipe.training.head_epochs and job.weights != NO_WEIGHTS:
-        fit_head(network, job, progress)
+    state = checkpoints.load(job.checkpoint) if spread.is_chief else None
     try:
-        return network, fine_tune(network, job, state, progress)
+        with lost_workers_named("start all workers again: training resumes after the last epoch that was completed"):
+            done = agree(spread, job.digest, 0 if state is None else len(state.history))
+            with spread.strategy.scope(), layers_of(spread.precision):
+                network = build_network(job.recipe.model, job.classes, job.weights)
+            if not done and job.recipe.training.head_epochs and job.weights != NO_WEIGHTS:
+                fit_head(network, job, progress, spread)
+            history = fine_tune(network, job, state, progress, spread)
+            return _plain(network, job, spread), history
     except tf.errors.ResourceExhaustedError as error:
         reason = " ".join(str(error).split())[-300:]
         raise TrainingError(
@@ -75,10 +88,24 @@ def train(job: TrainingJob, progress: Progress) -> tuple[keras.Model, tuple[Epoc
         ) from error
 
 
-def fit_head(network: keras.Model, job: TrainingJob, progress: Progress) -> None:
-    """Phase one: the head on pooled features (N, F) of the frozen backbone, computed once and cached."""
+def _plain(network: keras.Model, job: TrainingJob, spread: Spread) -> keras.Model:
+    """The network in float32, as it is quantized."""
+    if spread.precision.policy == PLAIN.policy:
+        return network
+    plain = build_network(job.recipe.model, job.classes, NO_WEIGHTS)
+    plain.set_weights(network.get_weights())
+    return plain
+
+
+def fit_head(network: keras.Model, job: TrainingJob, progress: Progress, spread: Spread) -> None:
+    """Phase one: the head on pooled features (N, F) of the frozen backbone, computed once and cached.
+
+    Several workers compute the features together; the head is trained by the chief.
+    """
     rows = np.concatenate([job.train, job.validation])
-    features = _cached_features(network, job, rows, progress)
+    features = _cached_features(network, job, rows, progress, spread)
+    if not spread.is_chief:
+        return
     known, labels = features[: len(job.train)], job.pixels.classes[job.train]
     head = keras.Sequential([keras.Input(features.shape[1:]), *head_layers(job.recipe.model, job.classes)])
     head.compile(keras.optimizers.Adam(job.recipe.training.head_learning_rate), "sparse_categorical_crossentropy")
@@ -96,18 +123,26 @@ def fit_head(network: keras.Model, job: TrainingJob, progress: Progress) -> None
 
 
 def fine_tune(
-    network: keras.Model, job: TrainingJob, state: Checkpoint | None, progress: Progress
+    network: keras.Model,
+    job: TrainingJob,
+    state: Checkpoint | None,
+    progress: Progress,
+    spread: Spread | None = None,
 ) -> tuple[Epoch, ...]:
-    """Phase two: train the last layers or all, average the weights, leave the best epoch's average in ``network``."""
+    """Phase two: train the last layers or all, average the weights, leave the best epoch's average in ``network``,
+    whose variables ``spread``'s strategy made."""
+    spread = alone() if spread is None else spread
     settings = job.recipe.training
     _unfreeze(network, settings)
-    averaged = keras.models.clone_model(network)
+    with spread.strategy.scope():
+        averaged = keras.models.clone_model(network)
     averaged.set_weights(network.get_weights())
     for left in job.checkpoint.parent.glob("frozen-*"):
         shutil.rmtree(left)  # by a training run that was killed
     with tempfile.TemporaryDirectory(prefix="frozen-", dir=job.checkpoint.parent) as scratch:
-        trainable = _trainable(network, averaged, job, Path(scratch), progress)
-        return _epochs(network, averaged, trainable, job, state, progress)
+        trainable = _trainable(network, averaged, job, Path(scratch), progress, spread)
+        with whole_batch_statistics(network, spread, _batch(job)):
+            return _epochs(network, averaged, trainable, job, state, progress, spread)
 
 
 class Trainable(NamedTuple):
@@ -119,13 +154,13 @@ class Trainable(NamedTuple):
 
 
 def _trainable(
-    network: keras.Model, averaged: keras.Model, job: TrainingJob, scratch: Path, progress: Progress
+    network: keras.Model, averaged: keras.Model, job: TrainingJob, scratch: Path, progress: Progress, spread: Spread
 ) -> Trainable:
     settings = job.recipe.training
     if settings.layers == "all" or not settings.variants:
         return Trainable(job.inputs, network, averaged)
     prefix, tail = cut(network, settings.layers)
-    source = FrozenFeatures(job.inputs, prefix, scratch, settings.variants, progress)
+    source = FrozenFeatures(job.inputs, prefix, scratch, settings.variants, progress, spread.together)
     return Trainable(source, tail, cut(averaged, settings.layers).tail)
 
 
@@ -136,35 +171,41 @@ def _epochs(
     job: TrainingJob,
     state: Checkpoint | None,
     progress: Progress,
+    spread: Spread,
 ) -> tuple[Epoch, ...]:
     settings = job.recipe.training
-    optimizer = _optimizer(settings, len(job.train))
-    optimizer.build(trainable.network.trainable_variables)
-    step = _training_step(trainable, optimizer, settings, job.classes)
+    with spread.strategy.scope():
+        optimizer = _optimizer(settings, len(job.train))
+        optimizer.build(trainable.network.trainable_variables)
+    step = _training_step(trainable, optimizer, job, spread)
+    if spread.cluster is not None:
+        state = _chiefs(state or _snapshot(network, averaged, optimizer, averaged.get_weights(), ()), spread)
     history: tuple[Epoch, ...] = ()
     best = averaged.get_weights()
     if state is not None:
         _restore(state, network, averaged, optimizer)
         history, best = state.history, state.best
+    if history:
         progress.say(f"  resuming after epoch {len(history)} of {settings.epochs}")
         for entry in history:
             job.listener(entry)
-    writer = tf.summary.create_file_writer(str(job.logs))
+    writer = tf.summary.create_file_writer(str(job.logs)) if spread.is_chief else tf.summary.create_noop_writer()
     run = predictor(trainable.averaged)
     with checkpoints.saving(job.checkpoint) as save:
         while len(history) < settings.epochs and not _stops_early(history, settings.patience):
             started = time.monotonic()
             number = len(history) + 1
-            fitted = _run_epoch(step, trainable.source, job, number, progress)
-            validated = evaluate(run, trainable.source, job.validation)
+            fitted = _run_epoch(step, trainable.source, job, number, progress, spread)
+            validated = evaluate(run, trainable.source, job.validation, spread)
             entry = Epoch(number, *fitted, *validated, round(time.monotonic() - started, 2))
             lowest = entry.validation_loss <= min((e.validation_loss for e in history), default=np.inf)
             if lowest or settings.keep == "last":
                 best = averaged.get_weights()
             history = (*history, entry)
-            save(_snapshot(network, averaged, optimizer, best, history))
-            _log(writer, entry)
-            if job.epochs is not None:
+            if spread.is_chief:
+                save(_snapshot(network, averaged, optimizer, best, history))
+                _log(writer, entry)
+            if spread.is_chief and job.epochs is not None:
                 _keep_epoch(averaged, job.epochs, entry)
             progress.say(
                 f"  epoch {number}/{settings.epochs}: loss {entry.loss:.3f}, accuracy {entry.accuracy:.1%}, validation "
@@ -175,10 +216,10 @@ def _epochs(
     return history
 
 
-def evaluate(run: Any, source: InputSource, rows: NDArray[np.int64]) -> tuple[float, float]:
+def evaluate(run: Any, source: InputSource, rows: NDArray[np.int64], spread: Spread) -> tuple[float, float]:
     """Cross-entropy in nats and accuracy, 0 to 1, of a ``predictor`` on ``rows``."""
     source.prepare(rows, None)
-    probabilities = predict_rows(run, source, rows)
+    probabilities = spread.together(rows, lambda mine: predict_rows(run, source, mine))
     of_truth = probabilities[np.arange(len(rows)), source.classes[rows]]
     right = probabilities.argmax(axis=1) == source.classes[rows]
     return float(-np.log(np.maximum(of_truth, 1e-7)).mean()), float(right.mean())
@@ -186,7 +227,7 @@ def evaluate(run: Any, source: InputSource, rows: NDArray[np.int64]) -> tuple[fl
 
 def predictor(network: keras.Model) -> Any:
     """The network's inference as one graph, traced once: (batch, H, W, C) → softmax (batch, classes)."""
-    return tf.function(lambda inputs: network(inputs, training=False), reduce_retracing=True)
+    return tf.function(lambda inputs: tf.cast(network(inputs, training=False), tf.float32), reduce_retracing=True)
 
 
 def predict_rows(run: Any, source: InputSource, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -196,20 +237,25 @@ def predict_rows(run: Any, source: InputSource, rows: NDArray[np.int64]) -> NDAr
 
 
 def _cached_features(
-    network: keras.Model, job: TrainingJob, rows: NDArray[np.int64], progress: Progress
+    network: keras.Model, job: TrainingJob, rows: NDArray[np.int64], progress: Progress, spread: Spread
 ) -> NDArray[np.float32]:
-    if job.features.exists():
-        found: NDArray[np.float32] = np.load(job.features)
+    if agree(spread, job.digest, int(job.features.exists())):
+        found: NDArray[np.float32] = np.load(job.features) if spread.is_chief else np.empty(0, np.float32)
         return found
     run = predictor(pooled(network))
-    parts: list[NDArray[np.float32]] = []
-    with progress.task("features", len(rows)) as advance:
-        for pictures, _ in plain_batches(job.inputs, rows, _EVALUATION_BATCH):
-            parts.append(run(pictures).numpy())
-            advance(sum(map(len, parts)), "")
-    features = np.concatenate(parts)
-    with replacing_file(job.features) as beside:
-        np.save(beside, features)
+
+    def compute(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        parts: list[NDArray[np.float32]] = []
+        with progress.task("features", len(rows)) as advance:
+            for pictures, _ in plain_batches(job.inputs, rows, _EVALUATION_BATCH):
+                parts.append(run(pictures).numpy())
+                advance(sum(map(len, parts)), "")
+        return np.concatenate(parts)
+
+    features = spread.together(rows, compute)
+    if spread.is_chief:
+        with replacing_file(job.features) as beside:
+            np.save(beside, features)
     return features
 
 
@@ -252,40 +298,61 @@ def _learning_rate(settings: Training, steps: int) -> Any:
     )
 
 
-def _training_step(trainable: Trainable, optimizer: Any, settings: Training, classes: int) -> Any:
-    """One graph: forward, backward, update, average. (B, H, W, 3), (B,) → loss, accuracy."""
+def _training_step(trainable: Trainable, optimizer: Any, job: TrainingJob, spread: Spread) -> Any:
+    """One graph: forward, backward, update, average. Each replica's part of (B, H, W, 3) and (B,) → this batch's loss
+    and accuracy, the same for every worker."""
+    settings, classes, batch = job.recipe.training, job.classes, _batch(job)
 
-    def step(pictures: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def replica(pictures: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The part's contribution to the batch's loss and accuracy; the optimizer sums the gradients of all parts."""
+        share = tf.cast(tf.size(labels), tf.float32) / batch
         smooth = tf.one_hot(labels, classes) * (1 - settings.label_smoothing) + settings.label_smoothing / classes
         with tf.GradientTape() as tape:
             probabilities = trainable.network(pictures, training=True)
-            loss = tf.reduce_mean(keras.losses.categorical_crossentropy(smooth, probabilities))
+            loss = tf.reduce_mean(keras.losses.categorical_crossentropy(smooth, probabilities)) * share
         variables = trainable.network.trainable_variables
         optimizer.apply(tape.gradient(loss, variables), variables)
+        right = tf.equal(tf.argmax(probabilities, axis=1, output_type=tf.int32), labels)
+        return loss, tf.reduce_mean(tf.cast(right, tf.float32)) * share
+
+    def step(pictures: Any, labels: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        parts = spread.strategy.run(replica, args=(pictures, labels))
         # Short at first, so that the average forgets the initial weights: min(decay, (1 + t) / (10 + t)).
         t = tf.cast(optimizer.iterations, tf.float32)
         decay = tf.minimum(settings.averaging, (1 + t) / (10 + t)) if settings.averaging else 0.0
         for mean, weight in zip(trainable.averaged.weights, trainable.network.weights, strict=True):
-            mean.assign(weight + decay * (mean - weight))
-        right = tf.equal(tf.argmax(probabilities, axis=1, output_type=tf.int32), labels)
-        return loss, tf.reduce_mean(tf.cast(right, tf.float32))
+            spread.strategy.extended.update(
+                mean.value, lambda mean, weight: mean.assign(weight + decay * (mean - weight)), args=(weight.value,)
+            )
+        loss, accuracy = (spread.strategy.reduce(tf.distribute.ReduceOp.SUM, part, axis=None) for part in parts)
+        return loss, accuracy
 
-    return tf.function(step, reduce_retracing=True, autograph=False)
+    return tf.function(step, reduce_retracing=True, autograph=False, jit_compile=spread.precision.compiled or None)
+
+
+def _batch(job: TrainingJob) -> int:
+    """Pictures of one step, of all replicas together."""
+    return min(job.recipe.training.batch, len(job.train))
 
 
 def _run_epoch(
-    step: Any, source: InputSource, job: TrainingJob, number: int, progress: Progress
+    step: Any, source: InputSource, job: TrainingJob, number: int, progress: Progress, spread: Spread
 ) -> tuple[float, float]:
     """Mean loss and accuracy over the epoch's batches."""
     settings = job.recipe.training
-    batch = min(settings.batch, len(job.train))
+    batch = _batch(job)
+    if batch < spread.replicas:
+        raise TrainingError(
+            f"training.batch: expected {spread.replicas} pictures or more, one for each replica, found {batch}; "
+            "raise it, or use fewer workers or GPUs"
+        )
     source.prepare(job.train, number)
     total = settings.steps or len(job.train) // batch
-    batches = training_batches(source, job.train, batch, total, settings.seed, number)
+    batches = training_batches(source, job.train, batch, total, settings.seed, number, spread.mine)
     sums = np.zeros(2)
     with progress.task(f"epoch {number}/{settings.epochs}", total) as advance:
-        for done, (pictures, labels) in enumerate(batches, 1):
-            loss, accuracy = step(pictures, labels)
+        for done, part in enumerate(batches, 1):
+            loss, accuracy = step(*spread.split(part))
             sums += float(loss), float(accuracy)
             if not np.isfinite(sums[0]):
                 raise TrainingError(
@@ -314,6 +381,15 @@ def _snapshot(
         best,
         history,
     )
+
+
+def _chiefs(state: Checkpoint, spread: Spread) -> Checkpoint:
+    """The chief's state, for every worker."""
+    count = int(spread.from_chief([np.array(len(state.history))])[0])
+    history = np.array(state.history, np.float64) if spread.is_chief else np.zeros((count, len(Epoch._fields)))
+    (rows,) = spread.from_chief([history.reshape(count, len(Epoch._fields))])
+    groups = {name: spread.from_chief(getattr(state, name)) for name in checkpoints.GROUPS}
+    return Checkpoint(**groups, history=tuple(Epoch(int(row[0]), *map(float, row[1:])) for row in rows))
 
 
 def _restore(state: Checkpoint, network: keras.Model, averaged: keras.Model, optimizer: Any) -> None:

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from edge_asl.training.batches import Inputs, InputSource, Rows
 from edge_asl.training.quiet import keras, tf
 
 _BATCH = 64
+Together = Callable[[Rows, Callable[[Rows], NDArray[Any]]], NDArray[Any]]
 
 
 class CutNetwork(NamedTuple):
@@ -51,15 +52,23 @@ class FrozenFeatures:
     """The outputs of a frozen prefix as a network's inputs, kept in files of float16, one per variant.
 
     Epochs take turns with ``variants`` differently augmented copies of every picture. ``source`` gives the prefix's own
-    inputs; ``folder`` is empty.
+    inputs; ``folder`` is empty. ``together`` is ``Spread.together``: several workers compute the outputs together, and
+    each keeps all of them.
     """
 
     dtype = tf.float16
 
     def __init__(
-        self, source: InputSource, prefix: keras.Model, folder: Path, variants: int, progress: Progress
+        self,
+        source: InputSource,
+        prefix: keras.Model,
+        folder: Path,
+        variants: int,
+        progress: Progress,
+        together: Together,
     ) -> None:
         self._source, self._folder, self._variants, self._progress = source, folder, variants, progress
+        self._together = together
         self._run = tf.function(lambda inputs: prefix(inputs, training=False), reduce_retracing=True)
         self.shape: tuple[int, ...] = tuple(prefix.output_shape[1:])
         self.classes = source.classes
@@ -91,7 +100,8 @@ class FrozenFeatures:
         with path.open("wb") as file, self._progress.task("frozen layers", len(rows)) as advance:
             for start in range(0, len(rows), _BATCH):
                 chosen = rows[start : start + _BATCH]
-                file.write(self._run(read(chosen)).numpy().astype(np.float16).data)
+                outputs = self._together(chosen, lambda mine: self._run(read(mine)).numpy().astype(np.float16))
+                file.write(outputs.data)
                 advance(start + len(chosen))
         self._orders[name] = rows
 

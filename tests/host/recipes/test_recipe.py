@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from edge_asl.errors import RecipeError
-from edge_asl.recipes.recipe import Dense, Recipe, digest_of, load_recipe, recipe_names
+from edge_asl.recipes.recipe import Dense, Recipe, digest_of, load_recipe, recipe_names, scaled
 
 MINIMAL = 'description = "mine"\n'
 
@@ -197,3 +197,16 @@ def test_every_setting_changes_the_digest():
 def test_pieces_of_a_digest_do_not_run_together():
     assert digest_of("ab", "c") != digest_of("a", "bc")
     assert digest_of(("a", "b")) != digest_of("a", "b")
+
+
+def test_scaling_multiplies_batch_and_learning_rate():
+    """By Goyal et al. 2017: both, with a warm-up."""
+    recipe = load_recipe("digits-mobilenet", ["training.warmup_epochs=0"])
+    four = scaled(recipe, 4)
+    assert (four.training.batch, four.training.learning_rate) == (64, pytest.approx(2e-3))
+    assert four.training.warmup_epochs == 1
+    assert msgspec.structs.replace(four, training=recipe.training) == recipe
+    assert scaled(load_recipe("demo", ["training.warmup_epochs=3"]), 2).training.warmup_epochs == 3
+    assert scaled(recipe, 1) == recipe
+    with pytest.raises(RecipeError, match="--scale: expected a recipe that sees a square"):
+        scaled(load_recipe("letters"), 2)
