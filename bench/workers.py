@@ -17,7 +17,7 @@ from pathlib import Path
 
 from common import BIN, figure, folder
 
-EPOCHS, STEPS, BATCH = 4, 12, 32
+EPOCHS, STEPS, BATCH = 3, 12, 32
 WEIGHTS = "mobilenet_v2_0.35_224_no_top.weights.h5"
 LIMIT_S = 1200
 
