@@ -131,7 +131,7 @@ def join(cluster: Cluster, progress: Progress) -> Spread:
     options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=STALL_S, implementation=ring)
     with lost_workers_named():
         spread = _fastest(Spread(tf.distribute.MultiWorkerMirroredStrategy(communication_options=options), cluster))
-    if threading.current_thread() is threading.main_thread():
+    if stop is not None and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, stop)  # TensorFlow's runtime has taken it, and would ignore it
     progress.say(f"{cluster.name}: all here, {spread.replicas} replicas")
     return spread
@@ -147,7 +147,9 @@ def agree(spread: Spread, digest: str, number: int) -> int:
         return number
     digests = np.zeros((len(spread.cluster.workers), 32), np.float32)
     digests[spread.cluster.number] = list(bytes.fromhex(digest))
-    digests = spread.sum(digests)
+    with lost_workers_named():
+        digests = spread.sum(digests)
+        chiefs = spread.from_chief([np.array(number)])[0]
     others = [i for i, found in enumerate(digests) if not np.array_equal(found, digests[0])]
     if others:
         first, found = (bytes(digests[i].astype(np.uint8)).hex()[:12] for i in (0, others[0]))
@@ -155,7 +157,7 @@ def agree(spread: Spread, digest: str, number: int) -> int:
             f"worker {others[0]}: expected the same data, recipe, weights and packages as worker 0's ({first}), "
             f"found others ({found}); give every worker the same"
         )
-    return int(spread.from_chief([np.array(number)])[0])
+    return int(chiefs)
 
 
 @contextlib.contextmanager
@@ -165,9 +167,10 @@ def lost_workers_named(then: str = "start all workers again") -> Iterator[None]:
         yield
     except _LOST as error:
         text = " ".join(str(error).split())
-        task = re.search(r"task:(\d+)", text)
-        who = f"worker {task[1]}" if task else "a worker"
-        raise TrainingError(f"{who} was lost: {text[-200:]}; {then}") from error
+        task = re.search(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)", text)
+        who = f"{task[1]} {task[2]}" if task else "a worker"  # as TF_CONFIG names and counts them
+        reason = re.search(r"aborted by: (.+?)(?: Additional GRPC| The error could|$)", text)
+        raise TrainingError(f"{who} was lost: {(reason[1] if reason else text)[:200]}; {then}") from error
 
 
 @contextlib.contextmanager

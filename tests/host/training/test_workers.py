@@ -139,7 +139,7 @@ def test_a_worker_is_lost_and_all_go_on(drawn: Path, weights: Path, together: To
         deadline = time.monotonic() + LIMIT_S
         while not list(work(tmp_path).glob("checkpoint-*.npz")):
             assert time.monotonic() < deadline
-            assert chief.poll() is None
+            assert chief.poll() is None, ended(chief).errors[-3000:]
             time.sleep(0.01)
         other.send_signal(signal.SIGKILL)
         left = ended(chief, limit_s=60)
