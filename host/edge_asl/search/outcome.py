@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from edge_asl.errors import SearchError
 from edge_asl.evaluation.pareto import pareto_front
@@ -38,7 +39,9 @@ class Row(Struct, frozen=True):
     validation_accuracy: float | None = None
     """0 to 1, of the int8 model."""
     why: str | None = None
-    """Why it was not trained to the end."""
+    """Why it was not trained to the end, or was not taken."""
+    trained_ms: float | None = None
+    """Of those that might have been the best, once they were trained."""
 
 
 class Tuned(Struct, frozen=True):
@@ -75,6 +78,7 @@ def finish(tuning: Tuning) -> Tuned:
             "untrained ones were, found none; raise --budget-ms a little"
         )
     best, trained_ms = found
+    rows = _with_trained_times(tuning, rows, ranked)
     row = next(row for row in rows if row.name == best.user_attrs[CANDIDATE])
     folder = _folder_of(best)
     if folder is not None:
@@ -116,6 +120,24 @@ def _row(name: str, trial: FrozenTrial | None, failed: str | None) -> Row:
     return Row(name, state, trial.user_attrs.get(MEDIAN_MS), value, trial.user_attrs.get(WHY))
 
 
+def _with_trained_times(tuning: Tuning, rows: list[Row], ranked: list[FrozenTrial]) -> list[Row]:
+    """The rows once the best was looked for: those that were more accurate turned out too slow."""
+    known, budget = tuning.shared.study.user_attrs, tuning.request.budget_ms
+    times = {one.user_attrs[CANDIDATE]: known.get(_trained_key(one)) for one in ranked}
+
+    def completed(row: Row) -> Row:
+        ms = times.get(row.name)
+        why = f"over budget once trained: {ms:.2f} ms" if ms is not None and ms > budget else row.why
+        return replace(row, why=why, trained_ms=ms)
+
+    return [completed(row) for row in rows]
+
+
+def _trained_key(trial: FrozenTrial) -> str:
+    """The study's word for a bundle's time."""
+    return f"trained {trial.user_attrs[DIGEST]}"
+
+
 def _ranked(tuning: Tuning, rows: list[Row]) -> list[FrozenTrial]:
     """The trained ones, the best first.
 
@@ -141,13 +163,15 @@ def _ranked(tuning: Tuning, rows: list[Row]) -> list[FrozenTrial]:
 
 def _kept_to_budget(tuning: Tuning, trial: FrozenTrial) -> float | None:
     """Its time on the device now that it is trained; −1 where that is over the budget, None where nobody knows."""
-    folder, key = _folder_of(trial), f"trained {trial.user_attrs[DIGEST]}"
+    folder, key = _folder_of(trial), _trained_key(trial)
     milliseconds = tuning.shared.study.user_attrs.get(key)
     if milliseconds is None:
         if folder is None:
             return None
         request = tuning.request
-        milliseconds = time_bundle(folder, request.target, request.runtime, tuning.progress, keep=True)
+        milliseconds = time_bundle(
+            folder, request.target, request.runtime, request.budget_ms, tuning.progress, keep=True
+        )
         tuning.shared.study.set_user_attr(key, milliseconds)
     name, before = trial.user_attrs[CANDIDATE], trial.user_attrs[MEDIAN_MS]
     tuning.progress.say(f"{name}: {before:.2f} ms untrained, {milliseconds:.2f} ms trained")
@@ -180,7 +204,7 @@ def _page(tuning: Tuning, ranked: list[FrozenTrial], rows: list[Row]) -> tuple[f
     measured = Measured(
         [trial.user_attrs[CANDIDATE] for trial, _ in here],
         tuning.device,
-        [times.get(f"trained {one.user_attrs[DIGEST]}", one.user_attrs[MEDIAN_MS]) for one, _ in here],
+        [times.get(_trained_key(one), one.user_attrs[MEDIAN_MS]) for one, _ in here],
         _notes(tuning, rows, len(ranked) - len(here)),
     )
     part = "auto" if split.parts["test"] else "validation"
@@ -205,8 +229,14 @@ def _notes(tuning: Tuning, rows: list[Row], left_out: int) -> tuple[str, ...]:
         f"The first was chosen by {validation} validation pictures, among those that take at most {budget:g} ms "
         f"untrained on {tuning.device}"
     ]
-    for state, what in (("not trained", "Not trained"), ("given up", "Given up in training"), ("failed", "Failed")):
-        if named := [f"{row.name} ({row.why})" for row in rows if row.state == state]:
+    kinds = {
+        "not trained": "Not trained",
+        "given up": "Given up in training",
+        "failed": "Failed",
+        "trained": "Not taken",
+    }
+    for state, what in kinds.items():
+        if named := [f"{row.name} ({row.why})" for row in rows if row.state == state and row.why]:
             notes.append(f"{what}: {', '.join(named)}")
     if left_out:
         notes.append(f"{left_out} trained models are not shown")
@@ -220,7 +250,9 @@ def format_tuned(tuned: Tuned) -> str:
     for row in tuned.candidates:
         time = "" if row.untrained_ms is None else f"{row.untrained_ms:.2f} ms"
         accuracy = "" if row.validation_accuracy is None else f"{row.validation_accuracy:.1%}"
-        lines.append(f"{row.name:{widths[0]}}  {row.state:{widths[1]}}  {time:>9}  {accuracy:>10}".rstrip())
+        lines.append(
+            f"{row.name:{widths[0]}}  {row.state:{widths[1]}}  {time:>9}  {accuracy:>10}  {row.why or ''}".rstrip()
+        )
     best = tuned.best
     right = f"{best.validation_accuracy:.1%} of the validation pictures"
     lines += ["", f"best within {tuned.budget_ms:g} ms on {tuned.device}: {best.name}, {right}"]

@@ -192,7 +192,7 @@ def _timed(tuning: Tuning, build_request: BuildRequest, candidate: Candidate) ->
     spec = Input(recipe.model.size, recipe.model.size, tuning.context.spec.crop, recipe.model.resize,
                  margin=recipe.data.margin)  # fmt: skip
     context = tuning.context._replace(request=build_request, spec=spec)
-    return time_untrained(context, tuning.request.target, tuning.request.runtime)
+    return time_untrained(context, tuning.request.target, tuning.request.runtime, tuning.request.budget_ms)
 
 
 def listener_of(trial: Trial, *, prune: bool) -> EpochListener:
