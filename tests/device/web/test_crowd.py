@@ -57,7 +57,7 @@ def test_silent_connections_take_no_place_from_a_page(kiosk: Program, addresses:
         for _ in range(20):
             started = time.monotonic()
             assert kiosk.ask("/")[0] == 200
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 5
         wait_for(lambda: len(page.states) > seen + 5, 10, "what pages already show goes on")
         another = kiosk.listen()
         wait_for(lambda: another.state.get("camera"), 5, "and a new one opens")
