@@ -33,7 +33,7 @@ SEND_LIMIT_S = 10.0
 BOUNDARY = "edge-asl-frame"
 MAX_BODY_BYTES = 1000
 BODY_LIMIT_S = 5.0
-MOST_STREAMS = 100
+MOST_STREAMS = 200
 """A page has two."""
 
 TOO_MANY = f"{MOST_STREAMS} streams are open; close some pages"

@@ -286,7 +286,8 @@ def test_a_browser_that_is_closed_and_fifty_that_come(kiosk: tuple[Program, List
     received = [b""] * len(pictures)
     for i, connection in enumerate(pictures):
         while b"Content-Type: image/jpeg" not in received[i]:
-            received[i] += connection.recv(65536)
+            received[i] += (part := connection.recv(65536))
+            assert part, received[i]
     wait_for(lambda: sum(1 for p in pages if any(s["letter"] for s in p.states)) == 50, 15, "all of them see a letter")
     for connection in pictures:
         connection.close()
