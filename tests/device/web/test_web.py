@@ -106,7 +106,7 @@ def test_the_buttons(kiosk: Program, page: Listener):
 @pytest.mark.parametrize(
     ("button", "body", "status", "words"),
     [
-        ("fly", {}, 404, "expected one of clear, undo, speak, choose, mute, stay, found fly"),
+        ("fly", {}, 404, "expected one of clear, undo, speak, choose, mute, language, stay, found fly"),
         ("choose", {}, 400, "word: expected 1 to 50 characters, found None"),
         ("choose", {"word": 3}, 400, "word: expected 1 to 50 characters, found 3"),
         ("choose", {"word": ""}, 400, "word: expected 1 to 50 characters, found ''"),
