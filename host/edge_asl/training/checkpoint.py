@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -63,26 +60,6 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     arrays = {f"{name}.{i:04}": array for name in GROUPS for i, array in enumerate(getattr(checkpoint, name))}
     with replacing_file(path) as beside:
         np.savez(beside, history=np.array(json.dumps(checkpoint.history)), **arrays)
-
-
-@contextlib.contextmanager
-def saving(path: Path) -> Iterator[Callable[[Checkpoint], None]]:
-    """Yield a ``save`` that writes while the next epoch trains. One is written at a time; at the end, the last one is.
-
-    Raises:
-        OSError: no space; one epoch later than it happened.
-    """
-    with ThreadPoolExecutor(1) as thread:
-        last: list[Future[None]] = []
-
-        def save_aside(checkpoint: Checkpoint) -> None:
-            for written in last:
-                written.result()
-            last[:] = [thread.submit(save, path, checkpoint)]
-
-        yield save_aside
-        for written in last:
-            written.result()
 
 
 def save_weights(path: Path, weights: Arrays) -> None:

@@ -191,27 +191,26 @@ def _epochs(
             job.listener(entry)
     writer = tf.summary.create_file_writer(str(job.logs)) if spread.is_chief else tf.summary.create_noop_writer()
     run = predictor(trainable.averaged)
-    with checkpoints.saving(job.checkpoint) as save:
-        while len(history) < settings.epochs and not _stops_early(history, settings.patience):
-            started = time.monotonic()
-            number = len(history) + 1
-            fitted = _run_epoch(step, trainable.source, job, number, progress, spread)
-            validated = evaluate(run, trainable.source, job.validation, spread)
-            entry = Epoch(number, *fitted, *validated, round(time.monotonic() - started, 2))
-            lowest = entry.validation_loss <= min((e.validation_loss for e in history), default=np.inf)
-            if lowest or settings.keep == "last":
-                best = averaged.get_weights()
-            history = (*history, entry)
-            if spread.is_chief:
-                save(_snapshot(network, averaged, optimizer, best, history))
-                _log(writer, entry)
-            if spread.is_chief and job.epochs is not None:
-                _keep_epoch(averaged, job.epochs, entry)
-            progress.say(
-                f"  epoch {number}/{settings.epochs}: loss {entry.loss:.3f}, accuracy {entry.accuracy:.1%}, validation "
-                f"loss {entry.validation_loss:.3f}, accuracy {entry.validation_accuracy:.2%}, {entry.seconds:.0f} s"
-            )
-            job.listener(entry)
+    while len(history) < settings.epochs and not _stops_early(history, settings.patience):
+        started = time.monotonic()
+        number = len(history) + 1
+        fitted = _run_epoch(step, trainable.source, job, number, progress, spread)
+        validated = evaluate(run, trainable.source, job.validation, spread)
+        entry = Epoch(number, *fitted, *validated, round(time.monotonic() - started, 2))
+        lowest = entry.validation_loss <= min((e.validation_loss for e in history), default=np.inf)
+        if lowest or settings.keep == "last":
+            best = averaged.get_weights()
+        history = (*history, entry)
+        if spread.is_chief:
+            checkpoints.save(job.checkpoint, _snapshot(network, averaged, optimizer, best, history))
+            _log(writer, entry)
+        if spread.is_chief and job.epochs is not None:
+            _keep_epoch(averaged, job.epochs, entry)
+        progress.say(
+            f"  epoch {number}/{settings.epochs}: loss {entry.loss:.3f}, accuracy {entry.accuracy:.1%}, validation "
+            f"loss {entry.validation_loss:.3f}, accuracy {entry.validation_accuracy:.2%}, {entry.seconds:.0f} s"
+        )
+        job.listener(entry)
     network.set_weights(best)
     return history
 
