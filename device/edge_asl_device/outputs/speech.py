@@ -43,6 +43,7 @@ class Espeak(Output):
         self._observe = context.observe
         self._texts: queue.Queue[str] = queue.Queue(WAITING)
         self._running: subprocess.Popen[bytes] | None = None
+        self._cut: subprocess.Popen[bytes] | None = None
         self._ended = self._failed = False
         self._thread = threading.Thread(target=self._speak_all, name="voice", daemon=True)
         if self._program is None:
@@ -81,9 +82,14 @@ class Espeak(Output):
     def mute(self, muted: bool) -> None:
         """Be silent from now on, cutting off what is being said, or no longer."""
         self._muted = muted
-        running = self._running
-        if muted and running is not None:
-            running.kill()
+        if muted:
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        """End what is being said; that is no failure of the voice."""
+        self._cut = self._running
+        if self._cut is not None:
+            self._cut.kill()
 
     def use_language(self, language: Language) -> None:
         """Speak it from the next text on, unless a voice was asked for by name."""
@@ -94,7 +100,7 @@ class Espeak(Output):
         with contextlib.suppress(queue.Empty):
             while True:
                 self._texts.get_nowait()
-        self.mute(True)
+        self._cut_off()
         self._muted = self._muted_at_first
 
     def _press_mute(self, arguments: Mapping[str, Any], _text: str) -> None:
@@ -132,12 +138,12 @@ class Espeak(Output):
                 except subprocess.TimeoutExpired:
                     self._running.kill()
                     said = f"did not finish within {SPEAK_LIMIT_S:g} s".encode()
-                code = self._running.wait(5)
+                code, cut = self._running.wait(5), self._running is self._cut
         except (OSError, subprocess.TimeoutExpired) as error:
-            code, said = 1, str(error).encode()
+            code, cut, said = 1, False, str(error).encode()
         finally:
             self._running = None
-        self._failed = code != 0 and not self._muted
+        self._failed = code != 0 and not cut
         self._observe("spoken" if code == 0 else "failed")
         if self._failed:
             lines = said.decode(errors="replace").strip().splitlines()

@@ -175,3 +175,20 @@ def test_leaving_waits_for_no_voice_that_hangs(named_espeak: Callable[[str], Non
         assert "dropped" in results
         started = time.monotonic()
     assert time.monotonic() - started < 2.5
+
+
+def test_what_the_last_visitor_spelled_is_cut_off_and_that_is_no_failure(
+    named_espeak: Callable[[str], None], results: list[str], caplog: pytest.LogCaptureFixture
+):
+    named_espeak("exec sleep 60")
+    with Espeak("", Context(observe=results.append)) as voice:
+        voice.mute(True)
+        voice.mute(False)
+        for word in "ABC":
+            voice.say(word)
+        wait_for(lambda: voice.state == "speaking")
+        voice.next_visitor()
+        wait_for(lambda: results == ["failed"])
+        wait_for(lambda: voice.state == "ready", 2)
+        assert results == ["failed"], "nothing that waited is begun"
+    assert not [record for record in caplog.records if record.message == "voice failed"]
