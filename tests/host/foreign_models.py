@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from tiny_build import QUIET, SIGNS
+from tiny_build import SIGNS, in_child
 
 SIDE = 32
 KERAS_2 = Path(__file__).parents[1] / "data" / "teachable-machine.json"
@@ -46,12 +44,7 @@ def foreign_models(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> For
     found = folder / "found.json"
     if not found.exists():
         folder.mkdir()
-        environment = os.environ | QUIET | {"PYTHONPATH": os.pathsep.join(sys.path)}
-        run = subprocess.run(
-            [sys.executable, __file__, str(drawn), str(folder)],
-            env=environment, capture_output=True, text=True, timeout=600, check=False,
-        )  # fmt: skip
-        assert run.returncode == 0, run.stderr[-3000:]
+        in_child(__file__, drawn, folder)
     return ForeignModels(folder, **json.loads(found.read_text()))
 
 

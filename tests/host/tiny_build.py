@@ -32,6 +32,15 @@ def edge_asl(
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
+def in_child(script: str, *arguments: object) -> str:
+    """What a test's own script prints in a process of its own, where TensorFlow may come in."""
+    environment = os.environ | QUIET | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, script, *map(str, arguments)]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]
+    return run.stdout
+
+
 def device(*arguments: object) -> subprocess.CompletedProcess[str]:
     """``edge-asl-device`` likewise."""
     command = [sys.executable, "-m", "edge_asl_device", *map(str, arguments)]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import optuna
 import pytest
 from html_page import Page
-from tiny_build import QUIET, TINY, edge_asl
+from tiny_build import QUIET, TINY, edge_asl, in_child
 
 from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.contract.manifest import MODEL
@@ -87,13 +87,8 @@ class Exhaustive(NamedTuple):
 def exhaustive(drawn: Path, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Exhaustive:
     """In one process, because TensorFlow takes long to start."""
     folder = tmp_path_factory.mktemp("exhaustive")
-    environment = os.environ | QUIET | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.run(
-        [sys.executable, __file__, str(drawn), str(weights / WEIGHTS), str(folder)],
-        env=environment, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr[-3000:]
-    return Exhaustive({name: folder / name / "tuned" for name in WITHIN}, json.loads(run.stdout.splitlines()[-1]))
+    said = in_child(__file__, drawn, weights / WEIGHTS, folder)
+    return Exhaustive({name: folder / name / "tuned" for name in WITHIN}, json.loads(said.splitlines()[-1]))
 
 
 def build_all(data: Path, weights: str, folder: Path) -> dict[str, float]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tiny_build import QUIET
+from tiny_build import in_child
 
 SIDE = 32
 SETTINGS = {
@@ -32,12 +30,7 @@ SETTINGS = {
 def found(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the child wrote down."""
     folder = tmp_path_factory.mktemp("spread")
-    environment = os.environ | QUIET | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.run(
-        [sys.executable, __file__, str(drawn), str(folder)],
-        env=environment, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr[-3000:]
+    in_child(__file__, drawn, folder)
     return json.loads((folder / "found.json").read_text())
 
 

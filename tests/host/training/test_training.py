@@ -6,14 +6,12 @@ TensorFlow never enters pytest's own process; the child writes down what the tes
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_build import QUIET
+from tiny_build import in_child
 
 SIDE = 32
 
@@ -63,12 +61,7 @@ EXPERIMENTS: dict[str, dict[str, str]] = {
 def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Experiment → what became of it."""
     folder = tmp_path_factory.mktemp("training")
-    environment = os.environ | QUIET | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.run(
-        [sys.executable, __file__, str(drawn), str(folder)],
-        env=environment, capture_output=True, text=True, timeout=900, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr[-3000:]
+    in_child(__file__, drawn, folder)
     found = json.loads((folder / "found.json").read_text())
     assert set(found) == set(EXPERIMENTS)
     return found
