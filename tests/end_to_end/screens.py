@@ -15,7 +15,9 @@ STATIC = ROOT / "device" / "edge_asl_device" / "web" / "static"
 STRINGS = json.loads((STATIC / "languages.json").read_text(encoding="utf-8"))
 SCREENS = ROOT / "out" / "screens"
 
-SIZES = [(1280, 720), (720, 1280), (1920, 1080), (3840, 2160), (1024, 768), (800, 480), (360, 640), (640, 360)]
+SIZES = [
+    (1280, 720), (1080, 1920), (1920, 1080), (3840, 2160), (1024, 768), (800, 480), (480, 320), (360, 640), (640, 360)
+]  # fmt: skip
 KEPT = SIZES[:3]
 
 # Everything visible that is cut by the window, by its panel or by itself, and panels that overlap.
@@ -36,7 +38,8 @@ CUT = """() => {
       if (i < j && !apart) found.push(`${name(panel)} overlaps ${name(other)}`);
     });
     const parts = panel.querySelectorAll(
-      "button, h2, li, #invitation > *, #dial, #certainty, #fault > *, #doubt, #corrected, #capture > *, #promise"
+      "button, h2, li, #invitation > *, #attract > *, #dial, #certainty, #fault > *, #doubt, #corrected, " +
+      "#capture > *, #promise, #practice > *"
     );
     for (const part of [...parts].filter(shown)) {
       if (!inside(part.getBoundingClientRect(), boxes[i])) found.push(`${name(part)} leaves ${name(panel)}`);
@@ -80,12 +83,13 @@ def resized(page: Any) -> Iterator[tuple[tuple[int, int], list[str]]]:
         yield size, found
 
 
-def serious(page: Any) -> list[str]:
+def serious(page: Any, impacts: tuple[str, ...] = ("serious", "critical")) -> list[str]:
+    """What axe-core finds."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     found = axe.run(page).response["violations"]
     return [
         f"{rule['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"
         for rule in found
-        if rule["impact"] in ("serious", "critical")
+        if rule["impact"] in impacts
         for node in rule["nodes"]
     ]

@@ -36,6 +36,8 @@ class Shown:
             mirror=True,
             private=True,
             hold_s=0.3,
+            attract_after_s=60.0,
+            touchless=True,
             guide="anywhere",
             frame=FrameSize(width, height),
             bundle=BundleView("hands", "1.0", "0" * 64),

@@ -44,10 +44,10 @@ class Kiosk:
         for pid in (self._program.process.pid, *self._program.children()):
             os.kill(pid, number)
 
-    def post(self, button: str, **arguments: object) -> None:
+    def post(self, button: str, *, refused: bool = False, **arguments: object) -> None:
         """What a button sends."""
         assert self._program is not None
-        assert self._program.press(button, **arguments) == 204
+        assert self._program.press(button, **arguments) == (400 if refused else 204)
 
 
 class Stage:

@@ -46,6 +46,14 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         "0: never (default: 60)",
     )
     run.add_argument(
+        "--attract-after",
+        dest="attract_after_s",
+        type=number,
+        default=60.0,
+        metavar="S",
+        help="after S seconds without anybody, drawn hands spell a word on the page; 0: never (default: 60)",
+    )
+    run.add_argument(
         "--decoder",
         type=_setting,
         action="append",

@@ -11,6 +11,7 @@ from edge_asl_device import __version__
 from edge_asl_device.camera import CameraState, Frame
 from edge_asl_device.contract.manifest import HandManifest
 from edge_asl_device.contract.pictures import encode_jpeg
+from edge_asl_device.kiosk.practising import touchless
 from edge_asl_device.kiosk.reader import Reader
 from edge_asl_device.kiosk.settings import Settings
 from edge_asl_device.telemetry.metrics import Metrics
@@ -107,6 +108,8 @@ class Publisher:
             mirror=settings.mirror,
             private=settings.private,
             hold_s=self.reader.decoder.hold_s,
+            attract_after_s=settings.attract_after_s,
+            touchless=touchless(bundle.labels) and isinstance(bundle.manifest, HandManifest),
             guide="anywhere" if isinstance(bundle.manifest, HandManifest) else "square",
             frame=self._frame_size,
             bundle=BundleView(bundle.manifest.name, bundle.manifest.version, bundle.digest),

@@ -32,6 +32,8 @@ class Reading(NamedTuple):
     """As ``Motion``'s."""
     company: bool = False
     """As ``Recognition``'s."""
+    left: bool = False
+    """As ``Recognition``'s."""
 
 
 class Reader:
@@ -77,7 +79,7 @@ class Reader:
             self._observe(stage, seconds)
         self._observe("transcribe", time.perf_counter() - recognised)
         shown = found.landmarks if found.shown is None else found.shown
-        return Reading(state, found.square, shown, motion.still, found.company)
+        return Reading(state, found.square, shown, motion.still, found.company, found.left)
 
 
 def decoder_with(decoder: Decoder, overrides: dict[str, float]) -> Decoder:

@@ -38,6 +38,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     as_json: bool = False
     clear_after_s: float = 60.0
     """0: never."""
+    attract_after_s: float = 60.0
+    """0: never."""
     collection: Collection | None = None
     """Store pictures instead of reading signs."""
 

@@ -6,6 +6,7 @@ import functools
 import math
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,11 +17,15 @@ from edge_asl_device.camera.quality import DARK_LEVEL
 from edge_asl_device.camera.supervisor import CameraSupervisor
 from edge_asl_device.kiosk.doubting import Doubting
 from edge_asl_device.kiosk.guidance import obstacle
+from edge_asl_device.kiosk.handedness import Handedness
 from edge_asl_device.kiosk.mode import Mode, Publish
+from edge_asl_device.kiosk.practising import Practising
 from edge_asl_device.kiosk.reader import Reader, Reading
 from edge_asl_device.kiosk.visits import Visits
 from edge_asl_device.outputs import Outputs
 from edge_asl_device.telemetry.metrics import Metrics
+from edge_asl_device.text.beam import Doubts
+from edge_asl_device.text.buffer import TextBuffer
 from edge_asl_device.text.languages import LANGUAGES
 from edge_asl_device.text.suggestions import WordList
 from edge_asl_device.web.messages import (
@@ -76,14 +81,20 @@ class Transcribing(Mode):
         self._letters = 0
         self._seen = _Seen()
         self._doubting = Doubting()
+        self._practising = Practising(metrics)
+        self._handedness = Handedness()
         self._use_language(language)
         self._hand_s: float | None = None
         self._frame_s: float | None = None
 
     @property
     def text(self) -> str:
-        """Everything that was read and not cleared."""
-        return self._reader.transcriber.text
+        """Everything that was written and not cleared."""
+        return self._buffer.text
+
+    @property
+    def _buffer(self) -> TextBuffer:
+        return self._practising.text_of(self._reader)
 
     def command(self, name: str, arguments: dict[str, Any]) -> None:
         """See ``Mode``; what changes the text is done before the next frame."""
@@ -99,14 +110,17 @@ class Transcribing(Mode):
             if code not in LANGUAGES:
                 raise ValueError(f"language: expected {', '.join(LANGUAGES)}, found {code!r}")
             self.submit(lambda: self._use_language(code))
+        elif name == "practice":
+            self.submit(self._practising.action(arguments, self._reader, self._language, self._visits.number))
         elif name != "stay":
-            self.submit({"clear": self._forget, "undo": self._reader.transcriber.buffer.undo}[name])
+            self.submit({"clear": self._forget, "undo": lambda: self._buffer.undo()}[name])
         if name != "stay":
             self._metrics.presses.labels(name).inc()
         self.submit(lambda: self._here(time.monotonic()))
 
     def replace_reader(self, reader: Reader) -> None:
-        """See ``Mode``; the text stays."""
+        """See ``Mode``; the text stays, practice ends: the other model may read other signs."""
+        self._practising.stop(self._reader)
         reader.take_over_from(self._reader)
         self._reader = reader
 
@@ -123,10 +137,20 @@ class Transcribing(Mode):
             self._here(frame.time_s)
         self._forget_who_left(frame.time_s)
         self._count_hand(frame.time_s, reading)
+        if reading.landmarks is not None:
+            self._handedness.seen(frame.time_s, left=reading.left)
         self._seen = self._see(frame, reading, camera.brightness)
+        self._practise(frame, reading)
         self._show(camera, frame)
-        self._outputs.read(frame.time_s, before, state)
+        if not self._practising.on:
+            self._outputs.read(frame.time_s, before, state)
         self._outputs.text(self.text)
+
+    def _practise(self, frame: Frame, reading: Reading) -> None:
+        seed = self._visits.number
+        finished = self._practising.seen(frame.time_s, reading, self._reader, self._language, seed)
+        if finished is not None:
+            self._outputs.word(finished)
 
     def no_frame(self, camera: CameraSupervisor) -> None:
         """Show why there is none, and what buttons have changed."""
@@ -139,7 +163,7 @@ class Transcribing(Mode):
     def _show(self, camera: CameraSupervisor, frame: Frame | None) -> None:
         self._publish(self._state(camera, frame), frame)
         # Looking up words takes as long as reading a frame, so what was read is shown first.
-        if self._advice.look_up(self.text, self._reader.transcriber.word):
+        if self._advice.look_up(self.text, self._buffer.word, self._reader.transcriber.doubts):
             self._publish(self._state(camera, frame), None)
 
     def _state(self, camera: CameraSupervisor, frame: Frame | None) -> PageState:
@@ -155,9 +179,12 @@ class Transcribing(Mode):
             doubt=self._seen.doubt,
             accepted=self._accepted,
             text=self.text,
-            word=self._reader.transcriber.word,
+            word=self._buffer.word,
             suggestions=suggestions,
-            undoable=self._reader.transcriber.buffer.undoable,
+            undoable=self._buffer.undoable,
+            practice=self._practising.view(),
+            open_hand=round(self._practising.open_hand, 2),
+            left=self._handedness.left,
             corrected=corrected,
             voice=self._outputs.state,
             language=self._language,
@@ -169,7 +196,7 @@ class Transcribing(Mode):
 
     def _see(self, frame: Frame, reading: Reading, brightness: float | None) -> _Seen:
         time_s, (height, width) = frame.time_s, frame.picture.shape[:2]
-        state, square, landmarks, still, company = reading
+        state, square, landmarks, still, company, _ = reading
         dark = brightness is not None and brightness < DARK_LEVEL
         reason: Reason | None = "dark" if dark else None
         if state.hand and square is not None:
@@ -201,7 +228,10 @@ class Transcribing(Mode):
 
     def _forget(self) -> None:
         """What one visitor spelled and chose is not for the next, whether the camera sees anybody or not."""
-        self._reader.transcriber.buffer.clear()
+        self._practising.stop(self._reader)
+        self._handedness = Handedness()
+        self._buffer.clear()
+        self._reader.transcriber.doubts.clear()
         self._accepted = None
         self._outputs.next_visitor()
 
@@ -232,9 +262,9 @@ class Transcribing(Mode):
                 self._metrics.unread.inc(elapsed_s)
 
     def _choose(self, word: str, unfinished: object) -> None:
-        if unfinished not in (None, self._reader.transcriber.word):
+        if unfinished not in (None, self._buffer.word):
             return  # the word grew or ended between the offer and the tap
-        self._reader.transcriber.buffer.replace_word(word)
+        self._buffer.replace_word(word)
         self._outputs.word(word)
 
 
@@ -265,11 +295,11 @@ class _Advice:
         self._text = ""
         self._found: tuple[tuple[str, ...], str | None] = ((), None)
 
-    def look_up(self, text: str, word: str) -> bool:
+    def look_up(self, text: str, word: str, doubts: Mapping[str, Doubts]) -> bool:
         """Suggest and correct words for a text and its unfinished word; whether there is anything new."""
         if self.word_list is None or text == self._text:
             return False
-        self._text, self._found = text, (self.word_list.suggest(word), self.word_list.corrected(text))
+        self._text, self._found = text, (self.word_list.suggest(word), self.word_list.corrected(text, doubts))
         return True
 
     def on(self, text: str) -> tuple[tuple[str, ...], str | None]:

@@ -30,9 +30,11 @@ class Metrics:
             buckets=_SECONDS,
         )  # fmt: skip
         self.frames = Counter("edge_asl_frames", "Frames read", registry=own)
-        self.letters = Counter("edge_asl_letters", "Signs that became text", registry=own)
+        self.letters = Counter("edge_asl_letters", "Signs that were read, for a text or for practice", registry=own)
         self.visits = Counter("edge_asl_visits", "Visitors who showed a hand or touched the screen", registry=own)
         self.presses = Counter("edge_asl_presses", "Buttons pressed", ["button"], registry=own)
+        self.practised = Counter("edge_asl_practice_words", "Words spelled for practice, without a skip", registry=own)
+        self.skipped = Counter("edge_asl_practice_skips", "Signs skipped in practice", registry=own)
         self.hand = Counter("edge_asl_hand_seconds", "Time with a hand in the picture", registry=own)
         self.unread = Counter(
             "edge_asl_unread_hand_seconds", "Time with a hand in the picture and no letter in front", registry=own

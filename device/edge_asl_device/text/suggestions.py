@@ -11,11 +11,16 @@ from __future__ import annotations
 import heapq
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from string import ascii_uppercase
+from types import MappingProxyType
 from typing import NamedTuple, Self
+
+from edge_asl_device.text.beam import LIKELY, UNLIKELY, Doubts, meant
+
+NAMES = "names.txt"
 
 # Signed and read instead, the nine most frequent confusions of a letters model on people it never saw.
 CONFUSIONS = (
@@ -33,10 +38,6 @@ SIGNED = {read: "".join(s for s, r in CONFUSIONS if r == read) for read in ascii
 
 # Costs are powers of ten, as word frequencies are: a word of rank 1000 without an edit weighs as much as one of
 # rank 100 with a confused letter.
-LIKELY = 1.0
-"""A known confusion, or a doubled letter read once or a single one twice."""
-UNLIKELY = 2.5
-"""Any other letter wrong, missing or too much, or two in the wrong order."""
 
 FINISHED = 8000
 """Words up to this rank may be what was meant in full; HEL and TION, further down the list, hardly are."""
@@ -50,6 +51,8 @@ FARTHEST = 5.3
 """A correction that costs more than this, rarity of the word included, is not made unasked …"""
 AHEAD = 0.6
 """… nor one that is not four times as probable as the next."""
+SURE: Doubts = {}
+"""Of a letter of which nobody kept what else it may have been."""
 
 
 class Guess(NamedTuple):
@@ -65,18 +68,23 @@ class WordList:
 
     Args:
         words: upper case, A to Z, most frequent first.
+        names: upper case, A to Z; as rare as the rarest word, and never taken for a misread one.
     """
 
-    def __init__(self, words: Iterable[str]) -> None:
+    def __init__(self, words: Iterable[str], names: Iterable[str] = ()) -> None:
         self._rank = {word: rank for rank, word in enumerate(words, start=1)}
+        rarest = len(self._rank) + 1
+        for name in names:
+            self._rank.setdefault(name, rarest)
         self._sorted = sorted(self._rank)
         # A page asks for the same few finished words after every letter.
         self._right = lru_cache(maxsize=256)(self._put_right)
 
     @classmethod
     def load(cls, name: str) -> Self:
-        """Read a list that is installed beside this module: 0.04 s, 4 MB."""
-        return cls(Path(__file__).with_name(name).read_text(encoding="ascii").split())
+        """Read a list that is installed beside this module, and the names: 0.04 s, 4 MB."""
+        words, names = (Path(__file__).with_name(file).read_text(encoding="ascii").split() for file in (name, NAMES))
+        return cls(words, names)
 
     def __contains__(self, word: str) -> bool:
         return word.upper() in self._rank
@@ -97,15 +105,24 @@ class WordList:
         others = [word for word in _cheapest(guesses, count + 1) if word != read][:count]
         return itself + tuple(sorted(others, key=lambda word: not word.startswith(read)))
 
-    def corrected(self, text: str) -> str | None:
+    def corrected(self, text: str, doubts: Mapping[str, Doubts] = MappingProxyType({})) -> str | None:
         """The text with its misread words put right; None if nothing differs.
 
         Only words that a space has finished, that are not in the list, and of which one clearly likely reading exists
         are changed; what holds anything but letters A to Z stays.
+
+        Args:
+            text: raw.
+            doubts: by the text up to and with a letter, what else that letter may have been (``Transcriber.doubts``).
         """
         *finished, last = text.split(" ")
-        right = " ".join([*(self._right(word) for word in finished), last])
-        return None if right == text else right
+        right, end = [], 0
+        for word in finished:
+            places = range(end + 1, end + len(word) + 1)
+            right.append(self._right(word, tuple(tuple(doubts.get(text[:place], SURE).items()) for place in places)))
+            end += len(word) + 1
+        together = " ".join([*right, last])
+        return None if together == text else together
 
     def _begun(self, start: str, count: int) -> Iterator[Guess]:
         """The most frequent words that begin with ``start``."""
@@ -138,12 +155,13 @@ class WordList:
         if rank is not None:
             yield Guess(edits + math.log10(rank), word)
 
-    def _put_right(self, read: str) -> str:
+    def _put_right(self, read: str, doubts: tuple[tuple[tuple[str, float], ...], ...]) -> str:
         """The one clearly likely reading of a finished word, or the word as it is."""
         if not _is_word(read) or len(read) < SHORTEST_MISREAD or read in self._rank:
             return read
-        garbled = self._garbled(read) if len(read) >= SHORTEST_GARBLED else ()
-        costs = _cheapest([*self._misread(read), *garbled], 2)
+        most = FARTHEST if len(read) >= SHORTEST_GARBLED else 2 * LIKELY
+        found = meant(self._sorted, read, [dict(letter) for letter in doubts], SIGNED, most)
+        costs = _cheapest((Guess(cost + math.log10(self._rank[word]), word) for word, cost in found.items()), 2)
         (best, cost), *others = [*costs.items(), (read, math.inf)]
         clearly = cost <= FARTHEST and others[0][1] - cost >= AHEAD
         return best if clearly else read

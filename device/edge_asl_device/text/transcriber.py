@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl_device.contract.manifest import Decoder
-from edge_asl_device.text.buffer import NOTHING, TextBuffer
+from edge_asl_device.text.buffer import LONGEST, NOTHING, TextBuffer
 from edge_asl_device.text.double_letters import DoubleLetter
 from edge_asl_device.text.held_letters import Folding, LastWritten
 from edge_asl_device.text.movement import UNTRACKED, Motion
@@ -22,6 +22,9 @@ GAP_S = 1.0
 # An unsure model is as likely to see a hand forming a letter as an unfamiliar empty room: such time counts half towards
 # the pause that ends a word.
 UNSURE_PAUSE = 0.5
+
+DOUBT = 0.003
+"""Less probable labels are not worth remembering."""
 
 
 class State(NamedTuple):
@@ -66,6 +69,8 @@ class Transcriber:
         self._decoder = decoder
         self.buffer: TextBuffer = before.buffer if before else TextBuffer()
         self._double_letter: DoubleLetter = before._double_letter if before else DoubleLetter()
+        self.doubts: dict[str, dict[str, float]] = before.doubts if before else {}
+        """By the text up to and with a letter: the labels that it may have been, and how probable each was."""
         self._folding = Folding(labels)
         self._last_written = LastWritten(self.buffer)
         self._taken: str | None = None
@@ -85,6 +90,11 @@ class Transcriber:
         self._low = False
         self._pause_s = 0.0
         self._word_ended = False
+
+    def write_into(self, buffer: TextBuffer) -> None:
+        """Write into another text from now on."""
+        self.buffer = buffer
+        self._last_written = LastWritten(buffer)
 
     @property
     def text(self) -> str:
@@ -218,4 +228,12 @@ class Transcriber:
         self._low = False
         self._double_letter.start(sideways)
         self.buffer.write(sign)
+        self._doubt()
         self._last_written.wrote(sign, time_s)
+
+    def _doubt(self) -> None:
+        """Keep what else the letter may have been that was just written."""
+        if len(self.doubts) >= LONGEST:
+            self.doubts.clear()
+        likely = np.flatnonzero(self._smoothed >= DOUBT)
+        self.doubts[self.buffer.text] = {self._labels[at].upper(): float(self._smoothed[at]) for at in likely}

@@ -39,7 +39,7 @@ MOST_STREAMS = 200
 TOO_MANY = f"{MOST_STREAMS} streams are open; close some pages"
 
 Command = Callable[[str, dict[str, Any]], None]
-COMMANDS = ("clear", "undo", "speak", "choose", "mute", "language", "stay")
+COMMANDS = ("clear", "undo", "speak", "choose", "mute", "language", "practice", "stay")
 """Buttons, and ``stay``: whoever is there has touched the screen."""
 
 

@@ -98,6 +98,19 @@ class Visit(Struct, frozen=True):
     """Seconds until everything of this visitor goes, shortly before; a touch or a hand gives more time."""
 
 
+class Practising(Struct, frozen=True):
+    """A word that is spelled for practice, instead of text; as ``text/practice.py``'s ``View``."""
+
+    signs: tuple[str, ...]
+    at: int
+    skipped: tuple[int, ...]
+    from_memory: bool
+    taken_for: str | None
+    once_more: bool
+    may_skip: bool
+    words: int
+
+
 class PageState(Struct, frozen=True):
     """Everything that changes."""
 
@@ -106,6 +119,8 @@ class PageState(Struct, frozen=True):
     """The part of the frame that is read; the last one while no frame comes. None where no hand was found."""
     hand: HandView | None = None
     """The hand in the square; None where no hand stage follows one."""
+    left: bool = False
+    """Whether it is a left one; the last that was seen for long enough, in this visit."""
     scene: Scene | None = None
     letter: Letter | None = None
     doubt: Doubt | None = None
@@ -121,6 +136,10 @@ class PageState(Struct, frozen=True):
     """A corrected reading of ``text``, if there is one; never shown instead of it."""
     voice: VoiceState = "absent"
     visit: Visit = Visit(0, False)
+    practice: Practising | None = None
+    """None while the visitor writes."""
+    open_hand: float = 0.0
+    """Share of the time for which an open hand must be held to begin or end practice, 0 to 1."""
     language: str = ""
     """Of voice and suggestions, and of every page on which nobody chose another; empty: as the hello says."""
     notices: tuple[Notice, ...] = ()
@@ -166,6 +185,10 @@ class Hello(Struct, frozen=True):
     private: bool
     """Whether no other machine can see the page, so that nothing leaves the device."""
     hold_s: float
+    attract_after_s: float
+    """How long nobody is there before drawn hands spell a word on the page; 0: never."""
+    touchless: bool
+    """Whether an open hand begins and ends practice."""
     guide: Guide
     """Where to hold the hand: in a square that stays, or anywhere in the picture, where it is followed."""
     frame: FrameSize | None

@@ -3,6 +3,7 @@
 import { byId, setAttribute, setIcon, setText } from "./dom.js";
 import { toast } from "./notices.js";
 import { suggestionButtons } from "./paper.js";
+import { chooseHand } from "./sheet.js";
 import { chooseLanguage, nextLanguage, t } from "./strings.js";
 
 // A touch is told at most so often.
@@ -21,7 +22,7 @@ let touched = -TOUCH_MS;
 let visitor = false;
 let setLanguage = () => {};
 
-const post = async (path, body = {}) => {
+export const send = async (path, body = {}) => {
   const say = path === "stay" ? () => {} : toast; // nobody asked for that one
   const limit = AbortSignal.timeout(LIMIT_MS);
   const headers = { "Content-Type": "application/json" };
@@ -37,7 +38,7 @@ const post = async (path, body = {}) => {
 
 const choose = (button) => {
   // The server ignores the choice if the word has grown or ended in the meantime.
-  if (!button.hidden) post("choose", { word: button.textContent, instead_of: button.dataset.for });
+  if (!button.hidden) send("choose", { word: button.textContent, instead_of: button.dataset.for });
 };
 
 const toggleHelp = (open) => {
@@ -47,27 +48,28 @@ const toggleHelp = (open) => {
   } else if (!open && help.open) help.close();
 };
 
-const press = (button, act) => button.addEventListener("click", act);
+export const pressed = (button, act) => button.addEventListener("click", act);
 
-press(clear, () => post("clear"));
-press(undo, () => post("undo"));
-press(speak, () => post("speak"));
-press(mute, () => post("mute", { muted: !muted }));
-press(byId("open-help"), () => toggleHelp(true));
-press(byId("close-help"), () => toggleHelp(false));
-press(byId("language"), () => {
+pressed(clear, () => send("clear"));
+pressed(undo, () => send("undo"));
+pressed(speak, () => send("speak"));
+pressed(mute, () => send("mute", { muted: !muted }));
+pressed(byId("open-help"), () => toggleHelp(true));
+pressed(byId("close-help"), () => toggleHelp(false));
+pressed(byId("language"), () => {
   const { code } = nextLanguage();
   setLanguage(code);
   // The voice and the suggestions follow; while pictures are stored there are none.
-  if (document.body.dataset.mode === "read") post("language", { language: code });
+  if (document.body.dataset.mode === "read") send("language", { language: code });
 });
-for (const button of suggestionButtons) press(button, () => choose(button));
+for (const button of suggestionButtons) pressed(button, () => choose(button));
 // A tap outside the help closes it.
 help.addEventListener("click", (event) => event.target === help && toggleHelp(false));
 
 const KEYS = {
   s: () => speak.click(),
   m: () => mute.click(),
+  p: () => byId(document.body.hasAttribute("data-practice") ? "stop" : "practise").click(),
   "?": () => toggleHelp(!help.open),
   1: () => choose(suggestionButtons[0]),
   2: () => choose(suggestionButtons[1]),
@@ -76,7 +78,7 @@ const KEYS = {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || document.body.dataset.mode !== "read") return;
-  if (help.open) return; // Esc closes the help; nothing else may happen behind it
+  if (document.querySelector("dialog[open]")) return; // Esc closes it; nothing else may happen behind it
   if (event.key === "Escape") clear.click();
   else if (event.key === "Backspace") undo.click();
   else if (singleKeys) KEYS[event.key.toLowerCase()]?.();
@@ -96,7 +98,7 @@ const touch = () => {
   const now = performance.now();
   if (now - touched < TOUCH_MS || document.body.dataset.mode !== "read") return;
   touched = now;
-  post("stay");
+  send("stay");
 };
 document.addEventListener("pointerdown", touch);
 document.addEventListener("keydown", touch);
@@ -104,8 +106,9 @@ document.addEventListener("keydown", touch);
 /** Once a visitor has left, the page is as the next one should find it. */
 export const visitState = (visit) => {
   if (visitor && !visit.here) {
-    toggleHelp(false);
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
     single.checked = singleKeys = true;
+    chooseHand(null);
     setLanguage(null);
   }
   visitor = visit.here;
@@ -115,7 +118,8 @@ export const visitState = (visit) => {
 const leavingState = (live, state) => {
   const seconds = live ? state.visit.ends_in_s : null;
   const asks = seconds !== null && (Boolean(state.text) || state.undoable);
-  if (asks) toggleHelp(false); // which would lie over it
+  // A dialog would lie over it.
+  if (asks) for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   setAttribute(byId("leaving"), "hidden", !asks);
   if (asks) setText(byId("leaving-text"), t("leaving.text", { seconds }));
 };

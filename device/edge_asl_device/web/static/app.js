@@ -1,12 +1,14 @@
 // The page: events in, views out. Only the newest state is kept, and it is drawn at most once per frame.
 
 import { actionsState, onLanguage, visitState } from "./actions.js";
+import { attractState } from "./attract.js";
 import { cameraHello, cameraState, openPicture } from "./camera.js";
 import { byId, setAttribute, setText } from "./dom.js";
 import { drawNotices, noticesState } from "./notices.js";
 import { captureState, paperState } from "./paper.js";
+import { practiceState } from "./practice.js";
 import { readingCapture, readingHello, readingState } from "./reading.js";
-import { drawSheets, sheetState } from "./sheet.js";
+import { drawSheets, handSide, sheetState } from "./sheet.js";
 import { openStream } from "./stream.js";
 import { guide, language, loadStrings, nextLanguage, setGuide, setServedLanguage, t } from "./strings.js";
 
@@ -21,9 +23,11 @@ const draw = () => {
   setAttribute(document.body, "data-link", link);
   cameraState(link, state);
   if (live && state.capture) readingCapture(state.capture);
-  else readingState(live && state.camera.state === "live", state);
+  else readingState(live && state.camera.state === "live", state, attractState(live, state, hello));
   paperState(live, state);
   actionsState(live, state);
+  practiceState(live, state);
+  handSide(hello?.mirror ?? false, state?.left ?? false);
   sheetState((live && (state.capture ?? state.letter)?.label) || null);
   captureState(hello?.mode, state);
   if (state) noticesState(state.notices);
@@ -34,6 +38,9 @@ const draw = () => {
 const redraw = () => {
   asked ||= requestAnimationFrame(draw);
 };
+
+// The drawn hands that attract visitors go on while no state comes.
+setInterval(redraw, 650);
 
 const drawAbout = () => {
   const { program = "", bundle = {} } = hello ?? {};
@@ -72,6 +79,7 @@ const takeHello = (said) => {
   link = "up";
   hello = said;
   setAttribute(document.body, "data-mode", said.mode);
+  setAttribute(document.body, "data-touchless", said.touchless);
   setGuide(said.guide);
   setServedLanguage(state?.language || said.language);
   cameraHello(said);

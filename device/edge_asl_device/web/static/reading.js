@@ -31,15 +31,15 @@ const fillRing = (share) => setStyle(ring, "stroke-dashoffset", String(Math.roun
 
 // Between two letters there is a moment without one ("hand"): the last stays, faded by the style sheet, so that
 // nothing flickers. A longer one is a doubt, and the page says which.
-const phaseOf = (live, state) => {
+const phaseOf = (live, state, attracts) => {
   if (!live) return "out";
   if (state.letter) return "letter";
-  return state.doubt?.reason ?? (state.scene === "hand" ? "hand" : "idle");
+  return state.doubt?.reason ?? (state.scene === "hand" ? "hand" : attracts ? "attract" : "idle");
 };
 
-export const readingState = (live, state) => {
+export const readingState = (live, state, attracts) => {
   const reading = live ? state.letter : null;
-  const phase = phaseOf(live, state);
+  const phase = phaseOf(live, state, attracts);
   setAttribute(panel, "data-phase", phase);
   showDoubt(phase, live ? state.doubt : null);
   tell(phase);

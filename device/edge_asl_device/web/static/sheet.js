@@ -8,7 +8,12 @@ const sheet = byId("sheet");
 // A tile is a little taller than wide: the label stands above the hand.
 const TALL = 1.18;
 
+const leftHand = document.querySelector("#left-hand input");
+
 let signs = [];
+let pictures = new Map();
+let chosen = null;
+let seen = { mirror: false, left: false };
 let tiles = new Map();
 let lit = null;
 
@@ -45,6 +50,7 @@ new ResizeObserver(fit).observe(sheet);
 /** Redraw the sheets for another bundle or another language. */
 export const drawSheets = (known) => {
   signs = known;
+  pictures = new Map(signs.map(({ label, picture }) => [label, picture]));
   tiles = new Map(signs.map(({ label }) => [label, []]));
   lit = null;
   for (const list of lists) {
@@ -57,6 +63,32 @@ export const drawSheets = (known) => {
   }
   fit();
 };
+
+/** The drawing of a sign's handshape, if there is one. */
+export const pictureOf = (label) => pictures.get(label) ?? null;
+
+/** What a word can be spelled with. */
+export const spellable = () => signs.filter(({ label }) => [...label].length === 1);
+
+/** The drawings are seen as the camera sees a right hand: a mirror turns them round, and so does a left hand. */
+const turn = () => {
+  const left = chosen ?? seen.left;
+  setAttribute(document.body, "data-turned", seen.mirror !== left);
+  if (leftHand.checked !== left) leftHand.checked = left;
+};
+
+export const handSide = (mirror, left) => {
+  seen = { mirror, left };
+  turn();
+};
+
+/** Which hand the drawings show from now on, whichever the visitor raises; null: the one that is raised. */
+export const chooseHand = (left) => {
+  chosen = left;
+  turn();
+};
+
+leftHand.addEventListener("change", () => chooseHand(leftHand.checked));
 
 /** Highlight the handshape being read. */
 export const sheetState = (label) => {

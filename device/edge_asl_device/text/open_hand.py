@@ -1,0 +1,62 @@
+"""A hand that is held open with all fingers apart: no letter, and so a button for whoever cannot reach the screen."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_asl_device.text.track import INDEX, KNUCKLES, MIDDLE, RING, WRIST, straightness
+
+HELD_S = 1.5
+"""Longer than any letter needs."""
+GAP_S = 0.3
+"""A moment in which it looks otherwise is forgiven."""
+
+# Of 6,800 pictures of letters by 20 people, 0.4 % look like this (B, 2.7 %, most of all); of open hands, nine of ten.
+STRAIGHT = 0.93
+APART = 0.22
+THUMB_AWAY = 0.5
+RAISED = 1.35
+"""The three in palms: between neighbouring finger tips, from the thumb's tip to the index knuckle, wrist to tips."""
+
+THUMB_TIP, TIPS = 4, (8, 12, 16, 20)
+
+
+def is_open(landmarks: NDArray[np.float32]) -> bool:
+    """Whether a hand, float32 (21, 2) in pixels, is held up open with all fingers apart."""
+    points = landmarks.astype(np.float64)
+    palm = float(np.linalg.norm(points[KNUCKLES, :] - points[WRIST], axis=1).max())
+    if palm <= 0:
+        return False
+    tips = points[TIPS, :]
+    apart = np.linalg.norm(np.diff(tips, axis=0), axis=1).min() / palm
+    thumb = np.linalg.norm(points[THUMB_TIP] - points[INDEX]) / palm
+    raised = np.linalg.norm(tips - points[WRIST], axis=1).min() / palm
+    upright = points[[MIDDLE, RING], 1].mean() < points[WRIST, 1]
+    straight = straightness(points[None]).min()
+    return bool(straight > STRAIGHT and apart > APART and thumb > THUMB_AWAY and raised > RAISED and upright)
+
+
+class OpenHand:
+    """For how long it has been held; once that was long enough, it must be let go before it counts again."""
+
+    def __init__(self) -> None:
+        self._since_s: float | None = None
+        self._last_s = 0.0
+        self._spent = False
+        self.held = 0.0
+        """Share of the time that it must be held, 0 to 1."""
+
+    def seen(self, time_s: float, *, is_open: bool) -> bool:
+        """Take in one frame; whether with this very frame it was held long enough."""
+        if is_open:
+            self._since_s = time_s if self._since_s is None else self._since_s
+            self._last_s = time_s
+        elif self._since_s is not None and not 0 <= time_s - self._last_s <= GAP_S:
+            self._since_s, self._spent = None, False
+        since_s = time_s if self._since_s is None or self._spent else self._since_s
+        self.held = min(1.0, (time_s - since_s) / HELD_S)
+        if self.held < 1:
+            return False
+        self._spent, self.held = True, 0.0
+        return True

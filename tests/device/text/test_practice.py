@@ -1,0 +1,178 @@
+"""Practice: which words, what is right and what is wrong, and how it goes on."""
+
+from __future__ import annotations
+
+from string import ascii_uppercase
+
+import pytest
+
+from edge_asl_device.text.languages import LANGUAGES
+from edge_asl_device.text.practice import (
+    DONE_S,
+    STRUGGLES_S,
+    WORDS_A_LEVEL,
+    WRONG_S,
+    Practice,
+    load_words,
+    spelled,
+    words_for,
+)
+
+LETTERS = (*ascii_uppercase, "del", "nothing", "space")
+
+
+class Visitor:
+    """Shows signs at 10 frames a second: each leads, fills the ring, is read, and is let go."""
+
+    def __init__(self, practice: Practice) -> None:
+        self.practice, self.time_s = practice, 0.0
+
+    def frame(self, leading: str | None, held: float = 0.0, accepted: str | None = None, *, hand: bool = True) -> bool:
+        self.time_s += 0.1
+        return self.practice.seen(self.time_s, leading, held, accepted, hand=hand)
+
+    def shows(self, sign: str) -> bool:
+        done = [self.frame(sign, 0.3), self.frame(sign, 0.7), self.frame(sign, 1.0, sign)]
+        done += [self.frame(sign, 1.0), self.frame(None)]
+        return any(done)
+
+    def waits(self, seconds: float, *, hand: bool) -> None:
+        for _ in range(round(seconds * 10)):
+            self.frame(None, hand=hand)
+
+
+@pytest.fixture
+def visitor() -> Visitor:
+    practice = Practice(words_for(LETTERS, load_words("en")), seed=1)
+    practice.own_word(spelled("ball", LETTERS))
+    return Visitor(practice)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_words_that_get_longer(language: str):
+    levels = load_words(language)
+    lengths = [sum(map(len, words)) / len(words) for words in levels]
+    assert lengths == sorted(lengths)
+    assert all(set(word) <= set(ascii_uppercase) for words in levels for word in words)
+    assert language == "en" or levels != load_words("en")
+
+
+def test_only_words_that_the_model_can_read():
+    words = words_for(tuple("ABELMNOV"), load_words("en"))
+    assert words.levels
+    assert {sign for level in words.levels for word in level for sign in word} <= set("ABELMNOV")
+
+
+def test_other_signs_one_by_one():
+    words = words_for(("0", "1", "hello", "nothing"), load_words("en"))
+    assert words.levels == ((("0",), ("1",), ("hello",)),)
+
+
+def test_visitors_begin_with_different_words():
+    words = words_for(LETTERS, load_words("en"))
+    assert len({Practice(words, seed).word for seed in range(20)}) > 5
+    assert Practice(words, 3).word == Practice(words, 3).word
+
+
+def test_a_word_sign_by_sign(visitor: Visitor):
+    assert visitor.practice.view().signs == ("B", "A", "L", "L")
+    assert [visitor.shows(sign) for sign in "BAL"] == [False] * 3
+    assert visitor.practice.view().at == 3
+    assert visitor.shows("L")
+    view = visitor.practice.view()
+    assert (view.at, view.words, view.skipped) == (4, 1, ())
+
+
+def test_a_wrong_sign_is_named_for_a_moment(visitor: Visitor):
+    visitor.frame("S", 0.2)
+    assert visitor.practice.view().taken_for is None, "in passing"
+    visitor.shows("S")
+    assert visitor.practice.view().taken_for == "S"
+    assert visitor.practice.view().at == 0
+    visitor.waits(WRONG_S + 0.5, hand=True)
+    assert visitor.practice.view().taken_for is None
+
+
+def test_the_last_sign_is_not_wrong_while_it_is_still_held(visitor: Visitor):
+    visitor.frame("B", 1.0, "B")
+    for _ in range(20):
+        visitor.frame("B", 1.0)
+    assert visitor.practice.view().taken_for is None
+    visitor.frame(None)
+    visitor.shows("B")
+    assert visitor.practice.view().taken_for == "B"
+
+
+def test_a_doubled_letter_is_shown_once_more(visitor: Visitor):
+    for sign in "BA":
+        visitor.shows(sign)
+    visitor.frame("L", 1.0, "L")
+    visitor.frame("L", 1.0)
+    assert visitor.practice.view().once_more
+    visitor.frame(None)
+    assert not visitor.practice.view().once_more
+
+
+@pytest.mark.parametrize(("drawn", "begins"), [("J", "I"), ("Z", "D")])
+def test_the_beginning_of_a_drawn_letter_is_not_wrong(visitor: Visitor, drawn: str, begins: str):
+    visitor.practice.own_word((drawn, "A"))
+    visitor.shows(begins)
+    assert visitor.practice.view().taken_for is None
+    visitor.shows(drawn)
+    assert visitor.practice.view().at == 1
+
+
+def test_who_struggles_may_skip(visitor: Visitor):
+    visitor.waits(STRUGGLES_S + 1, hand=False)
+    assert not visitor.practice.view().may_skip, "nobody tries"
+    visitor.waits(STRUGGLES_S + 1, hand=True)
+    assert visitor.practice.view().may_skip
+    visitor.practice.skip()
+    assert visitor.practice.view()[1:3] == (1, (0,))
+    assert not visitor.practice.view().may_skip
+    assert [visitor.shows(sign) for sign in "ALL"][-1]
+    assert visitor.practice.view().words == 0, "a word with a gap is not counted"
+    visitor.practice.skip()
+    assert visitor.practice.skips == 1, "nothing is left to skip"
+
+
+def test_from_memory_and_the_next_one_by_itself(visitor: Visitor):
+    for sign in "BALL":
+        visitor.shows(sign)
+    visitor.frame("L", 1.0)
+    visitor.practice.again()
+    visitor.frame("L", 1.0)
+    assert visitor.practice.view().taken_for is None, "the hand still shows how the word ended"
+    view = visitor.practice.view()
+    assert (view.signs, view.at, view.from_memory) == (("B", "A", "L", "L"), 0, True)
+    for sign in "BALL":
+        visitor.shows(sign)
+    visitor.waits(DONE_S - 1, hand=False)
+    assert visitor.practice.word == "BALL"
+    visitor.waits(2, hand=False)
+    assert visitor.practice.word != "BALL"
+    assert not visitor.practice.view().from_memory
+
+
+def test_words_become_harder_and_never_run_out():
+    levels = load_words("en")
+    practice = Practice(words_for(LETTERS, levels), seed=2)
+    seen = []
+    for _ in range(60):
+        seen.append(practice.word)
+        visitor = Visitor(practice)
+        for sign in practice.word:
+            visitor.shows(sign)
+        practice.next_word()
+    assert all(word in levels[0] for word in seen[:WORDS_A_LEVEL])
+    assert all(word in levels[-1] for word in seen[WORDS_A_LEVEL * (len(levels) - 1) :])
+
+
+@pytest.mark.parametrize("word", ["", "ABCDEFGHIJKLM", "A B", "Ä", "nothing", "A1"])
+def test_words_that_cannot_be_spelled_are_refused(word: str):
+    with pytest.raises(ValueError, match="word: expected 1 to 12 signs"):
+        spelled(word, LETTERS)
+
+
+def test_a_sign_with_a_name_is_a_word():
+    assert spelled("hello", ("hello", "thanks")) == ("hello",)

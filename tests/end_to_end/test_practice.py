@@ -1,0 +1,187 @@
+"""Practice as visitors meet it: words spelled with drawn hands through the real program, and every screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from screens import STRINGS, keep, resized, serious, until
+from shown import Shown
+from stage import Kiosk, Stage
+
+from edge_asl_device.web.messages import CameraView, Letter, Practising, Visit
+
+OpenPage = Callable[..., Any]
+ANY_IMPACT = ("minor", "moderate", "serious", "critical")
+
+DONE = "[...document.querySelectorAll('#spelling [data-is=done]')].map((node) => node.textContent).join('')"
+
+
+def practising(word: str, **changed: Any) -> Practising:
+    values = {"at": 0, "skipped": (), "from_memory": False, "taken_for": None, "once_more": False, "may_skip": False}
+    return Practising(**values | {"words": 0} | changed, signs=tuple(word))
+
+
+@pytest.fixture
+def kiosk(another: Callable[..., Kiosk], golden_bundle: Any, stage: Stage) -> Kiosk:
+    """Reads the film of BALLY over and over."""
+    return another("run", golden_bundle, "--source", stage.source, "--mute", "--clear-after", "8")
+
+
+def spells(page: Any, word: str) -> None:
+    """Until the drawn hand has spelled it."""
+    until(page, f"(word) => {DONE} === word", word, limit_s=40)
+
+
+def own_word(page: Any, word: str) -> None:
+    page.click("#open-own")
+    page.keyboard.type(word)
+    page.click("#own-start")
+    until(page, "(word) => document.getElementById('spelling').textContent === word", word.upper())
+
+
+def test_three_words_from_memory_and_with_a_skip(kiosk: Kiosk, open_page: OpenPage, stage: Stage):
+    page = open_page(kiosk.url)
+    page.wait_for_selector("body[data-link=up] #camera:not([data-fault])")
+    page.keyboard.press("p")
+    page.wait_for_selector("#practice", state="visible")
+    assert page.inner_text("#spelling") in ("A", "B", "L", "Y"), "this model reads too few letters for words"
+    for word in ("ball", "all"):
+        own_word(page, word)
+        assert page.is_visible("#shape-picture")
+        spells(page, word.upper())
+        assert page.inner_text("#coach") == STRINGS["en"]["practice.done"]
+    page.click("#again")
+    page.wait_for_selector("#shape[data-shows=name]")
+    until(
+        page, "(line) => document.getElementById('coach').textContent === line", STRINGS["en"]["practice.from-memory"]
+    )
+    spells(page, "ALL")
+    page.click("#next-word")
+    page.wait_for_selector("#shape[data-shows=picture]")
+    own_word(page, "bay")  # the film shows L instead
+    until(page, "document.getElementById('coach').textContent.startsWith('That looks like L')", limit_s=40)
+    assert page.locator("#coach[data-wrong]").count() == 1
+    spells(page, "BAY")
+    own_word(page, "wall")  # which it never shows
+    page.wait_for_selector("#skip", state="visible", timeout=40_000)
+    page.click("#skip")
+    until(page, f"{DONE} === 'ALL'", limit_s=40)
+    assert page.inner_text("#coach") == STRINGS["en"]["practice.nearly"]
+    told = page.request.get(f"{kiosk.url}/metrics").text()
+    assert "edge_asl_practice_words_total 4.0" in told
+    assert "edge_asl_practice_skips_total 1.0" in told
+    assert "ball" not in told.lower(), "what was spelled stays here"
+
+
+def test_it_is_no_text_and_ends_with_the_visit(kiosk: Kiosk, open_page: OpenPage, stage: Stage):
+    page = open_page(kiosk.url)
+    until(page, "document.getElementById('word').textContent.length >= 2", limit_s=30)
+    page.click("#practise")
+    page.wait_for_selector("#practice", state="visible")
+    text = page.evaluate("document.getElementById('done').textContent + document.getElementById('word').textContent")
+    own_word(page, "ball")
+    spells(page, "BALL")
+    page.click("#stop")
+    page.wait_for_selector("#text", state="visible")
+    written = page.evaluate("document.getElementById('done').textContent + document.getElementById('word').textContent")
+    assert written.startswith(text)
+    assert "BALLBALL" not in written
+    kiosk.post("practice", do="start", word="LAB")
+    page.wait_for_selector("#practice", state="visible")
+    stage.set("missing")
+    try:
+        page.wait_for_selector("#practice", state="hidden", timeout=20_000)
+    finally:
+        stage.set("live")
+
+
+@pytest.mark.parametrize("asked", [{"do": "start", "word": "ÄÖ"}, {"do": "start", "word": 7}, {"do": "dance"}, {}])
+def test_what_cannot_be_practised_is_refused(program: Kiosk, asked: dict[str, object]):
+    program.post("practice", refused=True, **asked)
+
+
+# ── Every screen ───────────────────────────────────────────────────────────────────────────────────────────────
+
+STATES = {
+    "practice": practising("MUSEUM", at=2),
+    "practice-wrong": practising("RAINBOW", at=1, taken_for="Q", may_skip=True),
+    "practice-memory": practising("DSCHUNGEL", at=3, from_memory=True, skipped=(1,)),
+    "practice-done": practising("ELEPHANT", at=8),
+}
+
+
+@pytest.fixture(scope="module")
+def shown() -> Iterator[Shown]:
+    with Shown(attract_after_s=0.5) as server:
+        yield server
+
+
+@pytest.mark.parametrize("language", ["en", "de", "es"])
+def test_practice_fits_every_screen(open_page: OpenPage, shown: Shown, language: str):
+    page = open_page(f"{shown.url}/?lang={language}")
+    cut = {}
+    for name, practice in STATES.items():
+        shown.show(practice=practice, letter=Letter("Q", 0.9, 0.5), open_hand=0.6, visit=Visit(1, True))
+        until(page, "(word) => document.getElementById('spelling').textContent === word", "".join(practice.signs))
+        for size, found in resized(page):
+            cut[name, size] = found
+            keep(page, f"{name}-{language}-{size[0]}x{size[1]}")
+    assert {state: found for state, found in cut.items() if found} == {}
+
+
+def test_axe_finds_nothing_at_all(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url)
+    found = {}
+    for name, practice in STATES.items():
+        shown.show(practice=practice, visit=Visit(1, True))
+        until(page, "(word) => document.getElementById('spelling').textContent === word", "".join(practice.signs))
+        page.wait_for_timeout(400)
+        found[name] = serious(page, ANY_IMPACT)
+    shown.show(practice=STATES["practice"], visit=Visit(1, True))
+    page.click("#open-own", timeout=5_000)
+    page.keyboard.type("mia")
+    found["own"] = serious(page, ANY_IMPACT)
+    assert page.inner_text("#own-word") == "MIA"
+    page.keyboard.press("Backspace")
+    assert page.inner_text("#own-word") == "MI"
+    page.keyboard.press("Escape")
+    assert {state: rules for state, rules in found.items() if rules} == {}
+
+
+def test_the_drawings_turn_with_the_mirror_and_the_hand(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url)
+    for left, turned in ((False, True), (True, False)):
+        shown.show(left=left, visit=Visit(1, True))
+        until(page, "(turned) => document.body.hasAttribute('data-turned') === turned", turned)
+    page.click("#open-help")
+    assert page.is_checked("#left-hand input")
+    page.uncheck("#left-hand input")
+    until(page, "document.body.hasAttribute('data-turned')")
+    shown.show(left=True, visit=Visit(1, False))
+    until(page, "!document.body.hasAttribute('data-turned')")
+
+
+def test_it_attracts_when_nobody_is_there(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url)
+    shown.show(scene="no-hand", visit=Visit(1, True), text="")
+    page.wait_for_selector("#reading[data-phase=idle]")
+    shown.show(scene="no-hand", visit=Visit(1, False), text="")
+    page.wait_for_selector("#reading[data-phase=attract]")
+    cut = {}
+    for size, found in resized(page):
+        cut[size] = found
+        keep(page, f"attract-{size[0]}x{size[1]}")
+    assert {size: found for size, found in cut.items() if found} == {}
+    assert "HELLO" in page.inner_text("#attract-text")
+    shown.show(scene="hand", visit=Visit(2, True), letter=Letter("B", 0.9, 0.2))
+    page.wait_for_selector("#reading[data-phase=letter]")
+    assert not page.is_visible("#attract")
+
+
+def test_a_camera_that_fails_attracts_nobody(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url)
+    shown.show(scene="no-hand", visit=Visit(1, False), camera=CameraView("missing", None))
+    page.wait_for_timeout(2_000)
+    assert page.get_attribute("#reading", "data-phase") == "out"
