@@ -1,4 +1,5 @@
-"""Draws the handshapes that the kiosk's page shows beside the camera: one small picture for each letter and digit.
+"""Draws the handshapes that the kiosk's page shows beside the camera: one small picture for each letter and digit,
+for space and for delete.
 
 They are the synthetic signer's own hands, in clean light and without a room, on a transparent background. J and Z move:
 an arrow follows the fingertip that draws them. Run it again after changing the signer; an unchanged signer gives the
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge_asl.datasets.synthetic.motion import spelled
 from edge_asl.datasets.synthetic.pictures import DIGITS, LETTERS
-from edge_asl.datasets.synthetic.poses import MOVING, POSES
+from edge_asl.datasets.synthetic.poses import EDITING, MOVING, POSES
 from edge_asl.datasets.synthetic.scene import Light, Person, paint, posed
 from edge_asl.datasets.synthetic.skeleton import ARM, AVERAGE, NAIL, Cones, Pose, to_pixels
 
@@ -54,14 +55,14 @@ def draw(sign: str) -> Picture:
     """One handshape.
 
     Args:
-        sign: ``A``…``Z`` or ``0``…``9``.
+        sign: ``A``…``Z``, ``0``…``9``, ``space`` or ``del``.
 
     Returns:
         RGBA, uint8, (192, 192, 4), transparent around the hand.
     """
     if sign in MOVING:
         return _moving(sign)
-    cones = posed(SIGNER, POSES[sign])
+    cones = posed(SIGNER, {**POSES, **EDITING}[sign])
     low, high = _box(cones)
     scale = min(LARGEST, FILLED / float((high - low).max()))
     return _shrunk(_hand(_placed(cones, scale, (low + high) / 2)))
@@ -153,7 +154,7 @@ def main() -> int:
     """Write every picture; say how large they are."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     total = 0
-    for sign in (*sorted({*LETTERS, *MOVING}), *DIGITS):
+    for sign in (*sorted({*LETTERS, *MOVING}), *DIGITS, *EDITING):
         bgra = cv2.cvtColor(draw(sign), cv2.COLOR_RGBA2BGRA)
         ok, data = cv2.imencode(".webp", bgra, (cv2.IMWRITE_WEBP_QUALITY, QUALITY))
         if not ok:
@@ -161,7 +162,7 @@ def main() -> int:
             return 1
         (FOLDER / f"{sign}.webp").write_bytes(data.tobytes())
         total += len(data)
-    sys.stdout.write(f"{FOLDER}: 36 handshapes, {total / 1024:.0f} KB\n")
+    sys.stdout.write(f"{FOLDER}: 38 handshapes, {total / 1024:.0f} KB\n")
     return 0
 
 

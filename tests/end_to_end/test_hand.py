@@ -152,7 +152,7 @@ def test_a_camera_without_picture_shows_no_hand(shown: Shown, page: Any):
     shown.show(hand=HAND, square=SQUARE)
     page.wait_for_selector("#hand:not([data-lost])", state="attached")
     shown.show(camera=CameraView("lost", None), hand=HAND, square=SQUARE)
-    page.wait_for_selector("#camera[data-fault=lost]")
+    page.wait_for_selector("#camera[data-fault=lost]", state="attached")
     assert not page.locator("#hand").is_visible()
 
 

@@ -48,7 +48,7 @@ def moves(page: Any) -> None:
 
 def fault(page: Any, name: str) -> str:
     """What the page says over the camera's picture once it has that fault."""
-    page.wait_for_selector(f"#camera[data-fault={name}] #fault")
+    page.wait_for_selector(f"#camera[data-fault={name}] ~ #fault")
     return page.inner_text("#fault")
 
 
@@ -446,7 +446,7 @@ def test_it_notices_a_program_that_says_nothing(admitted: Any, guarded: tuple[Ki
     page, (program, _) = admitted, guarded
     program.send(signal.SIGSTOP)
     try:
-        page.wait_for_selector("#camera[data-fault=connecting]", timeout=14_000)
+        page.wait_for_selector("#camera[data-fault=connecting]", state="attached", timeout=14_000)
     finally:
         program.send(signal.SIGCONT)
     live(page)

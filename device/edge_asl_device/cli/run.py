@@ -73,6 +73,8 @@ def capture(options: argparse.Namespace) -> int:
         every_s=options.every,
         ready_s=options.ready,
     )
+    # Pictures of people, for whoever takes them alone: folders 0700, files 0600.
+    os.umask(0o077)
     service = _service(options, collection=collection)
     status = service.run()
     stored, wanted = service.stored, len(collection.labels) * collection.count

@@ -17,14 +17,14 @@ from edge_asl_device.inference.sign_network import SignNetwork
 from edge_asl_device.text.buffer import NOTHING
 
 SURROUNDINGS = 3.0
-"""The landmark model sees twice the hand, turned; the palm model wants more around it."""
+"""Of a picture that is stored: the landmark model sees twice the hand, turned; the palm model wants more around it."""
 
 
 class HandStages:
     """Palms → landmarks → features → sign network."""
 
     def __init__(self, stage: HandStage, sign: SignNetwork, labels: tuple[str, ...]) -> None:
-        self.stage, self.sign, self.locator = stage, sign, HandLocator(stage)
+        self.stage, self.sign = stage, sign
         self._follower = HandFollower(stage)
         self._nobody = np.zeros(len(labels), np.float32)
         if NOTHING in labels:
@@ -52,21 +52,6 @@ class HandStages:
         return Recognition(
             square, square.cut(frame), found, stages, hand.landmarks, hand.smoothed, hand.left, hand.company
         )
-
-
-class HandLocator:
-    """Where a picture of a sign is cut out of a live frame: the hand with as much around it as the hand stage needs.
-
-    It follows the hand: looking for it anew in every frame would take a small device seconds where there is none.
-    """
-
-    def __init__(self, stage: HandStage) -> None:
-        self._follower = HandFollower(stage)
-
-    def locate(self, frame: NDArray[np.uint8]) -> Square | None:
-        """See ``Locator``."""
-        hand = self._follower.follow(frame, time.monotonic())
-        return None if hand is None else square_of_hand(hand.landmarks, frame.shape[0], frame.shape[1], SURROUNDINGS)
 
 
 def square_of_hand(landmarks: NDArray[np.float32], height: int, width: int, margin: float = MARGIN) -> Square:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl_device.contract.preprocess import Square
-from edge_asl_device.inference.locator import Locator
 
 
 class Recognition(NamedTuple):
@@ -35,11 +34,6 @@ class Recognition(NamedTuple):
 
 class Stages(Protocol):
     """The stages between a frame and the probabilities of its sign."""
-
-    @property
-    def locator(self) -> Locator:
-        """Finds the square of a frame that a picture of a sign should show."""
-        ...
 
     def recognise(
         self, frame: NDArray[np.uint8], known: Square | None = None, time_s: float | None = None

@@ -19,6 +19,8 @@ from edge_asl_device.text.hand_motion import HandMotion
 from edge_asl_device.text.movement import Movement
 from edge_asl_device.text.transcriber import State, Transcriber
 
+SLOWER = 2.0
+
 
 class Reading(NamedTuple):
     """What came of one frame."""
@@ -66,6 +68,11 @@ class Reader:
         """Take over from another reader, its text and what the hand is doing."""
         self.transcriber = Transcriber(self.recogniser.labels, self.decoder, before.transcriber)
         self._movement, self._hand_motion = before._movement, before._hand_motion
+
+    def give_more_time(self, *, slow: bool) -> None:
+        """Twice the bundle's times for who signs slowly, or the bundle's."""
+        times = {name: getattr(self.decoder, name) * SLOWER for name in ("hold_s", "release_s", "word_pause_s")}
+        self.transcriber.use(msgspec.structs.replace(self.decoder, **times) if slow else self.decoder)
 
     def read(self, frame: Frame) -> Reading:
         """Name the sign in a frame and let it become text when it was held."""

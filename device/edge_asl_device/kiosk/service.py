@@ -104,7 +104,7 @@ class Service:
     def _make_mode(self, reader: Reader, outputs: Outputs) -> Mode:
         settings, publish = self._settings, self._publisher.publish
         if settings.collection is not None:
-            return Collector(settings.collection, reader.recogniser.stages.locator, publish)
+            return Collector(settings.collection, reader, publish)
         mode = Transcribing(reader, outputs, publish, settings.clear_after_s, self._metrics, settings.language)
         if reader.instead:
             mode.note(Notice("processor-instead-of-edgetpu", reader.instead), stays=True)

@@ -83,6 +83,7 @@ class Transcribing(Mode):
         self._doubting = Doubting()
         self._practising = Practising(metrics)
         self._handedness = Handedness()
+        self._slow = False
         self._use_language(language)
         self._hand_s: float | None = None
         self._frame_s: float | None = None
@@ -112,8 +113,14 @@ class Transcribing(Mode):
             self.submit(lambda: self._use_language(code))
         elif name == "practice":
             self.submit(self._practising.action(arguments, self._reader, self._language, self._visits.number))
-        elif name != "stay":
+        elif name == "pace":
+            if not isinstance(slow := arguments.get("slow"), bool):
+                raise ValueError(f"slow: expected true or false, found {slow!r}")
+            self.submit(lambda: self._give_more_time(slow=slow))
+        elif name in ("clear", "undo"):
             self.submit({"clear": self._forget, "undo": lambda: self._buffer.undo()}[name])
+        elif name != "stay":
+            raise ValueError(f"{name!r} is not available while reading")
         if name != "stay":
             self._metrics.presses.labels(name).inc()
         self.submit(lambda: self._here(time.monotonic()))
@@ -123,6 +130,7 @@ class Transcribing(Mode):
         self._practising.stop(self._reader)
         reader.take_over_from(self._reader)
         self._reader = reader
+        self._give_more_time(slow=self._slow)
 
     def frame(self, frame: Frame, camera: CameraSupervisor) -> None:
         """Read one frame and show what came of it."""
@@ -185,6 +193,7 @@ class Transcribing(Mode):
             practice=self._practising.view(),
             open_hand=round(self._practising.open_hand, 2),
             left=self._handedness.left,
+            slow=self._slow,
             corrected=corrected,
             voice=self._outputs.state,
             language=self._language,
@@ -229,11 +238,16 @@ class Transcribing(Mode):
     def _forget(self) -> None:
         """What one visitor spelled and chose is not for the next, whether the camera sees anybody or not."""
         self._practising.stop(self._reader)
+        self._give_more_time(slow=False)
         self._handedness = Handedness()
         self._buffer.clear()
         self._reader.transcriber.doubts.clear()
         self._accepted = None
         self._outputs.next_visitor()
+
+    def _give_more_time(self, *, slow: bool) -> None:
+        self._slow = slow
+        self._reader.give_more_time(slow=slow)
 
     def _use_language(self, code: str) -> None:
         """Voice and suggestions; a language without a list has none, rather than another's."""

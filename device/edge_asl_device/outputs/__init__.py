@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from edge_asl_device.outputs.output import Context, Letter, Output
+from edge_asl_device.text.buffer import is_word
 
 if TYPE_CHECKING:
     from edge_asl_device.text.languages import Language
@@ -54,7 +55,9 @@ class Outputs:
             letter = Letter(state.accepted, state.probability, time_s - self._started_s, state.text, state.replaced)
             for output in self._outputs:
                 output.letter(letter)
-        if state.text.endswith(" ") and not before.endswith(" ") and len(state.text) > len(before):
+        if state.accepted is not None and is_word(state.accepted):
+            self.word(state.accepted)
+        elif state.text.endswith(" ") and not before.endswith(" ") and len(state.text) > len(before):
             self.word(state.text.split()[-1])
 
     def word(self, word: str) -> None:

@@ -21,6 +21,7 @@ class TextBuffer:
     def __init__(self) -> None:
         self.text = ""
         self._before: deque[str] = deque(maxlen=STEPS_BACK)
+        self._whole_word: tuple[str, str] | None = None
 
     @property
     def word(self) -> str:
@@ -28,8 +29,13 @@ class TextBuffer:
         return self.text.rpartition(" ")[2]
 
     def write(self, label: str) -> None:
-        """Write a sign: see ``written``."""
-        self._become(written(self.text, label))
+        """Write a sign: see ``written``; ``del`` takes a word back whole that was one sign."""
+        before = self.text
+        if label == DELETE and self._whole_word is not None and self._whole_word[1] == before:
+            self._become(self._whole_word[0])
+        else:
+            self._become(written(before, label))
+        self._whole_word = (before, self.text) if is_word(label) else None
 
     def end_word(self) -> None:
         """Add the space of a pause. It is not a step of its own: undo removes the sign before it as well."""
@@ -60,11 +66,19 @@ class TextBuffer:
             self.text = text[-LONGEST:]
 
 
+def is_word(label: str) -> bool:
+    """Whether a sign is a word of its own rather than a letter."""
+    return len(label) > 1 and label not in (SPACE, DELETE, NOTHING)
+
+
 def written(text: str, label: str) -> str:
-    """The text after a sign: ``space`` ends a word once, ``del`` takes the last character, others append."""
+    """The text after a sign: ``space`` ends a word once, ``del`` takes the last character, letters append, and a sign
+    that is a word stands between spaces.
+    """
+    apart = text if not text or text.endswith(" ") else text + " "
     special: Mapping[str, str] = {
-        SPACE: text + " " if text and not text.endswith(" ") else text,
+        SPACE: apart,
         DELETE: text[:-1],
         NOTHING: text,
     }
-    return special.get(label, text + label)
+    return special.get(label, f"{apart}{label} " if is_word(label) else text + label)

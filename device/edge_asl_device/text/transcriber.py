@@ -91,6 +91,10 @@ class Transcriber:
         self._pause_s = 0.0
         self._word_ended = False
 
+    def use(self, decoder: Decoder) -> None:
+        """Other thresholds and times from now on."""
+        self._decoder = decoder
+
     def write_into(self, buffer: TextBuffer) -> None:
         """Write into another text from now on."""
         self.buffer = buffer

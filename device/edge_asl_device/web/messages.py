@@ -8,7 +8,7 @@ from msgspec import Struct
 
 Scene = Literal["hand", "no-hand", "too-dark"]
 VoiceState = Literal["ready", "speaking", "muted", "failed", "absent"]
-Phase = Literal["get-ready", "storing", "done", "disk-full"]
+Phase = Literal["get-ready", "storing", "no-hand", "moving", "paused", "done", "disk-full"]
 Guide = Literal["square", "anywhere"]
 
 
@@ -69,6 +69,10 @@ class Capturing(Struct, frozen=True):
     signs: int
     phase: Phase
     next_in_s: float
+    following: str | None = None
+    """The sign after this one."""
+    looks_like: str | None = None
+    """Another sign that the last picture surely looks like."""
 
 
 class SquareView(Struct, frozen=True):
@@ -142,6 +146,8 @@ class PageState(Struct, frozen=True):
     """Share of the time for which an open hand must be held to begin or end practice, 0 to 1."""
     language: str = ""
     """Of voice and suggestions, and of every page on which nobody chose another; empty: as the hello says."""
+    slow: bool = False
+    """Whether this visitor has asked for more time for each sign."""
     notices: tuple[Notice, ...] = ()
     capture: Capturing | None = None
     fps: float = 0.0

@@ -66,15 +66,3 @@ def test_the_square_of_a_hand_holds_it_and_stays_in_the_frame():
     assert (tight.x + tight.side / 2, tight.y + tight.side / 2) == pytest.approx((320, 160), abs=1)
     assert wide.side == 360
     assert wide.y == 0
-
-
-def test_what_is_collected_is_the_hand_with_its_surroundings(drawn: np.ndarray):
-    far = np.pad(drawn, ((160, 160), (160, 160), (0, 0)), mode="edge")
-    with Recogniser.open(LETTERS) as recogniser:
-        live = recogniser.recognise(far, time_s=1.0).square
-        kept = recogniser.stages.locator.locate(far)
-
-        assert live is not None
-        assert kept is not None
-        assert kept.side > live.side
-        assert recogniser.stages.locator.locate(DARK) is None

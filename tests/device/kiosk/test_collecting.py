@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from edge_asl_device.contract.pictures import read_picture
+from edge_asl_device.inference.recogniser import Recogniser
+from edge_asl_device.kiosk.picture_folder import PictureFolder, safe_name
 from program import Program, wait_for
 
 pytestmark = pytest.mark.whole_program
@@ -122,9 +126,9 @@ def test_a_full_disk_is_shown_and_gone_on_from(golden_bundle: Path, small_disk: 
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--person", "an na"], "--person: expected letters, digits, - and _, found 'an na'"),
-        (["--person", "../x"], "--person: expected letters, digits, - and _, found '../x'"),
-        (["--labels", "A,../B"], "--labels: expected letters, digits, - and _, found '../B'"),
+        (["--person", " "], "--person: expected a name, found ' '"),
+        (["--labels", "A,../B"], "--labels: '../B' cannot be a folder's name; leave it out"),
+        (["--labels", ".,B"], "--labels: '.' cannot be a folder's name; leave it out"),
         (["--labels", ","], "--labels: no sign given; separate signs by commas"),
     ],
 )
@@ -149,3 +153,111 @@ def test_buttons_do_nothing_while_pictures_are_stored(golden_bundle: Path, tmp_p
         program.wait_until_ready()
         status, text, _ = program.ask("/api/clear", "POST", {})
         assert (status, b"'clear' is not available while capturing" in text) == (400, True)
+
+
+def test_pause_take_back_and_begin_again(golden_bundle: Path, tmp_path: Path):
+    quick = ["--labels", "A,B", "--count", 12, "--every", "0.1"]
+    with Program(*arguments(golden_bundle, tmp_path, *quick)) as program:
+        page = program.wait_until_ready().listen()
+        wait_for(lambda: page.state.get("capture", {}).get("stored", 0) >= 7, 20)
+        assert page.state["capture"]["following"] == "B"
+        assert program.press("pause", paused=True) == 204
+        wait_for(lambda: page.state["capture"]["phase"] == "paused")
+        stored = page.state["capture"]["stored"]
+        assert program.press("drop") == 204
+        wait_for(lambda: page.state["capture"]["stored"] == stored - 5)
+        assert len(rows(tmp_path)) == len(list(tmp_path.rglob("*.jpg"))) == stored - 5
+        assert program.press("redo") == 204
+        wait_for(lambda: page.state["capture"]["stored"] == 0)
+        assert rows(tmp_path) == []
+        assert program.press("pause", paused="yes") == 400
+        assert program.press("pause", paused=False) == 204
+        wait_for(lambda: page.state["capture"]["label"] == "B", 20)
+        assert program.press("redo") == 204
+        wait_for(lambda: page.state["capture"]["label"] == "A")
+        assert program.process.wait(40) == 0
+    assert sorted(row["label"] for row in rows(tmp_path)) == ["A"] * 12 + ["B"] * 12
+    assert all((tmp_path / row["file"]).is_file() for row in rows(tmp_path))
+
+
+def test_it_says_what_a_picture_looks_like_instead(golden_bundle: Path, tmp_path: Path):
+    """The film shows B, A, L and Y in turn."""
+    with Program(*arguments(golden_bundle, tmp_path, "--labels", "Y", "--count", 60)) as program:
+        page = program.wait_until_ready().listen()
+        wait_for(lambda: any(state["capture"]["looks_like"] == "B" for state in page.states if state["capture"]), 30)
+        program.end()
+
+
+def test_only_whoever_takes_them_can_read_them(golden_bundle: Path, tmp_path: Path):
+    folder = tmp_path / "new"
+    with Program(*arguments(golden_bundle, folder, "--labels", "A")) as program:
+        assert program.process.wait(30) == 0
+    modes = {path.relative_to(folder).as_posix(): path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
+    assert {mode for path, mode in modes.items() if (folder / path).is_dir()} == {0o700}
+    assert {mode for path, mode in modes.items() if (folder / path).is_file()} == {0o600}
+
+
+@pytest.mark.parametrize("link", [".", "signers.csv"])
+def test_nothing_is_written_through_a_link(golden_bundle: Path, tmp_path: Path, link: str):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "signers.csv").write_text("file,label,signer,session\n")
+    folder = tmp_path / "folder"
+    if link == ".":
+        folder.symlink_to(elsewhere)
+    else:
+        folder.mkdir()
+        (folder / link).symlink_to(elsewhere / link)
+    command = [sys.executable, "-m", "edge_asl_device", *map(str, arguments(golden_bundle, folder))]
+    run = subprocess.run([*command, "--port", "0"], capture_output=True, text=True, timeout=30, check=False)
+    assert run.returncode == 1
+    assert f"{folder}: cannot be written to: it is a link" in run.stderr
+    assert list(elsewhere.iterdir()) == [elsewhere / "signers.csv"]
+
+
+def test_a_sign_folder_that_is_a_link_takes_nothing(tmp_path: Path):
+    (tmp_path / "elsewhere").mkdir()
+    folder = PictureFolder(tmp_path / "folder", "anna", "one")
+    (tmp_path / "folder" / "A").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="it is a link"):
+        folder.store("A", b"jpeg")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_rows_without_a_picture_go(tmp_path: Path):
+    """As a power cut leaves them between the two halves of a deletion."""
+    folder = PictureFolder(tmp_path, "anna", "one")
+    for label in ("A", "thank you, please", "A"):
+        folder.store(label, b"jpeg")
+    (tmp_path / "A" / "anna-one-0001.jpg").unlink()
+    PictureFolder(tmp_path, "anna", "two")
+    assert [(row["file"], row["label"]) for row in rows(tmp_path)] == [
+        ("thank you, please/anna-one-0001.jpg", "thank you, please"),
+        ("A/anna-one-0002.jpg", "A"),
+    ]
+
+
+def test_anybody_s_name_is_taken():
+    names = ["Åsa Öst", "Asa Ost", "李小龍", "李小龙", "../x", "x" * 50, "O'Neill"]
+    made = [safe_name(name) for name in names]
+    assert len(set(made)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name) for name in made), made
+    assert made[0].startswith("Asa-Ost-")
+    assert safe_name("anna_2") == "anna_2"
+    assert safe_name("Åsa Öst") == safe_name("A\u030asa O\u0308st"), "however it was typed"
+
+
+@pytest.mark.skipif("EDGE_ASL_DATA" not in os.environ, reason="EDGE_ASL_DATA names the folder of films")
+def test_a_followed_hand_is_stored_while_it_is_held(tmp_path: Path):
+    """The film shows somebody at rest, then B, then at rest."""
+    film, letters = Path(os.environ["EDGE_ASL_DATA"]) / "videos" / "B.mp4", FILM.parents[2] / "models" / "letters"
+    more = ["--labels", "B", "--count", 6, "--every", "0.1", "--ready", "0.1", "--source", film]
+    with Program(*arguments(letters, tmp_path, *more)) as program:
+        page = program.wait_until_ready().listen()
+        assert program.process.wait(60) == 0
+    phases = list(dict.fromkeys(state["capture"]["phase"] for state in page.states if state["capture"]))
+    assert phases[0] in ("no-hand", "moving", "get-ready")
+    assert {"moving", "storing", "done"} <= set(phases)
+    with Recogniser.open(letters) as recogniser:
+        seen = [recogniser.classify(read_picture(path))[0].label for path in tmp_path.rglob("*.jpg")]
+    assert seen.count("B") >= 5, seen

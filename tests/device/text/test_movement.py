@@ -172,3 +172,27 @@ def test_real_hands_are_read_only_where_they_are_held(letter: str) -> None:
     seen = [number for number, points in enumerate(frames) if points is not None]
     written = next(number for number, state in enumerate(kiosk.states) if state.accepted)
     assert written > seen[0] + 12, "not while the hand is raised"
+
+
+def swaying(shape: str, hz: float, palms: float, seconds: float = 2.0, fps: float = 30) -> list[hands.Landmarks]:
+    return [hands.hand(shape, palms * np.sin(2 * np.pi * hz * at)) for at in np.arange(0, seconds, 1 / fps)]
+
+
+@pytest.mark.parametrize("hz", [4.0, 5.0, 6.5, 8.0])
+@pytest.mark.parametrize("palms", [0.05, 0.15, 0.3])
+def test_a_hand_that_trembles_is_read_once(hz: float, palms: float) -> None:
+    kiosk = Kiosk()
+    assert kiosk.see("A", swaying("A", hz, palms)) == "A"
+
+
+@pytest.mark.parametrize("hz", [0.7, 1.0, 1.5, 2.0])
+def test_a_hand_that_waves_is_not_read(hz: float) -> None:
+    assert Kiosk().see("B", swaying("B", hz, 0.6)) == ""
+
+
+def test_letters_that_change_while_the_hand_trembles_are_not_read_in_between() -> None:
+    kiosk = Kiosk()
+    kiosk.see("A", swaying("A", 5.0, 0.15))
+    for shape in "LBLBLB":  # no shape is held for longer than a tenth of a second
+        kiosk.see("L", swaying(shape, 5.0, 0.15, 0.1))
+    assert kiosk.transcriber.text == "A"

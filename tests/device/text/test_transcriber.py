@@ -142,10 +142,27 @@ def test_held_grows_to_one() -> None:
         ("AB", "del", "A"),
         ("", "del", ""),
         ("A", "nothing", "A"),
+        ("", "thank you", "thank you "),
+        ("thank you ", "i'm fine", "thank you i'm fine "),
+        ("HI", "thank you", "HI thank you "),
+        ("thank you ", "A", "thank you A"),
+        ("thank you ", "space", "thank you "),
     ],
 )
 def test_written(text: str, label: str, after: str) -> None:
     assert written(text, label) == after
+
+
+def test_a_word_that_was_one_sign_is_deleted_whole() -> None:
+    buffer = TextBuffer()
+    for label in ("H", "I", "thank you", "del"):
+        buffer.write(label)
+    assert buffer.text == "HI"
+    buffer.write("del")
+    assert buffer.text == "H"
+    buffer.undo()
+    buffer.undo()
+    assert buffer.text == "HI thank you "
 
 
 def test_the_page_s_operations() -> None:

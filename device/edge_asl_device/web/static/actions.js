@@ -90,6 +90,9 @@ single.addEventListener("change", () => {
   singleKeys = single.checked;
 });
 
+const slower = document.querySelector("#slower input");
+slower.addEventListener("change", () => send("pace", { slow: slower.checked }));
+
 // A public screen, not a desk: no context menu.
 document.addEventListener("contextmenu", (event) => event.preventDefault());
 
@@ -147,5 +150,6 @@ export const actionsState = (live, state) => {
   setAttribute(mute, "data-muted", String(muted));
   setIcon(byId("mute-icon"), { muted: "mute", failed: "warn" }[voice] ?? "speak");
   setText(byId("mute-label"), t({ muted: "tool.voice-off", failed: "tool.voice-failed" }[voice] ?? "tool.voice-on"));
+  if (slower.checked !== Boolean(state?.slow)) slower.checked = Boolean(state?.slow);
   leavingState(live, state);
 };

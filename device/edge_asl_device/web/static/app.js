@@ -3,9 +3,10 @@
 import { actionsState, onLanguage, visitState } from "./actions.js";
 import { attractState } from "./attract.js";
 import { cameraHello, cameraState, openPicture } from "./camera.js";
+import { captureState } from "./capture.js";
 import { byId, setAttribute, setText } from "./dom.js";
 import { drawNotices, noticesState } from "./notices.js";
-import { captureState, paperState } from "./paper.js";
+import { paperState } from "./paper.js";
 import { practiceState } from "./practice.js";
 import { readingCapture, readingHello, readingState } from "./reading.js";
 import { drawSheets, handSide, sheetState } from "./sheet.js";

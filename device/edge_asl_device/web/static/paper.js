@@ -1,7 +1,7 @@
 // The text so far, the word suggestions, the corrected reading.
 
 import { byId, setAttribute, setText } from "./dom.js";
-import { labelName, t } from "./strings.js";
+import { t } from "./strings.js";
 
 // Longer text would not fit anyway; its end is what matters, and layout stays cheap.
 const SHOWN = 500;
@@ -52,21 +52,4 @@ export const paperState = (live, state) => {
   const corrected = state?.corrected ?? "";
   setAttribute(byId("corrected"), "data-shown", Boolean(corrected));
   setText(byId("corrected-text"), corrected);
-};
-
-/** The progress of a capture, shown in place of the text. */
-export const captureState = (mode, state) => {
-  const capture = mode === "capture" ? state?.capture : null;
-  setAttribute(byId("capture-banner"), "hidden", mode !== "capture");
-  setAttribute(byId("capture"), "hidden", mode !== "capture");
-  if (!capture) return;
-  const label = labelName(capture.label);
-  const seconds = Math.ceil(capture.next_in_s ?? 0);
-  const key = capture.phase === "get-ready" && seconds > 0 ? "capture.get-ready-in" : `capture.${capture.phase}`;
-  setAttribute(byId("capture"), "data-phase", capture.phase);
-  setText(byId("capture-phase"), t(key, { label, seconds }));
-  setText(byId("capture-who"), t("capture.who", { person: capture.person, label, sign: capture.sign, signs: capture.signs }));
-  setText(byId("capture-count"), t("capture.count", { stored: capture.stored, wanted: capture.wanted }));
-  const share = capture.wanted ? Math.min(1, capture.stored / capture.wanted) : 0;
-  document.querySelector("#capture-bar i").style.transform = `scaleX(${share.toFixed(3)})`;
 };

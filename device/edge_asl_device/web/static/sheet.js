@@ -1,12 +1,13 @@
 // The handshapes that the model knows: beside the camera where there is room, and larger in the help.
 
-import { byId, setAttribute, setStyle } from "./dom.js";
+import { byId, setAttribute, setStyle, setText } from "./dom.js";
 import { labelName, t } from "./strings.js";
 
 const lists = [...document.querySelectorAll(".signs")];
 const sheet = byId("sheet");
 // A tile is a little taller than wide: the label stands above the hand.
 const TALL = 1.18;
+const ALPHABET = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
 
 const leftHand = document.querySelector("#left-hand input");
 
@@ -20,7 +21,7 @@ let lit = null;
 const tile = ({ label, picture }) => {
   const item = document.createElement("li");
   const word = labelName(label);
-  item.dataset.kind = picture ? "picture" : "word";
+  item.dataset.kind = !picture ? "word" : word.length > 1 ? "named" : "picture";
   item.style.setProperty("--letters", Math.max(...word.split(" ").map((part) => part.length)));
   const name = document.createElement("b");
   name.textContent = word;
@@ -47,6 +48,12 @@ const fit = () => {
 
 new ResizeObserver(fit).observe(sheet);
 
+/** The letters that a model for letters does not know, so that nobody tries them. */
+const missing = () => {
+  const known = ALPHABET.filter((letter) => tiles.has(letter));
+  return known.length > ALPHABET.length / 2 ? ALPHABET.filter((letter) => !tiles.has(letter)).join(" ") : "";
+};
+
 /** Redraw the sheets for another bundle or another language. */
 export const drawSheets = (known) => {
   signs = known;
@@ -61,6 +68,9 @@ export const drawSheets = (known) => {
     });
     list.replaceChildren(...drawn);
   }
+  const letters = missing();
+  setText(byId("sheet-missing"), letters && t("sheet.missing", { letters }));
+  setAttribute(byId("sheet-missing"), "hidden", !letters);
   fit();
 };
 

@@ -87,4 +87,10 @@ MOVING: Mapping[str, Pose] = {
     "Z": _pose([_up(0), FIST, FIST, FIST], ACROSS_FIST),
 }
 
+# What public data sets of ASL letters show for a space and for deleting; no part of ASL.
+EDITING: Mapping[str, Pose] = {
+    "space": _pose([(2, 40, 26, 14)] * 4, ((50, 20), (30, 10), (20, 6)), roll=30, turn=48),
+    "del": _pose([(0, 10, 8, 5), (0, 10, 8, 5), (1, 10, 8, 5), (2, 10, 8, 5)], BESIDE, roll=110, turn=140, forearm=-14),
+}
+
 RELAXED = _pose([(4, 22, 30, 16), (1, 26, 32, 18), (-3, 30, 34, 18), (-8, 34, 34, 18)], ((38, 30), (26, 26), (16, 14)))

@@ -1,0 +1,147 @@
+"""The folder that captured pictures go to, which ``edge-asl data check`` and ``build`` read.
+
+    FOLDER/A/anna-20261124T120000-0001.jpg
+    FOLDER/signers.csv                          file,label,signer,session
+
+After a power cut every picture has its row, and every row its picture.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import io
+import os
+import re
+import unicodedata
+from io import FileIO
+from pathlib import Path
+
+from edge_asl_device.errors import EdgeAslError
+from edge_asl_device.files import write_atomically
+
+TABLE = "signers.csv"
+HEADER = ("file", "label", "signer", "session")
+LONGEST_NAME = 40
+_SAFE = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+def safe_name(given: str) -> str:
+    """A name for files: the given one if it can be, else one made of its letters and a number that is always the same,
+    so that two people whose names look alike then stay two.
+
+    Raises:
+        ValueError: nothing was given.
+    """
+    if _SAFE.fullmatch(given):
+        return given
+    if not given.strip():
+        raise ValueError("expected a name, found nothing")
+    plain = unicodedata.normalize("NFKD", given).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-")[: LONGEST_NAME - 9]
+    number = hashlib.sha256(unicodedata.normalize("NFC", given).encode()).hexdigest()[:8]
+    return f"{words}-{number}" if words else number
+
+
+class PictureFolder:
+    """One person's pictures of one session, added to what is there.
+
+    Args:
+        folder: made if it is missing; never a link, nor anything written in it through one.
+        person: a safe name.
+        session: a safe name.
+
+    Raises:
+        EdgeAslError: it cannot be written to, is a link, or has another table.
+    """
+
+    def __init__(self, folder: Path, person: str, session: str) -> None:
+        self._folder, self._person, self._session = folder, person, session
+        self._stored: list[tuple[str, str]] = []
+        try:
+            _refuse_link(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            _refuse_link(folder / TABLE)
+            self._mend()
+        except OSError as error:
+            raise EdgeAslError(f"{folder}: cannot be written to: {error.strerror}; choose another folder") from error
+
+    def store(self, label: str, jpeg: bytes) -> None:
+        """One picture and its row, both on the disk.
+
+        Raises:
+            OSError: no space, for instance; then neither is left behind.
+        """
+        name = f"{label}/{self._person}-{self._session}-{self._number(label) + 1:04}.jpg"
+        path = self._folder / name
+        path.parent.mkdir(exist_ok=True)
+        _refuse_link(path.parent)
+        write_atomically(path, jpeg)
+        try:
+            _append(self._folder / TABLE, _row(name, label, self._person, self._session))
+        except OSError:
+            path.unlink()
+            raise
+        self._stored.append((label, name))
+
+    def drop(self, label: str, count: int) -> int:
+        """Delete the last pictures of a sign that were stored in this run; how many there were."""
+        names = [name for own, name in self._stored if own == label][-count:] if count else []
+        for name in names:
+            (self._folder / name).unlink(missing_ok=True)
+        if names:
+            self._stored = [stored for stored in self._stored if stored[1] not in names]
+            self._mend()
+        return len(names)
+
+    def _number(self, label: str) -> int:
+        """The highest among this person's pictures of a sign in this session, from earlier runs, too."""
+        names = (self._folder / label).glob(f"{self._person}-{self._session}-*.jpg")
+        return max((int(n) for path in names if (n := path.stem.rpartition("-")[2]).isdecimal()), default=0)
+
+    def _mend(self) -> None:
+        """Start the table, or drop what a power cut left of a row, and rows whose picture was deleted."""
+        table = self._folder / TABLE
+        text = table.read_text("utf-8-sig") if table.exists() else ""
+        whole = text[: text.rfind("\n") + 1]
+        rows = list(csv.reader(io.StringIO(whole, newline="")))
+        if text and tuple(rows[0] if rows else ()) != HEADER:
+            found = text.partition("\n")[0].strip()
+            raise EdgeAslError(
+                f"{table}: expected the header {','.join(HEADER)}, found {found!r}; choose another folder"
+            )
+        kept = "".join([_row(*HEADER), *(_row(*row) for row in rows[1:] if row and self._holds(row[0]))])
+        if kept != text:
+            write_atomically(table, kept)
+
+    def _holds(self, name: str) -> bool:
+        return (self._folder / name).is_file()
+
+
+def _row(*cells: str) -> str:
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link", str(path))
+
+
+def _append(table: Path, line: str) -> None:
+    descriptor = os.open(table, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            _write_all(file, line.encode())
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(before)
+            raise
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    if file.write(data) != len(data):  # the disk had room for half a line
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
