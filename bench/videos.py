@@ -7,7 +7,7 @@ BUNDLE [VARIATION …]`` takes another bundle, or only some variations, and reco
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -15,6 +15,8 @@ import numpy as np
 from common import ROOT, figure, folder, table
 
 FPS = 30
+RESTS = 15
+"""Frames at the beginning of each film in which the person has not yet moved."""
 
 
 Change = Callable[[np.ndarray, float], np.ndarray]
@@ -37,6 +39,28 @@ def main(bundle: Path, only: list[str]) -> None:
         must, aim = ("≥ 12", "14") if name == PLAIN else ("≥ 10", "")
         how = "whole frames, through the live program" if name == PLAIN else name
         figure(f"{len(clips)} films of a person never seen, {how}", result, must, aim)
+    if not only:
+        nobody(clips)
+
+
+def nobody(clips: list[Path]) -> None:
+    """What both models that ship write while nobody signs: people at rest, and pictures without a hand."""
+    data = folder("EDGE_ASL_DATA") / "letters"
+    names = (data / "hand-free.txt").read_text(encoding="utf-8").split()
+    found = []
+    for model in ("letters", "digits"):
+        bundle = ROOT / "models" / model
+        for clip in clips:
+            # Before anybody raises a hand, there and back, for three seconds.
+            rest = [frame for _, frame in zip(range(RESTS), frames(clip), strict=False)]
+            found += read(bundle, [*rest, *rest[::-1]] * (3 * FPS // (2 * RESTS)))
+        for name in names:
+            found += read(bundle, [cv2.imread(str(data / "Nothing" / name))[:, :, ::-1].copy()] * (2 * FPS))
+    figure(
+        f"letters and digits written in {len(clips)} films of people at rest and {len(names)} pictures without a hand",
+        f"{len(found)}{': ' + ', '.join(label for _, label in found) if found else ''}",
+        "0",
+    )
 
 
 def _cell(found: list[tuple[float, str]]) -> str:
@@ -45,20 +69,25 @@ def _cell(found: list[tuple[float, str]]) -> str:
 
 def written(bundle: Path, clip: Path, change: Change) -> list[tuple[float, str]]:
     """What the device's own reader writes in one clip: seconds and label of each letter."""
+    return read(bundle, (change(picture, number / FPS) for number, picture in enumerate(frames(clip))))
+
+
+def read(bundle: Path, pictures: Iterable[np.ndarray]) -> list[tuple[float, str]]:
+    """The same of pictures, RGB uint8 (h, w, 3), at ``FPS``."""
     from edge_asl_device.camera import Frame
     from edge_asl_device.inference.loading import load
     from edge_asl_device.kiosk.reader import Reader
 
     reader, found = Reader(load(bundle)), []
-    for number, picture in enumerate(_frames(clip)):
-        time_s = number / FPS
-        state = reader.read(Frame(time_s, change(picture, time_s))).state
+    for number, picture in enumerate(pictures):
+        state = reader.read(Frame(number / FPS, picture)).state
         if state.accepted is not None:
-            found.append((time_s, state.accepted))
+            found.append((number / FPS, state.accepted))
     return found
 
 
-def _frames(clip: Path) -> Iterator:
+def frames(clip: Path) -> Iterator[np.ndarray]:
+    """Every picture of a film, RGB uint8 (h, w, 3)."""
     film = cv2.VideoCapture(str(clip))
     while True:
         delivered, bgr = film.read()

@@ -57,6 +57,28 @@ CUT = """() => {
   return found;
 }"""
 
+WIDE_MM = {(480, 320): 73, (800, 480): 154, (1280, 720): 222, (1080, 1920): 299, (1920, 1080): 344}
+"""Width of the usual screens with so many pixels: 3.5", 7" and 10.1", 24" upright, 15.6"."""
+
+# Buttons that are smaller than a finger, or nearer to each other than fingers can tell; in millimetres.
+FINGERS = """(mm) => {
+  const found = [];
+  const shown = (node) => node.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+  const buttons = [...document.querySelectorAll("main button")].filter(shown);
+  const boxes = buttons.map((button) => button.getBoundingClientRect());
+  const round = (number) => Math.round(number * mm * 10) / 10;
+  boxes.forEach((a, i) => {
+    if (Math.min(a.width, a.height) * mm < 8.9) found.push(`${buttons[i].id}: ${round(a.width)} × ${round(a.height)}`);
+    boxes.slice(i + 1).forEach((b, j) => {
+      const x = Math.max(a.left, b.left) - Math.min(a.right, b.right);
+      const y = Math.max(a.top, b.top) - Math.min(a.bottom, b.bottom);
+      const apart = Math.max(x, y) * mm;
+      if (apart < 1.9) found.push(`${buttons[i].id} and ${buttons[i + j + 1].id}: ${round(Math.max(x, y))} apart`);
+    });
+  });
+  return found;
+}"""
+
 
 def until(page: Any, expression: str, argument: object = None, limit_s: float = 15.0) -> None:
     """Ask again and again from outside: Playwright's own waiting evaluates strings, which the page's policy forbids."""
@@ -81,6 +103,16 @@ def resized(page: Any) -> Iterator[tuple[tuple[int, int], list[str]]]:
             if not (found := page.evaluate(CUT)):
                 break
         yield size, found
+
+
+def too_small_for_fingers(page: Any) -> dict[tuple[int, int], list[str]]:
+    """What is, on which screen."""
+    found = {}
+    for size, wide_mm in WIDE_MM.items():
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.wait_for_timeout(300)
+        found[size] = page.evaluate(FINGERS, wide_mm / size[0])
+    return {size: buttons for size, buttons in found.items() if buttons}
 
 
 def serious(page: Any, impacts: tuple[str, ...] = ("serious", "critical")) -> list[str]:

@@ -3,7 +3,7 @@
     FOLDER/A/anna-20261124T120000-0001.jpg
     FOLDER/signers.csv                          file,label,signer,session
 
-After a power cut every picture has its row, and every row its picture.
+After a power cut every picture has its row.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import io
 import os
 import re
 import unicodedata
+from collections.abc import Collection
 from io import FileIO
 from pathlib import Path
 
@@ -92,7 +93,7 @@ class PictureFolder:
             (self._folder / name).unlink(missing_ok=True)
         if names:
             self._stored = [stored for stored in self._stored if stored[1] not in names]
-            self._mend()
+            self._mend(without=names)
         return len(names)
 
     def _number(self, label: str) -> int:
@@ -100,8 +101,8 @@ class PictureFolder:
         names = (self._folder / label).glob(f"{self._person}-{self._session}-*.jpg")
         return max((int(n) for path in names if (n := path.stem.rpartition("-")[2]).isdecimal()), default=0)
 
-    def _mend(self) -> None:
-        """Start the table, or drop what a power cut left of a row, and rows whose picture was deleted."""
+    def _mend(self, without: Collection[str] = ()) -> None:
+        """Start the table, or drop what a power cut left of a row, and the rows of some pictures."""
         table = self._folder / TABLE
         text = table.read_text("utf-8-sig") if table.exists() else ""
         whole = text[: text.rfind("\n") + 1]
@@ -111,12 +112,9 @@ class PictureFolder:
             raise EdgeAslError(
                 f"{table}: expected the header {','.join(HEADER)}, found {found!r}; choose another folder"
             )
-        kept = "".join([_row(*HEADER), *(_row(*row) for row in rows[1:] if row and self._holds(row[0]))])
+        kept = "".join([_row(*HEADER), *(_row(*row) for row in rows[1:] if row and row[0] not in without)])
         if kept != text:
             write_atomically(table, kept)
-
-    def _holds(self, name: str) -> bool:
-        return (self._folder / name).is_file()
 
 
 def _row(*cells: str) -> str:

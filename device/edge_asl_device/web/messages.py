@@ -123,8 +123,6 @@ class PageState(Struct, frozen=True):
     """The part of the frame that is read; the last one while no frame comes. None where no hand was found."""
     hand: HandView | None = None
     """The hand in the square; None where no hand stage follows one."""
-    left: bool = False
-    """Whether it is a left one; the last that was seen for long enough, in this visit."""
     scene: Scene | None = None
     letter: Letter | None = None
     doubt: Doubt | None = None
@@ -146,6 +144,8 @@ class PageState(Struct, frozen=True):
     """Share of the time for which an open hand must be held to begin or end practice, 0 to 1."""
     language: str = ""
     """Of voice and suggestions, and of every page on which nobody chose another; empty: as the hello says."""
+    left: bool = False
+    """Whether this visitor signs with the left hand: the last that was seen for long enough."""
     slow: bool = False
     """Whether this visitor has asked for more time for each sign."""
     notices: tuple[Notice, ...] = ()

@@ -30,6 +30,19 @@ export const setStyle = (node, name, value) => {
 
 export const setIcon = (use, name) => setAttribute(use, "href", `#i-${name}`);
 
+const AGAIN_MS = 3_000;
+
+// Pictures that a full server has refused are asked for again; the camera's has its own way.
+document.addEventListener(
+  "error",
+  ({ target }) => {
+    if (!(target instanceof HTMLImageElement) || target.id === "picture") return;
+    const { src } = target;
+    setTimeout(() => target.src === src && (target.src = src), AGAIN_MS);
+  },
+  true,
+);
+
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** One short animation; none where the visitor prefers reduced motion. */

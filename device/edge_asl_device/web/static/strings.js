@@ -2,15 +2,26 @@
 
 import { setAttribute, setText } from "./dom.js";
 
+const LIMIT_MS = 5_000;
+const RETRY_MS = 1_000;
+
 let languages = {};
 let current = "en";
 let asked = new URLSearchParams(location.search).get("lang");
 let chosen = null;
 let served = "en";
 
+/** Again and again: a server that is full refuses for a moment, and a page without words would stay so for weeks. */
 export const loadStrings = async () => {
-  const answer = await fetch("/static/languages.json");
-  languages = await answer.json();
+  while (Object.keys(languages).length === 0) {
+    try {
+      const answer = await fetch("/static/languages.json", { signal: AbortSignal.timeout(LIMIT_MS) });
+      if (answer.ok) languages = await answer.json();
+    } catch {
+      // No answer, or half of one.
+    }
+    if (Object.keys(languages).length === 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
   apply();
 };
 
