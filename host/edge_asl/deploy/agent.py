@@ -10,7 +10,8 @@ or runs an update package that has it as its main program (edge_asl/deploy/fleet
 
 ARGUMENTS is a JSON object. Its "paths" is the table in edge_asl_device/releases/installation.py: no path on the device
 is spelled here. Whatever follows this text on standard input belongs to the command. Every command prints lines of JSON
-and exits with 0, or with 1 after {"error": ...}.
+and exits with 0, or with 1 after {"error": ...}. With "frame" in ARGUMENTS these lines come in frames, by which the
+workstation knows them among what a login shell prints (edge_asl/deploy/framing.py).
 
 A deployment is begin (lock the device, ask which files it lacks), receive (store them, lay out the release), where
 needed configure and screen, and end (unlock). The switch itself is the release's own: edge-asl-device activate. A
@@ -34,6 +35,7 @@ import stat
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 import zipfile
 import zlib
@@ -44,8 +46,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CHUNK = 1 << 18
+PIECE = 3500  # characters of an answer in one frame: with its mark less than pipe(7) passes on whole
 BATCH_BYTES = 32_000_000
 LIMIT_S = 30
+SAID_BYTES = 20_000
 LOCK_STALE_S = 600
 RENEW_S = 60
 RENAME_EXCHANGE = 2
@@ -61,14 +65,32 @@ class LockedError(AgentError):
     """Somebody else's deployment is at work."""
 
 
+framing = SimpleNamespace(nonce=None, answered=False)
+
+
 def answer(**values: Any) -> None:
-    sys.stdout.write(json.dumps(values) + "\n")
+    text, framing.answered = json.dumps(values), True
+    if framing.nonce is None:
+        say(text + "\n")
+        return
+    last = (len(text) - 1) // PIECE
+    for number in range(last + 1):
+        piece = text[number * PIECE : (number + 1) * PIECE]
+        say(f"\nedge-asl:{framing.nonce} {last - number} {piece}\n")
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text)
     sys.stdout.flush()
 
 
 def main(command: str, arguments: str) -> int:
     try:
-        execute(command, json.loads(arguments))
+        given = json.loads(arguments)
+        framing.nonce = given.pop("frame", None)
+        execute(command, given)
+        if framing.nonce is not None and not framing.answered:
+            answer()  # that it came to its end
     except AgentError as error:
         answer(error=str(error), **({"locked": True} if isinstance(error, LockedError) else {}))
         return 1
@@ -618,6 +640,21 @@ def program(paths: SimpleNamespace, owner: str, argv: list[str]) -> None:
         raise AgentError(done.stderr.decode(errors="replace").strip())
 
 
+def relay(_paths: SimpleNamespace, argv: list[str]) -> None:
+    """Run a program of a release and pass on each line that it prints, then its exit status and standard error."""
+    with tempfile.TemporaryFile() as said:
+        try:
+            child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
+        except OSError as error:
+            answer(status=127, err=f"{argv[0]}: {error.strerror}")
+            return
+        with child:
+            for line in child.stdout or ():
+                answer(line=line.decode(errors="replace").rstrip("\n"))
+        said.seek(max(0, said.seek(0, os.SEEK_END) - SAID_BYTES))
+        answer(status=child.returncode, err=said.read().decode(errors="replace"))
+
+
 def recheck(paths: SimpleNamespace) -> None:
     """Have the next deployment hash every file: a release's program did not start, so it could not verify itself."""
     write(paths.recheck, "")
@@ -625,7 +662,7 @@ def recheck(paths: SimpleNamespace) -> None:
 
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
-    for command in (facts, begin, receive, unpack, discard, end, configure, screen, program, recheck)
+    for command in (facts, begin, receive, unpack, discard, end, configure, screen, program, relay, recheck)
 }
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ whatever would need an answer is an error that says what to do.
 from __future__ import annotations
 
 import contextlib
-import re
 import shlex
 import shutil
 import subprocess
@@ -15,7 +14,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
+from edge_asl.deploy.reasons import ssh_reason, telling_line
 from edge_asl.errors import ToolMissing, Unreachable
 
 CONNECT_S = 15
@@ -27,38 +28,26 @@ LEFT_BEHIND_S = 120
 LOST = 255
 """ssh's own exit status if there is no connection, or no longer."""
 
-NO_ANSWER = "no answer in {limit} s; is it switched on and on this network?"
-REASONS = (
-    ("REMOTE HOST IDENTIFICATION HAS CHANGED", "its host key has changed: the device was set up again, or somebody "
-     "intercepts the connection; find out which, then run {remove}"),
-    ("Host key verification failed", "its host key is not known yet; connect once with ssh{config} {name}, and compare "
-     "the fingerprint"),
-    ("Permission denied", "the device rejected your SSH key; run ssh-copy-id{config} {name}, or ssh-add your key"),
-    ("Could not resolve hostname", "no host has that name; check the spelling"),
-    ("Connection refused", "nothing listens on its SSH port; enable SSH on the device (raspi-config)"),
-    ("No route to host", "there is no route to it; is it switched on and on this network?"),
-    ("Connection timed out", NO_ANSWER),
-    ("timed out", NO_ANSWER),
-)  # fmt: skip
-"""What ssh says → what it means and what to do."""
 
+def check_name(name: str) -> None:
+    """Refuse what is no target.
 
-def reason(name: str, said: str, limit_s: int, config: Sequence[str] = ()) -> str | None:
-    """Why there is no connection, and what to do; None if ssh's message is not known here.
-
-    Args:
-        config: ssh's options that a person needs for the same connection.
+    Raises:
+        Unreachable: it says how to write what was meant.
     """
-    host = name.rpartition("@")[2].removeprefix("ssh://")
-    # Debian's ssh names the file and the port, too.
-    remove = re.search(r"ssh-keygen -f .+ -R [^\r\n]+", said)
-    facts = {
-        "name": name,
-        "limit": limit_s,
-        "config": "".join(f" {shlex.quote(word)}" for word in config),
-        "remove": remove[0] if remove else f"ssh-keygen -R {host}",
-    }
-    return next((meaning.format(**facts) for mark, meaning in REASONS if mark in said), None)
+    if not name or name.startswith("-") or any(letter.isspace() for letter in name):
+        raise Unreachable(f"{name!r}: not a valid target; name one such as pi@kiosk-1 or local:FOLDER")
+    if name.startswith("ssh://"):
+        try:
+            _ = urlsplit(name).port
+        except ValueError as error:
+            raise Unreachable(f"{name}: {error}; expected ssh://pi@kiosk-1:2222, for example") from error
+        return
+    host, colon, after = name.partition(":")
+    if colon and after.isdecimal():
+        raise Unreachable(f"{name}: ssh would take all of it for a host's name; write ssh://{name}")
+    if colon and host and after.startswith(("/", "~")):
+        raise Unreachable(f"{name}: a folder is named with --root: {host} --root {after}")
 
 
 class Ssh:
@@ -74,8 +63,7 @@ class Ssh:
     """
 
     def __init__(self, name: str, config: Path | None = None) -> None:
-        if not name or name.startswith("-") or any(letter.isspace() for letter in name):
-            raise Unreachable(f"{name!r}: not a valid target; name one such as pi@kiosk-1 or local:FOLDER")
+        check_name(name)
         if shutil.which("ssh") is None:
             raise ToolMissing("ssh is not installed; sudo apt install openssh-client")
         self.name = name
@@ -93,6 +81,7 @@ class Ssh:
             "ControlPath": self._socket,
             "Compression": "yes",
             "LogLevel": "INFO",
+            "RemoteCommand": "none",  # of the user's configuration, for a person who logs in
         }
         return [word for key, value in pairs.items() for word in ("-o", f"{key}={value}")]
 
@@ -104,10 +93,9 @@ class Ssh:
         """What ssh's own failure means."""
         if status != LOST:
             return None
-        if known := reason(self.name, said, CONNECT_S, self._config):
+        if known := ssh_reason(self.name, said, CONNECT_S, self._config):
             return known
-        last = (said.strip().splitlines() or ["no reason given"])[-1]
-        return f"the connection broke: {last}; try again"
+        return f"the connection broke: {telling_line(said) or 'no reason given'}; try again"
 
     def __enter__(self) -> Self:
         # Not below TMPDIR, which may be long: a socket's path has at most 108 bytes.
