@@ -173,7 +173,8 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 def _words(error: BaseException) -> str:
     text = re.sub(r" at 0x[0-9a-f]+", "", str(error))  # the same fault has the same words
     number = error.errno if isinstance(error, OSError) else _number_in(text)
-    named = os.strerror(number) if number in errno.errorcode and os.strerror(number) not in text else ""
+    named = os.strerror(number) if number is not None and number in errno.errorcode else ""
+    named = "" if named in text else named
     return ": ".join(filter(None, (type(error).__name__, text, named)))
 
 

@@ -13,8 +13,10 @@ from edge_asl.deploy.environment.layout import LaidOut, environment_for, known_f
 from edge_asl.deploy.environment.platforms import Platform, choose
 from edge_asl.progress import Progress
 from edge_asl_device.contract.bundle import Bundle, read_bundle
-from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE
+from edge_asl_device.contract.manifest import EDGETPU_MODEL, MANIFEST, SIGNATURE
+from edge_asl_device.errors import BundleError
 from edge_asl_device.files import sha256_of
+from edge_asl_device.inference.reasons import EDGETPU_OPERATOR
 from edge_asl_device.releases.environment import ENVIRONMENT
 from edge_asl_device.releases.release import FORMAT, Release
 
@@ -37,6 +39,10 @@ class Wanted(Struct, frozen=True):
     """Those that belong to the bundle."""
     environment_mb: float = 0.0
     notes: list[str] = []
+    edgetpu: bool = False
+    """Whether it has a model for the Edge TPU beside the processor's."""
+    only_edgetpu: bool = False
+    """Whether the model that should be the processor's is compiled for the Edge TPU."""
 
 
 class Payload(NamedTuple):
@@ -81,6 +87,8 @@ def build_payload(bundle: Path, platform: Platform, kind: str, wheelhouse: Path 
     Raises:
         EdgeAslError: the bundle is damaged, or there is no environment for the platform.
     """
+    if bundle.suffix == ".tflite" and bundle.is_file():
+        raise BundleError(f"{bundle}: a model without a bundle; edge-asl import it, and deploy what that writes")
     read = read_bundle(bundle)
     choice = choose(platform, kind)
     return _payload(read, environment_for(choice, wheelhouse, progress), list(choice.notes))
@@ -108,6 +116,8 @@ def _payload(bundle: Bundle, environment: LaidOut, notes: list[str]) -> Payload:
         bundle_objects=list(files.values()),
         environment_mb=round(environment.manifest.size / 1e6, 1),
         notes=notes,
+        edgetpu=EDGETPU_MODEL in files,
+        only_edgetpu=any(EDGETPU_OPERATOR.encode() in bundle.spec(name).path.read_bytes() for name in bundle.models),
     )
     text = (environment.folder / ENVIRONMENT).read_text(encoding="utf-8")
     return Payload(release, wanted, text, files, sources)
