@@ -155,7 +155,7 @@ DEVICE = (
 
 NOISE = re.compile(
     r"^\s*$|^@|^\*\*|^Warning: Permanently added|^Connection to .* closed|^Connection closed by UNKNOWN|^Disconnected "
-    r"|setlocale: LC_|^perl: warning|^\s+L[CA]\w+ = |^sudo: unable to resolve host|^stdin: is not a tty"
+    r"|setlocale: LC_|^perl: warning|^L[CA]\w+ = |^are supported and installed|^sudo: unable to resolve host|^stdin: is not a tty"
     r"|^mesg: ttyname|^tput: |^stty: |cannot set terminal process group|no job control in this shell|^Pseudo-terminal "
     r"|: terminating, \d+ bad configuration",
 )
@@ -173,7 +173,7 @@ def ssh_reason(name: str, said: str, limit_s: int, config: Sequence[str] = ()) -
     host = re.sub(r"^ssh://|:\d+$", "", name).rpartition("@")[2]
     # Debian's ssh names the file and the port, too.
     remove = re.search(r"ssh-keygen -f .+ -R [^\r\n]+", said)
-    return meaning_of(
+    known = meaning_of(
         SSH,
         said,
         name=name,
@@ -182,6 +182,9 @@ def ssh_reason(name: str, said: str, limit_s: int, config: Sequence[str] = ()) -
         config="".join(f" {shlex.quote(word)}" for word in config),
         remove=remove[0] if remove else f"ssh-keygen -R {host}",
     )
+    # The other end of a proxy has no address.
+    before = known and "by UNKNOWN port 65535" in said and not re.search("jump host|ProxyCommand", known)
+    return f"before the device, at its jump host or ProxyCommand: {known}" if before else known
 
 
 def no_answer(name: str, status: int, stray: Sequence[str], err: str) -> str:

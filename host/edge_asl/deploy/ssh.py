@@ -95,7 +95,7 @@ class Ssh:
             return None
         if known := ssh_reason(self.name, said, CONNECT_S, self._config):
             return known
-        return f"the connection broke: {telling_line(said) or 'no reason given'}; try again"
+        return f"the connection broke: {telling_line(said).rstrip('.') or 'no reason given'}; try again"
 
     def __enter__(self) -> Self:
         # Not below TMPDIR, which may be long: a socket's path has at most 108 bytes.

@@ -22,6 +22,7 @@ ONE_SUBGRAPH = "More than one subgraph is not supported"
 
 
 _NEWER = "install its last version, 16.0, or build with an earlier TensorFlow"
+_SMALLER = "that is often so with large inputs: try another model.size or backbone"
 SAYINGS = (
     Saying(
         r"Didn't find op for builtin opcode '(?P<op>\w+)' version '(?P<version>\d+)'",
@@ -50,7 +51,7 @@ SAYINGS = (
     ),
     Saying(
         r"Internal compiler error",
-        "it failed inside itself, which it often does for large inputs; try another model.size or backbone",
+        f"it failed inside itself; {_SMALLER}",
     ),
     Saying(
         r"(?P<library>lib\S+): cannot open shared object|GLIBC\S* not found",
@@ -144,7 +145,7 @@ def parse_output(text: str) -> EdgeTpuCompilation:
 
 def reason_in(text: str) -> str:
     """Why it failed: its last line is often only that it did."""
-    return meaning_of(SAYINGS, text) or telling_line(text, NOISE) or "it gave no reason"
+    return meaning_of(SAYINGS, text) or telling_line(text, NOISE) or f"it gave no reason; {_SMALLER}"
 
 
 @contextlib.contextmanager
