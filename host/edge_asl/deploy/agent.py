@@ -113,6 +113,8 @@ def execute(command: str, arguments: dict[str, Any]) -> None:
 
 
 def facts(paths: SimpleNamespace) -> None:
+    asked = ask_status(paths)  # the slowest answer: everything else is read meanwhile
+    packages = begin_run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev} ${Version}\n", *DEBIAN])
     system = os_release()
     answer(
         machine=platform.machine(),
@@ -131,11 +133,12 @@ def facts(paths: SimpleNamespace) -> None:
         clock=time.time(),
         systemd=systemd(),
         lingers=os.path.exists("/var/lib/systemd/linger/" + user_name()),
-        debian=debian_packages(),
+        debian=debian_packages(end_run(packages)),
         ssh_keygen=shutil.which("ssh-keygen") is not None,
         **memory(),
         **hardware(),
         **installed(paths),
+        status=status(paths, asked),
     )
 
 
@@ -170,7 +173,6 @@ def installed(paths: SimpleNamespace) -> dict[str, Any]:
         "signers": signer_names(paths.signers),
         "minimums": read_json(paths.minimums) or {},
         "activation": read_json(paths.activation),
-        "status": status(paths),
     }
 
 
@@ -227,10 +229,10 @@ def systemd() -> str | None:
     return (run(["systemctl", "--version"]).split() or ["", "unknown"])[1]
 
 
-def debian_packages() -> dict[str, str | None]:
+def debian_packages(listed: str) -> dict[str, str | None]:
     """Package → version, or None where it is not installed."""
     found = dict.fromkeys(DEBIAN)
-    for line in run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev} ${Version}\n", *DEBIAN]).splitlines():
+    for line in listed.splitlines():
         name, state, version = [*line.split(), "", ""][:3]
         if state.startswith("ii"):
             found[name] = version
@@ -259,26 +261,49 @@ def signer_names(path: str) -> list[str]:
     return [line.split()[0] for line in lines if line and not line.startswith("#")]
 
 
-def status(paths: SimpleNamespace) -> Any:
+def ask_status(paths: SimpleNamespace) -> subprocess.Popen[str] | None:
+    """Start asking the program that runs; None if there is none."""
+    if not os.path.exists(paths.program):
+        return None
+    mode = read(paths.mode_file).strip() or "system"
+    return begin_run([paths.program, "status", "--json", "--root", paths.root, "--mode", mode])
+
+
+def status(paths: SimpleNamespace, asked: subprocess.Popen[str] | None) -> Any:
     if not os.path.lexists(paths.current):
         return None
     if not os.path.exists(paths.program):
         return {"problem": paths.program + ": the installed program is missing; deploy again"}
-    mode = read(paths.mode_file).strip() or "system"
     try:
-        return json.loads(run([paths.program, "status", "--json", "--root", paths.root, "--mode", mode]))
+        return json.loads(end_run(asked))
     except ValueError:
         return {"problem": "edge-asl-device status gave no answer"}
 
 
 def run(command: list[str]) -> str:
+    return end_run(begin_run(command))
+
+
+def begin_run(command: list[str]) -> subprocess.Popen[str] | None:
     try:
-        return subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=LIMIT_S,
-            check=False, encoding="utf-8", errors="replace",
-        ).stdout  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            encoding="utf-8", errors="replace",
+        )  # fmt: skip
+    except OSError:
+        return None
+
+
+def end_run(process: subprocess.Popen[str] | None) -> str:
+    """What it printed; nothing if it did not start or end in time."""
+    if process is None:
         return ""
+    with process:
+        try:
+            return process.communicate(timeout=LIMIT_S)[0]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return ""
 
 
 # the lock: one deployment at a time

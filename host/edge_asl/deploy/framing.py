@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +25,7 @@ MARK = "edge-asl:"
 
 def new_nonce() -> str:
     """For one call."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()
 
 
 class Frames:

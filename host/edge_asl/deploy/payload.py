@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
 
-from edge_asl.deploy.environment.layout import LaidOut, environment_for, known_files
 from edge_asl.deploy.environment.platforms import Platform, choose
 from edge_asl.progress import Progress
 from edge_asl_device.contract.bundle import Bundle, read_bundle
@@ -19,6 +19,9 @@ from edge_asl_device.files import sha256_of
 from edge_asl_device.inference.reasons import EDGETPU_OPERATOR
 from edge_asl_device.releases.environment import ENVIRONMENT
 from edge_asl_device.releases.release import FORMAT, Release
+
+if TYPE_CHECKING:
+    from edge_asl.deploy.environment.layout import LaidOut
 
 
 class Wanted(Struct, frozen=True):
@@ -58,6 +61,8 @@ class Payload(NamedTuple):
 
     def missing_from(self, releases: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         """SHA-256 → 0 of what a device with these releases lacks: of a new program 1 MB, not 200."""
+        from edge_asl.deploy.environment.layout import known_files
+
         present: set[str] = set()
         for digest in {str(release.get("environment")) for release in releases if "problem" not in release}:
             present |= self.wanted.objects.keys() if digest == self.wanted.environment else known_files(digest)
@@ -81,12 +86,22 @@ class Payload(NamedTuple):
         return json.dumps(line, sort_keys=True).encode() + b"\n"
 
 
+def load_ahead() -> None:
+    """What ``build_payload`` needs of every environment, while a device is still answering."""
+    with contextlib.suppress(Exception):  # who needs it is told
+        from edge_asl.deploy.environment.layout import device_files
+
+        device_files()
+
+
 def build_payload(bundle: Path, platform: Platform, kind: str, wheelhouse: Path | None, progress: Progress) -> Payload:
     """The release of a bundle for a platform.
 
     Raises:
         EdgeAslError: the bundle is damaged, or there is no environment for the platform.
     """
+    from edge_asl.deploy.environment.layout import environment_for
+
     if bundle.suffix == ".tflite" and bundle.is_file():
         raise BundleError(f"{bundle}: a model without a bundle; edge-asl import it, and deploy what that writes")
     read = read_bundle(bundle)

@@ -155,7 +155,8 @@ DEVICE = (
 
 NOISE = re.compile(
     r"^\s*$|^@|^\*\*|^Warning: Permanently added|^Connection to .* closed|^Connection closed by UNKNOWN|^Disconnected "
-    r"|setlocale: LC_|^perl: warning|^L[CA]\w+ = |^are supported and installed|^sudo: unable to resolve host|^stdin: is not a tty"
+    r"|setlocale: LC_|^perl: warning|^L[CA]\w+ = |^are supported and installed|^sudo: unable to resolve host"
+    r"|^stdin: is not a tty"
     r"|^mesg: ttyname|^tput: |^stty: |cannot set terminal process group|no job control in this shell|^Pseudo-terminal "
     r"|: terminating, \d+ bad configuration",
 )

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 from urllib.parse import urlsplit
 
 from edge_asl.deploy.reasons import ssh_reason, telling_line
@@ -59,7 +59,7 @@ class Ssh:
 
     Raises:
         ToolMissing: no ``ssh``.
-        Unreachable: on entering, no connection.
+        Unreachable: no such target; at the first command, no connection.
     """
 
     def __init__(self, name: str, config: Path | None = None) -> None:
@@ -71,6 +71,7 @@ class Ssh:
         self._base = ["ssh", *self._config]
         self._socket = "none"
         self._cleanup = contextlib.ExitStack()
+        self._connecting: tuple[subprocess.Popen[bytes], IO[bytes]] | None = None
 
     def _options(self) -> list[str]:
         pairs = {
@@ -86,7 +87,12 @@ class Ssh:
         return [word for key, value in pairs.items() for word in ("-o", f"{key}={value}")]
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """``ssh … TARGET -- 'quoted words'``: through the shared connection, or through its own if that is gone."""
+        """``ssh … TARGET -- 'quoted words'``: through the shared connection, or through its own if that is gone.
+
+        Raises:
+            Unreachable: there is no connection.
+        """
+        self._wait_connected()
         return [*self._base, *self._options(), "-o", "ControlMaster=no", "-T", self.name, "--", shlex.join(argv)]
 
     def lost(self, status: int, said: str) -> str | None:
@@ -98,26 +104,34 @@ class Ssh:
         return f"the connection broke: {telling_line(said).rstrip('.') or 'no reason given'}; try again"
 
     def __enter__(self) -> Self:
+        """Begin to connect; the first command waits for it."""
         # Not below TMPDIR, which may be long: a socket's path has at most 108 bytes.
         with contextlib.ExitStack() as stack:
             self._socket = stack.enter_context(tempfile.TemporaryDirectory(prefix="edge-asl-", dir="/tmp")) + "/s"
-            self._connect()
+            self._begin_connecting(stack)
             self._cleanup = stack.pop_all()
         return self
 
-    def _connect(self) -> None:
+    def _begin_connecting(self, stack: contextlib.ExitStack) -> None:
         shared = ["-o", "ControlMaster=yes", "-o", f"ControlPersist={LEFT_BEHIND_S}", "-fNT"]
         master = [*self._base, *self._options(), *shared, self.name]
-        with tempfile.TemporaryFile() as said:
-            try:
-                # Into a file: the connection in the background would hold a pipe open.
-                run = subprocess.run(
-                    master, stdin=subprocess.DEVNULL, stdout=said, stderr=said, timeout=4 * CONNECT_S, check=False
-                )
-            except subprocess.TimeoutExpired:
-                raise Unreachable(f"{self.name}: no connection within {4 * CONNECT_S} s; try again") from None
-            said.seek(0)
-            reason = self.lost(run.returncode, said.read().decode(errors="replace"))
+        # Into a file: the connection in the background would hold a pipe open.
+        said = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack is one
+        process = subprocess.Popen(master, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        stack.callback(_end, process)
+        self._connecting = process, said
+
+    def _wait_connected(self) -> None:
+        if self._connecting is None:
+            return
+        process, said = self._connecting
+        try:
+            status = process.wait(4 * CONNECT_S)
+        except subprocess.TimeoutExpired:
+            raise Unreachable(f"{self.name}: no connection within {4 * CONNECT_S} s; try again") from None
+        self._connecting = None
+        said.seek(0)
+        reason = self.lost(status, said.read().decode(errors="replace"))
         if reason:
             raise Unreachable(f"{self.name}: {reason}")
 
@@ -126,3 +140,10 @@ class Ssh:
         with contextlib.suppress(subprocess.TimeoutExpired):
             subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False)
         self._cleanup.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """One that still connects; afterwards the connection lives in a process of its own."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()

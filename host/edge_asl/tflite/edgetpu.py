@@ -137,7 +137,7 @@ def compile_edgetpu(bundle_folder: Path, *, timeout_s: float = 600) -> EdgeTpuCo
         compilation = parse_output("\n".join([text, *logs]))
         compiled = out / f"{bundle.model.stem}_edgetpu.tflite"
         if not compiled.is_file():
-            raise QuantizationError(f"{bundle.model}: {COMPILER} did not write {compiled.name}; {reason_in(text)}")
+            raise QuantizationError(f"{bundle.model}: {COMPILER} did not write {compiled.name}: {reason_in(text)}")
         if compilation.on_tpu == 0:
             reasons = "; ".join(dict.fromkeys(f"{o.operator}: {o.status}" for o in compilation.operators))
             raise QuantizationError(
