@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_asl_device.sayings import Saying, meaning_of, telling_line
+from edge_asl_device.other_programs.sayings import Saying, meaning_of, telling_line
 
 EDGETPU_OPERATOR = "edgetpu-custom-op"
 """In place of the layers that ``edgetpu_compiler`` has taken out of a model."""

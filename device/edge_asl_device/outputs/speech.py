@@ -12,8 +12,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Self
 
+from edge_asl_device.other_programs.sayings import Saying, meaning_of, telling_line
 from edge_asl_device.outputs.output import Context, Control, Output
-from edge_asl_device.sayings import Saying, meaning_of, telling_line
 from edge_asl_device.text.languages import Language
 from edge_asl_device.web.messages import VoiceState
 

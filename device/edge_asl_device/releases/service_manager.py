@@ -10,9 +10,9 @@ from typing import Protocol
 
 from edge_asl_device.errors import ReleaseError
 from edge_asl_device.files import write_atomically
+from edge_asl_device.other_programs.sayings import Saying, meaning_of, telling_line
 from edge_asl_device.releases.installation import ROOTS, Installation, Mode
 from edge_asl_device.releases.plain import Plain
-from edge_asl_device.sayings import Saying, meaning_of, telling_line
 from edge_asl_device.systemd import RECOVER, SCREEN, UNIT, USER_RECOVER, USER_UNIT, unit
 
 COMMAND_S = 100.0

@@ -21,8 +21,8 @@ from edge_asl_device.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, SIGN
 from edge_asl_device.contract.untrusted import read_bounded
 from edge_asl_device.errors import TrustError, one_line
 from edge_asl_device.files import write_atomically
+from edge_asl_device.other_programs.sayings import Saying, meaning_of, telling_line
 from edge_asl_device.releases.trust import NAMESPACE, PUBLIC_KEY, add_signer, verify_signature
-from edge_asl_device.sayings import Saying, meaning_of, telling_line
 
 LIMIT_S = 20.0
 """For an ``ssh-keygen`` that needs nobody."""

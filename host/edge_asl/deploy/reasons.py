@@ -10,8 +10,8 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from edge_asl_device.sayings import Saying, meaning_of
-from edge_asl_device.sayings import telling_line as telling_line_of
+from edge_asl_device.other_programs.sayings import Saying, meaning_of
+from edge_asl_device.other_programs.sayings import telling_line as telling_line_of
 
 REFUSAL = "edge-asl-device: "
 """Before what the device's program says when it refuses to continue."""

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from edge_asl_device.errors import one_line
-from edge_asl_device.sayings import Saying, meaning_of
+from edge_asl_device.other_programs.sayings import Saying, meaning_of
 
 HEAD = 4096
 HDF5 = b"\x89HDF\r\n\x1a\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from edge_asl.errors import QuantizationError, ToolMissing
-from edge_asl_device.sayings import Saying, meaning_of, telling_line
+from edge_asl_device.other_programs.sayings import Saying, meaning_of, telling_line
 
 COMPILER = "edgetpu_compiler"
 MAPPED = "Mapped to Edge TPU"
