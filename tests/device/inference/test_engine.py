@@ -205,7 +205,7 @@ def test_a_file_that_is_no_model(golden_bundle: Path, tmp_path: Path):
 
     with pytest.raises(
         RuntimeMissing,
-        match=r"(ai-edge-litert|tflite-runtime) cannot run this model: .+; copy or build the model again",
+        match=r"(ai-edge-litert|tflite-runtime) cannot run this model: .+; copy or build the model",
     ) as caught:
         engine_of(bundle)
 
