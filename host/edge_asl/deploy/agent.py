@@ -35,7 +35,6 @@ import stat
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 import zipfile
 import zlib
@@ -667,7 +666,8 @@ def program(paths: SimpleNamespace, owner: str, argv: list[str]) -> None:
 
 def relay(_paths: SimpleNamespace, argv: list[str]) -> None:
     """Run a program of a release and pass on each line that it prints, then its exit status and standard error."""
-    with tempfile.TemporaryFile() as said:
+    # In memory: a disk may be full or read-only when it matters.
+    with os.fdopen(os.memfd_create("edge-asl-said"), "w+b") as said:
         try:
             child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
         except OSError as error:

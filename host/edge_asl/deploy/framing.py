@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from typing import Any
 
 MARK = "edge-asl:"
+KEPT = 50
+"""Lines of a shell, for the message if no answer comes."""
 
 
 def new_nonce() -> str:
@@ -40,13 +42,13 @@ class Frames:
         self._pieces: list[str] = []
         self._due: int | None = None
         self.stray: list[str] = []
-        """Lines that are not the agent's and not blank."""
+        """The last lines that are not the agent's and not blank."""
 
     def feed(self, line: str) -> dict[str, Any] | None:
         """The answer that a line completes; None for any other line."""
         if not line.startswith(self._front):
             if line.strip():
-                self.stray.append(line.strip())
+                self.stray = [*self.stray[1 - KEPT :], line.strip()]
             return None
         left, _, piece = line.removeprefix(self._front).rstrip("\n").partition(" ")
         number = int(left) if left.isdecimal() else -1

@@ -153,6 +153,8 @@ class Session:
                 on_line(lines[-1])
 
         ended = self.agent("relay", {"paths": {}, "argv": [*argv]}, stall_s=stall_s, on_answer=take)
+        if "status" not in ended:
+            raise DeviceError(f"{self.remote.name}: {argv[0]}: the answer broke off; try again")
         return CommandResult(int(ended["status"]), "\n".join(lines), str(ended["err"]))
 
     def check(self, argv: Sequence[str], stall_s: float = STALL_S) -> CommandResult:

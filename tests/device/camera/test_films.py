@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,6 +100,15 @@ def test_a_phones_film_as_opencv_itself_would_turn_it():
 
     assert np.array_equal(shown, expected[:, :, ::-1])
     assert turn_of(path, capture) == Turn.rotation(90)
+
+
+def test_a_phones_film_is_read():
+    """The letters A and B, signed upright, stored sideways."""
+    source = Path(os.environ["EDGE_ASL_DATA"]) / "strange" / "rot.mp4"
+    command = [sys.executable, "-m", "edge_asl_device", "run", str(FILM.parent / "bundle-v1"), "--headless", "--fast"]
+    run = subprocess.run([*command, "--source", str(source)], capture_output=True, text=True, timeout=100, check=True)
+
+    assert run.stdout.splitlines()[-1] == "text: AB"
 
 
 def test_a_film_without_such_a_header_is_taken_as_it_is(tmp_path: Path):
