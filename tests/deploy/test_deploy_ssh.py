@@ -9,6 +9,12 @@ import pytest
 from kiosk import Kiosk
 from sshd import MISSING, Sshd, free_ports
 
+from edge_asl.deploy.facts import read_facts
+from edge_asl.deploy.ssh import Ssh
+from edge_asl.deploy.target import Target
+from edge_asl.errors import Unreachable
+from edge_asl_device.releases.installation import Mode
+
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 
@@ -77,6 +83,44 @@ def test_a_name_that_nobody_knows(device: Kiosk):
     error = device.run("status", target="kiosk.invalid").error
 
     assert error == "edge-asl: kiosk.invalid: no host has that name; check the spelling"
+
+
+START_FILE = r"""
+echo 42
+printf '\e[?2004h\033]0;kiosk\a'
+echo 'bash: warning: setlocale: LC_ALL: cannot change locale (en_GB.UTF-8)' >&2
+head -c 300 /dev/urandom
+(for number in $(seq 100); do echo '{"error": "of the shell"}'; sleep .01; done) &
+trap 'echo good bye' EXIT
+"""
+
+
+def test_a_start_file_that_prints(tmp_path: Path):
+    """The shell of a login reads it before every command, and prints while the agent does."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".bashrc").write_text(START_FILE)
+    target = Target("kiosk", Mode.PLAIN, str(tmp_path / "kiosk"), tmp_path / "sshd" / "ssh_config")
+    with Sshd(tmp_path / "sshd", options=[f"SetEnv HOME={home}"]), target.session() as session:
+        raw = session.run(["true"]).out
+        facts = read_facts(session, target)
+        ended = session.program(["sh", "-c", "echo one; sleep .2; echo two; exit 1"])
+
+    assert "42" in raw, "the start file was read"
+    assert facts.root == target.root
+    assert ended == (1, "one\ntwo", "")
+
+
+def test_a_port_behind_a_colon():
+    for name, meant in (("pi@kiosk:2222", "ssh://pi@kiosk:2222"), ("kiosk:22", "ssh://kiosk:22")):
+        with pytest.raises(Unreachable, match=f"^{name}: ssh would take all of it for a host's name; write {meant}$"):
+            Ssh(name)
+    with pytest.raises(Unreachable, match="a folder is named with --root: pi@kiosk --root /srv/kiosk"):
+        Ssh("pi@kiosk:/srv/kiosk")
+    with pytest.raises(Unreachable, match="Port out of range 0-65535; expected ssh://pi@kiosk-1:2222"):
+        Ssh("ssh://pi@kiosk:99999")
+    for name in ("fe80::1", "pi@::1", "ssh://pi@kiosk:2222", "ssh://[::1]:22", "ssh://[::1]", "kiosk"):
+        assert Ssh(name).name == name
 
 
 @pytest.mark.parametrize("target", ["-oProxyCommand=touch /tmp/edge-asl-was-here", "two words", ""])

@@ -138,7 +138,7 @@ def test_a_driver_that_does_not_stop_is_told_and_given_up():
 
 def test_busy():
     with camera() as first:
-        with pytest.raises(CameraError, match=r"camera 0 is in use: .*busy") as caught, camera():
+        with pytest.raises(CameraError, match=r"camera 0: another program is using it .*busy") as caught, camera():
             pass
         assert caught.value.state is CameraState.BUSY
         assert next(first.frames()).picture.any()

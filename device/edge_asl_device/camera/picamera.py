@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge_asl_device.camera import Allocate, CameraError, CameraState, Frame, new_picture
 from edge_asl_device.camera.clock import since_boot_to_monotonic, taken
+from edge_asl_device.camera.faults import fault_of
 
 TIMEOUT_S = 2.0
 """How long a frame may take: without a limit picamera2 waits for ever once the cable is pulled."""
@@ -63,29 +66,37 @@ class Picamera:
     def __enter__(self) -> Self:
         try:
             self._camera = (self._open_camera or _picamera2())(self._number)
-        except (RuntimeError, IndexError) as error:
-            raise _refused(self._number, error) from error
+        except Exception as error:
+            raise fault_of(error, self._name) from error
         try:
             self._layout = _configure(self._camera, self._size, self._fps)
             self._camera.start()
-        except RuntimeError as error:
-            self.__exit__(None, None, None)
-            raise _refused(self._number, error) from error
-        except BaseException:
-            self.__exit__(None, None, None)
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            if isinstance(error, Exception):
+                raise fault_of(error, self._name) from error
             raise
         return self
 
+    @property
+    def _name(self) -> str:
+        return f"camera {self._number}"
+
     def __exit__(self, *exception: object) -> None:
-        closed = _within(STOP_S, functools.partial(_close, self._camera))
+        fault: CameraError | None = None
+        try:
+            if not _within(STOP_S, functools.partial(_close, self._camera)):
+                fault = CameraError(
+                    CameraState.FAILED,
+                    f"{self._name} did not stop within {STOP_S:.0f} s: the driver hangs; "
+                    "the camera is free again when this process ends",
+                )
+        except Exception as error:  # noqa: BLE001 - every kind, from a driver
+            fault = fault_of(error, self._name)
         self._camera = None
         gc.collect()  # buffers live as long as anything refers to them, and the next opening needs their memory
-        if not closed and exception[1] is None:
-            raise CameraError(
-                CameraState.FAILED,
-                f"camera {self._number} did not stop within {STOP_S:.0f} s: the driver hangs; "
-                "the camera is free again when this process ends",
-            )
+        if fault is not None and exception[1] is None:  # else what came first says more
+            raise fault
 
     def frames(self, allocate: Allocate = new_picture) -> Iterator[Frame]:
         """Frames until the camera fails; see ``Camera``.
@@ -109,8 +120,8 @@ class Picamera:
                 CameraState.FROZEN,
                 f"camera {self._number}: no picture within {TIMEOUT_S:.0f} s; check both ends of its cable",
             ) from error
-        except RuntimeError as error:
-            raise CameraError(CameraState.LOST, f"camera {self._number}: {error}; check its cable") from error
+        except Exception as error:
+            raise fault_of(error, self._name, CameraState.LOST) from error
 
 
 def cameras() -> list[dict[str, Any]]:
@@ -119,7 +130,10 @@ def cameras() -> list[dict[str, Any]]:
     Raises:
         CameraError: picamera2 or libcamera is missing (``MISSING``) or does not load (``FAILED``).
     """
-    listed: list[dict[str, Any]] = _picamera2().global_camera_info()
+    try:
+        listed: list[dict[str, Any]] = _picamera2().global_camera_info()
+    except Exception as error:
+        raise fault_of(error, "libcamera") from error
     return listed
 
 
@@ -150,6 +164,9 @@ def to_rgb(memory: NDArray[np.uint8], layout: Layout, out: NDArray[np.uint8]) ->
 
 
 def _picamera2() -> Any:
+    # Everything that they log comes as an exception, too, and this process logs a fault once and not at each try.
+    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")
+    logging.getLogger("picamera2").setLevel(logging.CRITICAL)
     try:
         from picamera2 import Picamera2
     except ModuleNotFoundError as error:
@@ -163,20 +180,6 @@ def _picamera2() -> Any:
             CameraState.FAILED, f"picamera2 does not load ({type(error).__name__}: {reason}); {INSTALL}"
         ) from error
     return Picamera2
-
-
-def _refused(number: int, error: Exception) -> CameraError:
-    """picamera2 raises one kind of error for everything; the reason is at the end of the chain."""
-    while isinstance(error.__cause__, Exception):
-        error = error.__cause__
-    reason = str(error)
-    if "busy" in reason or "requiring state Available" in reason:
-        return CameraError(CameraState.BUSY, f"camera {number} is in use: {reason}; close the other program")
-    if "found" in reason or isinstance(error, IndexError):
-        return CameraError(
-            CameraState.MISSING, f"camera {number}: not found; check its cable, then run rpicam-hello --list-cameras"
-        )
-    return CameraError(CameraState.FAILED, f"camera {number}: cannot open it: {reason}; retrying")
 
 
 def _configure(camera: Any, size: tuple[int, int], fps: int) -> Layout:

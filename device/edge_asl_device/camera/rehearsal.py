@@ -7,7 +7,10 @@ echo frozen > rehearsal/state          # what does the page say now?
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,17 +22,25 @@ from edge_asl_device.camera import Allocate, CameraError, CameraState, Frame, ne
 from edge_asl_device.camera.recordings import Video
 
 VIDEO, STATE = "video.mp4", "state"
-STATES = ("live", "missing", "busy", "lost", "frozen", "silent", "black", "wedged")
 _RAISED = {"missing": CameraState.MISSING, "busy": CameraState.BUSY, "lost": CameraState.LOST}
+_FAULTS: dict[str, Exception] = {
+    "no-memory": OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+    "forbidden": PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/dev/dma_heap/linux,cma"),
+    "outdated": AttributeError("'Picamera2' object has no attribute 'captured_request'"),
+    "taken": RuntimeError("camera.acquire() returned unexpected code: -16"),
+    "strange": ZeroDivisionError("division by zero"),
+}
+STATES = ("live", *_RAISED, *_FAULTS, "frozen", "silent", "black", "wedged", "crash")
 _SILENCE_S = 2.0
 
 
 class Rehearsal:
     """Shows ``video.mp4`` of a folder over and over, as the word in its file ``state`` says; a context manager.
 
-    ``live``; ``missing``, ``busy`` and ``lost`` raise what a real camera raises; ``frozen`` repeats one picture;
-    ``silent`` delivers none until the driver's time limit; ``black`` has the lens covered; ``wedged`` hangs in a
-    driver that no signal reaches.
+    ``live``; ``missing``, ``busy`` and ``lost`` raise what a real camera raises; ``no-memory``, ``forbidden``,
+    ``outdated``, ``taken`` and ``strange`` what its software raises; ``frozen`` repeats one picture; ``silent``
+    delivers none until the driver's time limit; ``black`` has the lens covered; ``wedged`` hangs in a driver that no
+    signal reaches; ``crash`` is a library that aborts.
 
     Raises:
         CameraError: the state says so, or is none of these words.
@@ -38,7 +49,7 @@ class Rehearsal:
 
     def __init__(self, folder: Path) -> None:
         self._state = folder / STATE
-        if self._told() in ("missing", "busy"):
+        if self._told() not in ("live", "lost", "frozen", "silent", "black", "wedged"):
             self._fail(self._told())
         self._video = Video(folder / VIDEO, paced=True, loop=True, pause_s=0.0)
 
@@ -47,7 +58,7 @@ class Rehearsal:
         still: Frame | None = None
         for frame in self._video.frames(allocate):
             told = self._told()
-            if told in _RAISED:
+            if told in _RAISED or told in _FAULTS or told == "crash":
                 self._fail(told)
             elif told == "silent":
                 self._be_silent()
@@ -73,6 +84,10 @@ class Rehearsal:
         return word or "live"
 
     def _fail(self, told: str) -> NoReturn:
+        if told in _FAULTS:
+            raise _FAULTS[told]
+        if told == "crash":
+            _abort()
         raise CameraError(_RAISED[told], f"{self._state}: rehearsed: the camera is {told}")
 
     def _be_silent(self) -> None:
@@ -88,6 +103,13 @@ class Rehearsal:
 
     def __exit__(self, *exception: object) -> None:
         self._video.__exit__(*exception)
+
+
+def _abort() -> NoReturn:
+    """As a C++ library does."""
+    sys.stderr.write("terminate called after throwing an instance of 'std::runtime_error'\n  what():  rehearsed\n")
+    sys.stderr.flush()
+    os.abort()
 
 
 def _wedge() -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 import msgspec
 
 from edge_asl_device.camera import CameraError, CameraState, Frame
+from edge_asl_device.camera.faults import crash_reason
 from edge_asl_device.camera.frame_buffer import LatestFrameBuffer
 from edge_asl_device.camera.quality import Quality, QualityMonitor
 from edge_asl_device.camera.source import Source
@@ -30,6 +31,12 @@ SILENCE_LIMIT_S = 2.5
 BACKOFF_S = (0.2, 0.5, 1.0, 1.5)
 """Pauses before opening again; the last one for ever. A camera that is back is seen within five seconds."""
 
+FAILED_BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""The same after a fault that does not go away by itself: no permission, no memory, software that does not fit."""
+
+SAID_BYTES = 8000
+"""Of the end of what a capture process wrote to its standard streams."""
+
 STEADY_S = 5.0
 """A camera that lived that long has got over its last fault."""
 
@@ -39,7 +46,6 @@ MAX_WEDGED = 4
 """Processes that hang in a driver and cannot be killed; more would hang, too."""
 
 _WORKER = (sys.executable, "-m", "edge_asl_device.camera.worker")
-_STANDARD_ERROR = 2
 
 log = logging.getLogger(__name__)
 
@@ -129,12 +135,13 @@ class CameraSupervisor:
         try:
             self._capture = _Capture(self._source, self._showing)
         except OSError as error:  # no process, no memory, no descriptor: another time
-            self._set(CameraState.FAILED, f"cannot start the capture process: {error.strerror}")
+            self._set(CameraState.FAILED, f"cannot start the capture process: {error.strerror}; trying again")
             self._later(now_s)
             return
         self._started += 1
 
     def _look(self, capture: _Capture, now_s: float) -> Frame | None:
+        capture.take_prints()
         try:
             frame = capture.buffer.newest()
         except CameraError as error:
@@ -172,7 +179,7 @@ class CameraSupervisor:
         elif verdict:
             self._give_up(capture, verdict.state, verdict.reason, now_s)
         elif gone:
-            self._give_up(capture, CameraState.LOST, f"the capture process ended ({capture.exit_reason()})", now_s)
+            self._give_up(capture, CameraState.LOST, capture.exit_reason(), now_s)
         else:
             begun_s, limit_s = capture.started_s, self._open_limit_s
             if capture.heard_s is not None:
@@ -193,12 +200,14 @@ class CameraSupervisor:
 
     def _drop(self, capture: _Capture, *, politely: bool = True) -> None:
         self._capture = self._quality = None
+        log.debug("capture process given up", extra={"said": capture.said})
         if not capture.end(politely=politely):
             log.error("capture process hangs in the driver", extra={"pid": capture.pid})
             self._wedged.append(capture)
 
     def _later(self, now_s: float) -> None:
-        self._try_at_s = now_s + BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
+        pauses = FAILED_BACKOFF_S if self.status.state is CameraState.FAILED else BACKOFF_S
+        self._try_at_s = now_s + pauses[min(self._failures, len(pauses) - 1)]
         self._failures += 1
 
     def _set(self, state: CameraState, reason: str | None) -> None:
@@ -215,9 +224,12 @@ class _Capture:
 
     def __init__(self, source: Source, showing: str) -> None:
         self.buffer = LatestFrameBuffer.create()
-        # A pipe of its own: native libraries print to standard output as they please.
+        # A pipe of its own: native libraries print to the standard streams as they please. What they print is kept for
+        # the one line that says why a capture process died.
         self._messages, messages = os.pipe()
-        os.set_blocking(self._messages, False)
+        self._prints, prints = os.pipe()
+        for pipe in (self._messages, self._prints):
+            os.set_blocking(pipe, False)
         try:
             self._process = subprocess.Popen(
                 [
@@ -229,17 +241,20 @@ class _Capture:
                     showing,
                 ],
                 stdin=subprocess.PIPE,
-                stdout=_STANDARD_ERROR,
+                stdout=prints,
+                stderr=prints,
                 pass_fds=(self.buffer.memory, self.buffer.wakeup, messages),
                 start_new_session=True,
             )
         except BaseException:
             os.close(self._messages)
+            os.close(self._prints)
             self.buffer.__exit__(None, None, None)
             raise
         finally:
             os.close(messages)
-        self._heard = b""
+            os.close(prints)
+        self._heard = self._said = b""
         self.opened: str | None = None
         """What it opened, once it has said so."""
         self.verdict: StateChange | None = None
@@ -254,6 +269,7 @@ class _Capture:
 
     def listen(self) -> None:
         """Take in what it has said by now."""
+        self.take_prints()
         with contextlib.suppress(BlockingIOError):
             self._heard += os.read(self._messages, 65536)
         *lines, self._heard = self._heard.split(b"\n")
@@ -263,14 +279,24 @@ class _Capture:
             else:
                 self.verdict = said
 
+    def take_prints(self) -> None:
+        """A pipe that nobody empties would stop the process."""
+        with contextlib.suppress(BlockingIOError):
+            while printed := os.read(self._prints, 65536):
+                self._said = (self._said + printed)[-SAID_BYTES:]
+
     def gone(self) -> bool:
         """Whether the process has ended."""
         return self._process.poll() is not None
 
     def exit_reason(self) -> str:
-        """How it ended: ``signal 9``, ``exit status 1``."""
-        code = self._process.returncode
-        return f"signal {-code}" if code < 0 else f"exit status {code}"
+        """How it ended, in words."""
+        return crash_reason(self._process.returncode, self.said)
+
+    @property
+    def said(self) -> str:
+        """The end of what it and its libraries printed."""
+        return self._said.decode(errors="replace")
 
     def end(self, *, politely: bool) -> bool:
         """Ask politely, so that it gives the camera back, then kill it; False if not even that ended it."""
@@ -282,5 +308,6 @@ class _Capture:
         with contextlib.suppress(OSError):
             self._process.stdin.close()  # type: ignore[union-attr]
         os.close(self._messages)
+        os.close(self._prints)
         self.buffer.__exit__(None, None, None)
         return self.gone()

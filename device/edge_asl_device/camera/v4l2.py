@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from edge_asl_device.camera import Allocate, CameraError, CameraState, Frame, new_picture
 from edge_asl_device.camera.clock import taken
+from edge_asl_device.camera.faults import fault_of
 
 TIMEOUT_S = 2
 """How long a frame may take; 30 frames a second take 0.03, a camera waking up takes most of one second."""
@@ -236,6 +237,8 @@ def refusal(path: str, error: OSError) -> CameraError:
             )
         case errno.EACCES | errno.EPERM:
             return CameraError(CameraState.FAILED, f"{path}: {error.strerror}; add this user to the group video")
+        case errno.ENOMEM | errno.ENOSPC | errno.EMFILE:
+            return fault_of(error, path)
     return CameraError(CameraState.FAILED, f"{path}: cannot open the camera: {error.strerror}; retrying")
 
 

@@ -16,6 +16,7 @@ from types import FrameType
 import msgspec
 
 from edge_asl_device.camera import CameraError, CameraState
+from edge_asl_device.camera.faults import fault_of
 from edge_asl_device.camera.frame_buffer import LatestFrameBuffer
 from edge_asl_device.camera.part import Part
 from edge_asl_device.camera.source import Source, open_source
@@ -50,6 +51,10 @@ def main(arguments: list[str]) -> int:
         return 1
     except EdgeAslError as error:
         _tell(messages, CameraState.FAILED, str(error))
+        return 1
+    except Exception as error:  # noqa: BLE001 - a camera's software raises every kind
+        fault = fault_of(error)
+        _tell(messages, fault.state, str(fault))
         return 1
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the parent answers the last message; this process is ending already
     _tell(messages, CameraState.ENDED, "the video has ended")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge_asl_device.contract.tensor import ModelSpec, Tensor
 from edge_asl_device.errors import BundleError, RuntimeMissing
+from edge_asl_device.inference.reasons import loading_failure_of, refusal_of
 from edge_asl_device.inference.silence import native_output_silenced
 
 
@@ -66,7 +67,7 @@ class TfliteEngine:
         except (ValueError, RuntimeError, OSError) as error:
             raise RuntimeMissing(
                 f"{spec.path}: {RUNTIMES[self.runtime].distribution} cannot run this model: "
-                f"{' '.join(str(error).split())}; update the runtime, or build the bundle for this one"
+                f"{refusal_of(str(error), RUNTIMES[self.runtime].distribution)}"
             ) from error
         self._inputs, self._outputs = _checked_tensors(self.interpreter, spec)
 
@@ -99,7 +100,7 @@ def load_runtime(name: str = "auto") -> tuple[str, Any]:
             return key, importlib.import_module(RUNTIMES[key].module).Interpreter
         except (ImportError, AttributeError) as error:
             # tflite-runtime on numpy 2 fails with AttributeError: _ARRAY_API not found.
-            failures.append(f"{RUNTIMES[key].distribution}: {str(error).splitlines()[0]}")
+            failures.append(f"{RUNTIMES[key].distribution}: {loading_failure_of(str(error))}")
     wanted = RUNTIMES["litert" if name == "auto" else name]
     raise RuntimeMissing(f"no TensorFlow Lite runtime can be loaded ({'; '.join(failures)}); install one: {wanted.pip}")
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import re
 import shutil
 import subprocess
 import threading
 from collections.abc import Mapping
 from typing import Any, Self
 
+from edge_asl_device.other_programs.sayings import Saying, meaning_of, telling_line
 from edge_asl_device.outputs.output import Context, Control, Output
 from edge_asl_device.text.languages import Language
 from edge_asl_device.web.messages import VoiceState
@@ -22,7 +24,43 @@ MAX_CHARACTERS = 200
 WAITING = 3
 """Longest queue of texts to be spoken; more would be heard long after they were spelled."""
 
+FAILURES = (
+    Saying(
+        r"voice does not exist",
+        "espeak-ng has no such voice; espeak-ng --voices lists them",
+    ),
+    Saying(
+        r"cannot find card|Unknown PCM default|no soundcards found",
+        "there is no sound card; plug in a loudspeaker, or choose one with sudo raspi-config, System Options, Audio",
+    ),
+    Saying(
+        r"[Dd]evice or resource busy",
+        "another program uses the sound card; close it, or install pipewire-alsa so that several can",
+    ),
+    Saying(
+        r"audio open error: (?:Host is down|Connection refused)|Connection refused",
+        "the sound server does not run; restart the device",
+    ),
+    Saying(r"audio open error: (?P<what>.+)", "the sound card cannot be opened ({what})"),
+    Saying(
+        r"[Pp]ermission denied",
+        "this user may not use the sound card; sudo usermod -aG audio USER, then restart the program",
+    ),
+    Saying(
+        r"espeak-ng-data|phontab|Failed to load|wrong version of espeak",
+        "espeak-ng's data is missing or of another version; sudo apt install --reinstall espeak-ng espeak-ng-data",
+    ),
+)
+"""What espeak-ng and ALSA say → what it means."""
+NOISE = re.compile(r"^ALSA lib |^Expression '|^Cannot connect to server|^jack server|^JackShm|^connect\(2\) call")
+"""They complain of every sound card that is configured and not there, also where the right one plays."""
+
 log = logging.getLogger(__name__)
+
+
+def failure_of(said: str) -> str | None:
+    """Why the voice did not speak; None if nothing was said about it."""
+    return meaning_of(FAILURES, said) or telling_line(said, NOISE) or None
 
 
 class Espeak(Output):
@@ -146,5 +184,4 @@ class Espeak(Output):
         self._failed = code != 0 and not cut
         self._observe("spoken" if code == 0 else "failed")
         if self._failed:
-            lines = said.decode(errors="replace").strip().splitlines()
-            log.warning("voice failed", extra={"status": code, "reason": lines[-1] if lines else None})
+            log.warning("voice failed", extra={"status": code, "reason": failure_of(said.decode(errors="replace"))})

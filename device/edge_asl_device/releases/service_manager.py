@@ -10,6 +10,7 @@ from typing import Protocol
 
 from edge_asl_device.errors import ReleaseError
 from edge_asl_device.files import write_atomically
+from edge_asl_device.other_programs.sayings import Saying, meaning_of, telling_line
 from edge_asl_device.releases.installation import ROOTS, Installation, Mode
 from edge_asl_device.releases.plain import Plain
 from edge_asl_device.systemd import RECOVER, SCREEN, UNIT, USER_RECOVER, USER_UNIT, unit
@@ -17,6 +18,42 @@ from edge_asl_device.systemd import RECOVER, SCREEN, UNIT, USER_RECOVER, USER_UN
 COMMAND_S = 100.0
 """Longer than the unit's TimeoutStartSec, after which systemctl says why."""
 UNIT_FOLDERS = {Mode.SYSTEM: "/etc/systemd/system", Mode.USER: "~/.config/systemd/user"}
+
+
+REFUSALS = (
+    Saying(
+        r"not been booted with systemd",
+        "systemd does not run this machine; deploy with --mode plain",
+    ),
+    Saying(
+        r"Failed to connect to (?:user scope )?bus|XDG_RUNTIME_DIR.* not defined",
+        "the user's systemd does not run; start it at boot with sudo loginctl enable-linger USER, then log in again",
+    ),
+    Saying(
+        r"Access denied|[Ii]nteractive authentication required|Permission denied",
+        "only root may do that; deploy as a user who can use sudo without a password, or with --mode user",
+    ),
+    Saying(r"Unit (?P<unit>\S+) is masked", "{unit} is masked; sudo systemctl unmask {unit}"),
+    Saying(
+        r"Unit (?P<unit>\S+) has a bad unit file setting",
+        "{unit} cannot be read by this systemd; systemd-analyze verify {unit} says which line",
+    ),
+    Saying(
+        r"^Job for (?P<unit>\S+) failed because (?P<what>.+?)\.?$",
+        "{unit} failed: {what}; journalctl --unit {unit} says more",
+    ),
+    Saying(r"Unit (?P<unit>\S+) not found", "{unit} is not installed; deploy again"),
+    Saying(r"start request repeated too quickly|start-limit-hit", "it ended too often in a row; see its log"),
+    Saying(r"[Tt]ransport endpoint|[Cc]onnection timed out", "systemd does not answer; restart the device"),
+    Saying(r"No space left on device", "the disk is full; free some space"),
+    Saying(r"Read-only file system", "the disk can only be read; is the card worn out, or the overlay file system on?"),
+)
+"""What systemctl says → what it means."""
+
+
+def refusal_of(said: str) -> str:
+    """Why systemctl refused; empty if it said nothing."""
+    return meaning_of(REFUSALS, said) or telling_line(said, errors="^Failed ")
 
 
 class ServiceManager(Protocol):
@@ -139,8 +176,7 @@ class Systemd:
         except subprocess.TimeoutExpired as error:
             raise ReleaseError(f"{' '.join(command)}: no answer within {COMMAND_S:g} s") from error
         if check and run.returncode != 0:
-            reason = " ".join(run.stderr.split()) or f"exit status {run.returncode}"
-            raise ReleaseError(f"{' '.join(command)}: {reason}")
+            raise ReleaseError(f"{' '.join(command)}: {refusal_of(run.stderr) or f'exit status {run.returncode}'}")
         return run.stdout.strip()
 
 

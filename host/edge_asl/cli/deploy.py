@@ -27,6 +27,7 @@ from edge_asl.cli.waves import parse_max_fail, parse_serial
 if TYPE_CHECKING:
     from edge_asl.deploy.deployment import DeployRequest
     from edge_asl.deploy.fleet.rollout import Rollout
+    from edge_asl.deploy.remote import Session
 
 OPTIONS_HELP = "Set the options of edge-asl-device run, such as '--language de --source v4l2'."
 HEALTH_HELP = "Seconds the new release has to become healthy. Default: 60."
@@ -90,21 +91,22 @@ def deploy(
     _refuse("works only with --inventory", {"--serial": serial, "--max-fail": max_fail, "--limit": limit})
     if target is None:
         raise typer.BadParameter("name a device such as pi@kiosk-1, or use --inventory", param_hint="TARGET")
-    from edge_asl.deploy.deployment import DeployRequest
-    from edge_asl.deploy.requirements import Choices
-
     device = parsed_target(target, mode, root, ssh_config)
-    request = DeployRequest(
-        bundle=bundle,
-        target=device,
-        choices=Choices(mode=device.mode, **chosen),
-        runtime=runtime.value,
-        wheelhouse=wheelhouse,
-        key=key,
-        break_lock=break_lock,
-        dry_run=dry_run,
-    )
-    _deploy_to_one(request, json=json)
+    with device.session() as session:  # begins to connect; what the rest needs is loaded meanwhile
+        from edge_asl.deploy.deployment import DeployRequest
+        from edge_asl.deploy.requirements import Choices
+
+        request = DeployRequest(
+            bundle=bundle,
+            target=device,
+            choices=Choices(mode=device.mode, **chosen),
+            runtime=runtime.value,
+            wheelhouse=wheelhouse,
+            key=key,
+            break_lock=break_lock,
+            dry_run=dry_run,
+        )
+        _deploy_to_one(request, session, json=json)
 
 
 def _given(**options: Any) -> dict[str, Any]:
@@ -118,12 +120,12 @@ def _refuse(why: str, options: dict[str, Any]) -> None:
             raise typer.BadParameter(why, param_hint=name)
 
 
-def _deploy_to_one(request: DeployRequest, *, json: bool) -> None:
+def _deploy_to_one(request: DeployRequest, session: Session, *, json: bool) -> None:
     from edge_asl.deploy.deployment import deploy as run
     from edge_asl.deploy.deployment import format_plan
     from edge_asl.progress import console
 
-    report = run(request, console())
+    report = run(request, session, console())
     if json:
         print_json(report)
         return

@@ -8,7 +8,8 @@ import re
 import time
 from typing import Any, NoReturn
 
-from edge_asl.deploy.remote import REFUSAL, Session
+from edge_asl.deploy.reasons import REFUSAL, telling_line
+from edge_asl.deploy.remote import Session
 from edge_asl.deploy.steps.step import DetachedCommand, StepContext
 from edge_asl.errors import DeviceError, Unreachable
 from edge_asl.progress import Progress
@@ -39,8 +40,10 @@ class ActivationWatch:
             DeviceError: the device refused the release or went back to the one before.
         """
         try:
-            result = self._session.run([*self._command.argv, "--json"], on_line=self._read, stall_s=STALL_S)
-        except Unreachable as error:
+            result = self._session.program([*self._command.argv, "--json"], on_line=self._read, stall_s=STALL_S)
+        except DeviceError as error:
+            if not (isinstance(error, Unreachable) or self.log):
+                raise
             self._progress.say(f"{error}; the device carries on by itself, asking for the outcome")
             self._ask()
             return
@@ -75,11 +78,13 @@ class ActivationWatch:
         raise Unreachable(f"{self._name}: the outcome is still unknown after {AFTERWARDS_S:g} s; see edge-asl status")
 
     def _last_activation(self) -> Any:
-        return json.loads(self._session.run(self._command.outcome).out)["activation"]
+        return json.loads(self._session.program(self._command.outcome).out)["activation"]
 
     def _fail(self, said: str) -> NoReturn:
-        last = ([*self._stray, *said.strip().splitlines()] or ["no output"])[-1]
-        refused = last.startswith(REFUSAL)
+        lines = [*self._stray, *said.splitlines()]
+        refusals = [line for line in lines if line.startswith(REFUSAL)]
+        last = (refusals or [telling_line("\n".join(lines)) or "no output"])[-1]
+        refused = bool(refusals)
         if not self.log and not refused:
             self._request_recheck(last)
         step, text = ("", last.removeprefix(REFUSAL)) if refused else self.log[-1]

@@ -10,7 +10,8 @@ or runs an update package that has it as its main program (edge_asl/deploy/fleet
 
 ARGUMENTS is a JSON object. Its "paths" is the table in edge_asl_device/releases/installation.py: no path on the device
 is spelled here. Whatever follows this text on standard input belongs to the command. Every command prints lines of JSON
-and exits with 0, or with 1 after {"error": ...}.
+and exits with 0, or with 1 after {"error": ...}. With "frame" in ARGUMENTS these lines come in frames, by which the
+workstation knows them among what a login shell prints (edge_asl/deploy/framing.py).
 
 A deployment is begin (lock the device, ask which files it lacks), receive (store them, lay out the release), where
 needed configure and screen, and end (unlock). The switch itself is the release's own: edge-asl-device activate. A
@@ -44,8 +45,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CHUNK = 1 << 18
+PIECE = 3500  # characters of an answer in one frame: with its mark less than pipe(7) passes on whole
 BATCH_BYTES = 32_000_000
 LIMIT_S = 30
+SAID_BYTES = 20_000
 LOCK_STALE_S = 600
 RENEW_S = 60
 RENAME_EXCHANGE = 2
@@ -61,14 +64,32 @@ class LockedError(AgentError):
     """Somebody else's deployment is at work."""
 
 
+framing = SimpleNamespace(nonce=None, answered=False)
+
+
 def answer(**values: Any) -> None:
-    sys.stdout.write(json.dumps(values) + "\n")
+    text, framing.answered = json.dumps(values), True
+    if framing.nonce is None:
+        say(text + "\n")
+        return
+    last = (len(text) - 1) // PIECE
+    for number in range(last + 1):
+        piece = text[number * PIECE : (number + 1) * PIECE]
+        say(f"\nedge-asl:{framing.nonce} {last - number} {piece}\n")
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text)
     sys.stdout.flush()
 
 
 def main(command: str, arguments: str) -> int:
     try:
-        execute(command, json.loads(arguments))
+        given = json.loads(arguments)
+        framing.nonce = given.pop("frame", None)
+        execute(command, given)
+        if framing.nonce is not None and not framing.answered:
+            answer()  # that it came to its end
     except AgentError as error:
         answer(error=str(error), **({"locked": True} if isinstance(error, LockedError) else {}))
         return 1
@@ -91,6 +112,8 @@ def execute(command: str, arguments: dict[str, Any]) -> None:
 
 
 def facts(paths: SimpleNamespace) -> None:
+    asked = ask_status(paths)  # the slowest answer: everything else is read meanwhile
+    packages = begin_run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev} ${Version}\n", *DEBIAN])
     system = os_release()
     answer(
         machine=platform.machine(),
@@ -109,11 +132,12 @@ def facts(paths: SimpleNamespace) -> None:
         clock=time.time(),
         systemd=systemd(),
         lingers=os.path.exists("/var/lib/systemd/linger/" + user_name()),
-        debian=debian_packages(),
+        debian=debian_packages(end_run(packages)),
         ssh_keygen=shutil.which("ssh-keygen") is not None,
         **memory(),
         **hardware(),
         **installed(paths),
+        status=status(paths, asked),
     )
 
 
@@ -148,7 +172,6 @@ def installed(paths: SimpleNamespace) -> dict[str, Any]:
         "signers": signer_names(paths.signers),
         "minimums": read_json(paths.minimums) or {},
         "activation": read_json(paths.activation),
-        "status": status(paths),
     }
 
 
@@ -205,10 +228,10 @@ def systemd() -> str | None:
     return (run(["systemctl", "--version"]).split() or ["", "unknown"])[1]
 
 
-def debian_packages() -> dict[str, str | None]:
+def debian_packages(listed: str) -> dict[str, str | None]:
     """Package → version, or None where it is not installed."""
     found = dict.fromkeys(DEBIAN)
-    for line in run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev} ${Version}\n", *DEBIAN]).splitlines():
+    for line in listed.splitlines():
         name, state, version = [*line.split(), "", ""][:3]
         if state.startswith("ii"):
             found[name] = version
@@ -237,26 +260,49 @@ def signer_names(path: str) -> list[str]:
     return [line.split()[0] for line in lines if line and not line.startswith("#")]
 
 
-def status(paths: SimpleNamespace) -> Any:
+def ask_status(paths: SimpleNamespace) -> subprocess.Popen[str] | None:
+    """Start asking the program that runs; None if there is none."""
+    if not os.path.exists(paths.program):
+        return None
+    mode = read(paths.mode_file).strip() or "system"
+    return begin_run([paths.program, "status", "--json", "--root", paths.root, "--mode", mode])
+
+
+def status(paths: SimpleNamespace, asked: subprocess.Popen[str] | None) -> Any:
     if not os.path.lexists(paths.current):
         return None
     if not os.path.exists(paths.program):
         return {"problem": paths.program + ": the installed program is missing; deploy again"}
-    mode = read(paths.mode_file).strip() or "system"
     try:
-        return json.loads(run([paths.program, "status", "--json", "--root", paths.root, "--mode", mode]))
+        return json.loads(end_run(asked))
     except ValueError:
         return {"problem": "edge-asl-device status gave no answer"}
 
 
 def run(command: list[str]) -> str:
+    return end_run(begin_run(command))
+
+
+def begin_run(command: list[str]) -> subprocess.Popen[str] | None:
     try:
-        return subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=LIMIT_S,
-            check=False, encoding="utf-8", errors="replace",
-        ).stdout  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            encoding="utf-8", errors="replace",
+        )  # fmt: skip
+    except OSError:
+        return None
+
+
+def end_run(process: subprocess.Popen[str] | None) -> str:
+    """What it printed; nothing if it did not start or end in time."""
+    if process is None:
         return ""
+    with process:
+        try:
+            return process.communicate(timeout=LIMIT_S)[0]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return ""
 
 
 # the lock: one deployment at a time
@@ -618,6 +664,22 @@ def program(paths: SimpleNamespace, owner: str, argv: list[str]) -> None:
         raise AgentError(done.stderr.decode(errors="replace").strip())
 
 
+def relay(_paths: SimpleNamespace, argv: list[str]) -> None:
+    """Run a program of a release and pass on each line that it prints, then its exit status and standard error."""
+    # In memory: a disk may be full or read-only when it matters.
+    with os.fdopen(os.memfd_create("edge-asl-said"), "w+b") as said:
+        try:
+            child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
+        except OSError as error:
+            answer(status=127, err=f"{argv[0]}: {error.strerror}")
+            return
+        with child:
+            for line in child.stdout or ():
+                answer(line=line.decode(errors="replace").rstrip("\n"))
+        said.seek(max(0, said.seek(0, os.SEEK_END) - SAID_BYTES))
+        answer(status=child.returncode, err=said.read().decode(errors="replace"))
+
+
 def recheck(paths: SimpleNamespace) -> None:
     """Have the next deployment hash every file: a release's program did not start, so it could not verify itself."""
     write(paths.recheck, "")
@@ -625,7 +687,7 @@ def recheck(paths: SimpleNamespace) -> None:
 
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
-    for command in (facts, begin, receive, unpack, discard, end, configure, screen, program, recheck)
+    for command in (facts, begin, receive, unpack, discard, end, configure, screen, program, relay, recheck)
 }
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,10 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edge_asl.deploy.apply import Application
 from edge_asl.deploy.environment.platforms import AUTO
 from edge_asl.deploy.facts import Facts, read_facts
 from edge_asl.deploy.keys import sign_for_devices
-from edge_asl.deploy.payload import Payload, Wanted, build_payload
+from edge_asl.deploy.payload import Payload, Wanted, build_payload, load_ahead
 from edge_asl.deploy.plan import Plan, make_plan
 from edge_asl.deploy.remote import Session
 from edge_asl.deploy.requirements import Choices, check_device
@@ -58,24 +58,30 @@ class DeployReport(Struct, frozen=True, kw_only=True):
     facts: Facts
 
 
-def deploy(request: DeployRequest, progress: Progress) -> DeployReport:
+def deploy(request: DeployRequest, session: Session, progress: Progress) -> DeployReport:
     """Send a bundle and its environment to a device, and have it switch to them.
+
+    Args:
+        request: what is to be done.
+        session: of its target. It may still be connecting.
+        progress: told what happens.
 
     Raises:
         EdgeAslError: it failed; the device still runs what it ran before, or runs it again.
     """
     started = time.monotonic()
     target = request.target
-    with target.session() as session:
-        facts = read_facts(session, target)
-        check_device(facts, request.choices)  # before minutes of downloading
-        signer = sign_for_devices(request.bundle, request.key, progress.say, again=True, only_say=request.dry_run)
-        choices = replace(request.choices, signer=signer)
-        payload = build_payload(request.bundle, facts.platform_of(), request.runtime, request.wheelhouse, progress)
-        plan = make_plan(facts, payload.wanted, None, choices)
-        log: list[tuple[str, str]] = []
-        if plan.steps and not request.dry_run:
-            plan, log = _apply(session, request, choices, facts, payload, progress)
+    # Half of what an unchanged deployment takes is waiting for the device.
+    threading.Thread(target=load_ahead, daemon=True).start()
+    facts = read_facts(session, target)
+    check_device(facts, request.choices)  # before minutes of downloading
+    signer = sign_for_devices(request.bundle, request.key, progress.say, again=True, only_say=request.dry_run)
+    choices = replace(request.choices, signer=signer)
+    payload = build_payload(request.bundle, facts.platform_of(), request.runtime, request.wheelhouse, progress)
+    plan = make_plan(facts, payload.wanted, None, choices)
+    log: list[tuple[str, str]] = []
+    if plan.steps and not request.dry_run:
+        plan, log = _apply(session, request, choices, facts, payload, progress)
     sent = sum(step.size_bytes for step in plan.steps if isinstance(step, Send)) if log else 0
     return DeployReport(
         target=target.name,
@@ -97,6 +103,8 @@ def deploy(request: DeployRequest, progress: Progress) -> DeployReport:
 def _apply(
     session: Session, request: DeployRequest, choices: Choices, facts: Facts, payload: Payload, progress: Progress
 ) -> tuple[Plan, list[tuple[str, str]]]:
+    from edge_asl.deploy.apply import Application
+
     application = Application(session, request.target, facts, payload, progress)
     missing = application.begin(break_lock=request.break_lock)
     try:

@@ -21,6 +21,7 @@ from edge_asl_device.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, SIGN
 from edge_asl_device.contract.untrusted import read_bounded
 from edge_asl_device.errors import TrustError, one_line
 from edge_asl_device.files import write_atomically
+from edge_asl_device.other_programs.sayings import Saying, meaning_of, telling_line
 from edge_asl_device.releases.trust import NAMESPACE, PUBLIC_KEY, add_signer, verify_signature
 
 LIMIT_S = 20.0
@@ -30,6 +31,18 @@ PERSON_LIMIT_S = 120.0
 MAX_KEY_BYTES = 100_000
 PRIVATE_KEY = re.compile(rb"^-----BEGIN [A-Z ]*PRIVATE KEY-----", re.MULTILINE)
 """OpenSSH's own format and the older ones it reads."""
+
+
+KEYGEN = (
+    Saying(r"incorrect passphrase", "the key has a passphrase, and nobody could type it"),
+    Saying(r"^Permissions \d+ for ['\"](?P<file>.+?)['\"] are too open", "others may read it; run chmod 600 {file}"),
+    Saying(r"agent refused operation", "the SSH agent refused; unlock it, or touch the token"),
+    Saying(r"No private key found for", "neither a file nor the SSH agent has the private half"),
+    Saying(r"error in libcrypto|invalid format", "it is damaged, or in a format that ssh-keygen does not read"),
+    Saying(r"device not found|No FIDO SecurityKeyProvider", "the security key is not plugged in"),
+)
+"""What ssh-keygen says → what it means."""
+KEYGEN_NOISE = re.compile(r"^@|^It is required|^This private key will be ignored")
 
 
 class Key(NamedTuple):
@@ -202,8 +215,12 @@ def _signature(manifest: bytes, key: Path) -> bytes:
 
 
 def _reason(run: subprocess.CompletedProcess[str]) -> str:
-    """The last line, which is the one that says why."""
-    return one_line((run.stderr or run.stdout).strip().rpartition("\n")[2])[:300] or f"status {run.returncode}"
+    return keygen_reason(run.stderr or run.stdout) or f"status {run.returncode}"
+
+
+def keygen_reason(said: str) -> str:
+    """Why ssh-keygen failed; empty if it said nothing."""
+    return meaning_of(KEYGEN, said) or telling_line(said, KEYGEN_NOISE)
 
 
 def _advice(key: Path, said: str) -> str:

@@ -17,7 +17,7 @@ from edge_asl.deploy.activation import redacted, step_of
 from edge_asl.deploy.apply import Application
 from edge_asl.deploy.facts import Facts, read_facts
 from edge_asl.deploy.payload import build_payload
-from edge_asl.deploy.remote import REFUSAL
+from edge_asl.deploy.reasons import refusal_in
 from edge_asl.deploy.requirements import Choices
 from edge_asl.deploy.target import Target
 from edge_asl.errors import DeviceError
@@ -64,7 +64,7 @@ def doctor(target: Target, *, json: bool) -> Printout:
             there = Installation.at(facts.root, target.mode)
             command = [str(there.program), "doctor", str(there.current / "bundle"), "--json"]
             with contextlib.suppress(ValueError):
-                report = json_module.loads(session.run(command, stall_s=200.0).out)
+                report = json_module.loads(session.program(command, stall_s=200.0).out)
     ok = bool(report and report.get("ok"))
     if json:
         return (0 if ok else 1), json_module.dumps({"facts": msgspec.to_builtins(facts), "doctor": report})
@@ -102,7 +102,7 @@ def bench_here(bundle: Path, runs: int, runtime: str, *, json: bool) -> Printout
     command = [sys.executable, "-m", "edge_asl_device", *_bench(str(bundle), runs, runtime, json=json)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
-        raise DeviceError(run.stderr.strip().removeprefix(REFUSAL))
+        raise DeviceError(refusal_in(run.stderr))
     return 0, run.stdout.rstrip()
 
 
@@ -144,7 +144,7 @@ def _run(target: Target, arguments: list[str], stall_s: float = 100.0) -> Printo
         _deployed(facts, target)
         there = Installation.at(facts.root, target.mode)
         command = [str(there.program), *arguments, *there.arguments]
-        result = session.run(command, stall_s=stall_s)
+        result = session.program(command, stall_s=stall_s)
     if result.status and not result.out:
         raise DeviceError(f"{target.name}: {result.reason}")
     return result.status, redacted(result.out.rstrip())

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
 
-from edge_asl.deploy.environment.layout import LaidOut, environment_for, known_files
 from edge_asl.deploy.environment.platforms import Platform, choose
 from edge_asl.progress import Progress
 from edge_asl_device.contract.bundle import Bundle, read_bundle
-from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE
+from edge_asl_device.contract.manifest import EDGETPU_MODEL, MANIFEST, SIGNATURE
+from edge_asl_device.errors import BundleError
 from edge_asl_device.files import sha256_of
+from edge_asl_device.inference.reasons import EDGETPU_OPERATOR
 from edge_asl_device.releases.environment import ENVIRONMENT
 from edge_asl_device.releases.release import FORMAT, Release
+
+if TYPE_CHECKING:
+    from edge_asl.deploy.environment.layout import LaidOut
 
 
 class Wanted(Struct, frozen=True):
@@ -37,6 +42,10 @@ class Wanted(Struct, frozen=True):
     """Those that belong to the bundle."""
     environment_mb: float = 0.0
     notes: list[str] = []
+    edgetpu: bool = False
+    """Whether it has a model for the Edge TPU beside the processor's."""
+    only_edgetpu: bool = False
+    """Whether the model that should be the processor's is compiled for the Edge TPU."""
 
 
 class Payload(NamedTuple):
@@ -52,6 +61,8 @@ class Payload(NamedTuple):
 
     def missing_from(self, releases: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         """SHA-256 → 0 of what a device with these releases lacks: of a new program 1 MB, not 200."""
+        from edge_asl.deploy.environment.layout import known_files
+
         present: set[str] = set()
         for digest in {str(release.get("environment")) for release in releases if "problem" not in release}:
             present |= self.wanted.objects.keys() if digest == self.wanted.environment else known_files(digest)
@@ -75,12 +86,24 @@ class Payload(NamedTuple):
         return json.dumps(line, sort_keys=True).encode() + b"\n"
 
 
+def load_ahead() -> None:
+    """What ``build_payload`` needs of every environment, while a device is still answering."""
+    with contextlib.suppress(Exception):  # who needs it is told
+        from edge_asl.deploy.environment.layout import device_files
+
+        device_files()
+
+
 def build_payload(bundle: Path, platform: Platform, kind: str, wheelhouse: Path | None, progress: Progress) -> Payload:
     """The release of a bundle for a platform.
 
     Raises:
         EdgeAslError: the bundle is damaged, or there is no environment for the platform.
     """
+    from edge_asl.deploy.environment.layout import environment_for
+
+    if bundle.suffix == ".tflite" and bundle.is_file():
+        raise BundleError(f"{bundle}: a model without a bundle; edge-asl import it, and deploy what that writes")
     read = read_bundle(bundle)
     choice = choose(platform, kind)
     return _payload(read, environment_for(choice, wheelhouse, progress), list(choice.notes))
@@ -108,6 +131,8 @@ def _payload(bundle: Bundle, environment: LaidOut, notes: list[str]) -> Payload:
         bundle_objects=list(files.values()),
         environment_mb=round(environment.manifest.size / 1e6, 1),
         notes=notes,
+        edgetpu=EDGETPU_MODEL in files,
+        only_edgetpu=any(EDGETPU_OPERATOR.encode() in bundle.spec(name).path.read_bytes() for name in bundle.models),
     )
     text = (environment.folder / ENVIRONMENT).read_text(encoding="utf-8")
     return Payload(release, wanted, text, files, sources)

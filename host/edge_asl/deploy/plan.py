@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from edge_asl.deploy.facts import Facts
 from edge_asl.deploy.payload import Wanted
-from edge_asl.deploy.requirements import Choices, check_device, check_trust, notes_on
+from edge_asl.deploy.requirements import Choices, check_device, check_edgetpu, check_trust, notes_on
 from edge_asl.deploy.steps.agent_steps import Configure, Lock, Screen, Send, Unlock
 from edge_asl.deploy.steps.release_steps import Activate, Trust
 from edge_asl.errors import DeviceError
@@ -40,7 +40,8 @@ def make_plan(facts: Facts, wanted: Wanted, missing: dict[str, int] | None, choi
         DeviceError: the device cannot take it; the message says what to do.
     """
     check_device(facts, choices)
-    notes = [*wanted.notes, *notes_on(facts, choices.mode)]
+    check_edgetpu(facts, wanted)
+    notes = [*wanted.notes, *notes_on(facts, choices.mode, wanted)]
     settings: list[AnyStep] = []
     if choices.options is not None and choices.options != facts.options:
         settings.append(Configure(options=choices.options))

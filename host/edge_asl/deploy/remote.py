@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol, Self
 
+from edge_asl.deploy.framing import Frames, new_nonce
+from edge_asl.deploy.reasons import no_answer, refusal_in
 from edge_asl.errors import Busy, DeviceError, Unreachable
 
 STALL_S = 60.0
 """Without a byte in either direction; a Pi that unpacks or starts Python takes seconds."""
-LAST_LINES = 5
-REFUSAL = "edge-asl-device: "
-"""Before what the device's program says when it refuses to continue."""
 
 AGENT = Path(__file__).with_name("agent.py")
 _BOOT = "import sys;exec(compile(sys.stdin.buffer.read(int(sys.argv[1])),'agent.py','exec'))"
@@ -74,7 +73,7 @@ class CommandResult(NamedTuple):
     @property
     def reason(self) -> str:
         """Why it failed, without the name of the device's program."""
-        return self.err.strip().removeprefix(REFUSAL)
+        return refusal_in(self.err) or f"exit status {self.status}"
 
 
 class Session:
@@ -138,34 +137,64 @@ class Session:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
 
+    def program(
+        self, argv: Sequence[str], on_line: Callable[[str], None] = lambda _line: None, stall_s: float = STALL_S
+    ) -> CommandResult:
+        """Run a program of a release through the agent: its lines and its errors, and nothing that a shell printed.
+
+        Raises:
+            DeviceError: as ``agent``; a program that fails or is not there does not raise.
+        """
+        lines: list[str] = []
+
+        def take(answer: dict[str, Any]) -> None:
+            if "line" in answer:
+                lines.append(str(answer["line"]))
+                on_line(lines[-1])
+
+        ended = self.agent("relay", {"paths": {}, "argv": [*argv]}, stall_s=stall_s, on_answer=take)
+        if "status" not in ended:
+            raise DeviceError(f"{self.remote.name}: {argv[0]}: the answer broke off; try again")
+        return CommandResult(int(ended["status"]), "\n".join(lines), str(ended["err"]))
+
     def check(self, argv: Sequence[str], stall_s: float = STALL_S) -> CommandResult:
-        """Run a command that must succeed."""
-        result = self.run(argv, stall_s=stall_s)
+        """Run a program that must succeed."""
+        result = self.program(argv, stall_s=stall_s)
         if result.status != 0:
             raise DeviceError(f"{self.remote.name}: {result.reason}")
         return result
 
     def agent(
-        self, command: str, arguments: dict[str, Any], stdin: Iterable[bytes] = (), stall_s: float = STALL_S
+        self,
+        command: str,
+        arguments: dict[str, Any],
+        stdin: Iterable[bytes] = (),
+        stall_s: float = STALL_S,
+        on_answer: Callable[[dict[str, Any]], None] = lambda _answer: None,
     ) -> dict[str, Any]:
-        """Run a command of ``agent.py`` on the device's own Python; the last line of JSON that it printed.
+        """Run a command of ``agent.py`` on the device's own Python; its last answer. ``on_answer`` gets each.
 
         Raises:
             DeviceError: it refused, or there is no Python.
         """
+        nonce = new_nonce()
+        frames = Frames(nonce)
+        last: dict[str, Any] | None = None
+
+        def read(line: str) -> None:
+            nonlocal last
+            if (answer := frames.feed(line)) is not None:
+                last = answer
+                on_answer(answer)
+
         given = itertools.chain([AGENT.read_bytes()], stdin)
-        result = self.run(agent_argv(command, arguments), given, stall_s=stall_s)
-        last: dict[str, Any] = {}
-        for line in result.out.splitlines():
-            with contextlib.suppress(ValueError):
-                last = json.loads(line)
-        if "error" in last:
+        result = self.run(agent_argv(command, arguments | {"frame": nonce}), given, read, stall_s)
+        if last is not None and "error" in last:
             refused = Busy if last.get("locked") else DeviceError
             raise refused(f"{self.remote.name}: {last['error']}")
-        if result.status == 127:
-            raise DeviceError(f"{self.remote.name}: python3 is not installed; on the device: sudo apt install python3")
-        if result.status != 0:
-            raise DeviceError(f"{self.remote.name}: {command} failed: {_last(result.err)}")
+        if last is None or result.status != 0:
+            reason = no_answer(self.remote.name, result.status, frames.stray, result.err)
+            raise DeviceError(f"{self.remote.name}: {command}: {reason}")
         return last
 
 
@@ -218,8 +247,3 @@ class _Reader:
     @property
     def text(self) -> str:
         return "".join(self._lines)
-
-
-def _last(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return " | ".join(lines[-LAST_LINES:]) or "no output"

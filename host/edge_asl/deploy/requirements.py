@@ -85,6 +85,25 @@ def _check_options(options: str) -> None:
         raise DeviceError(f"{said}; edge-asl-device run --help lists them") from error
 
 
+def check_edgetpu(facts: Facts, wanted: Wanted) -> None:
+    """Refuse a model that only an Edge TPU could run.
+
+    Raises:
+        DeviceError: it is compiled for one.
+    """
+    if not wanted.only_edgetpu:
+        return
+    if not facts.edgetpu:
+        raise DeviceError(
+            f"{facts.host}: {wanted.name}: its model is compiled for the Edge TPU, and this device has none; deploy "
+            "the bundle that it was compiled from"
+        )
+    raise DeviceError(
+        f"{facts.host}: {wanted.name}: its model.tflite is compiled for the Edge TPU; a bundle needs the processor's "
+        "there and the compiled one beside it: edge-asl compile-edgetpu BUNDLE"
+    )
+
+
 def check_trust(facts: Facts, wanted: Wanted, choices: Choices, *, serves: bool) -> None:
     """What the device would refuse in the end; the last word is still its own.
 
@@ -113,8 +132,10 @@ def _trust_problems(facts: Facts, wanted: Wanted, choices: Choices, *, serves: b
         )
 
 
-def notes_on(facts: Facts, mode: Mode) -> Iterator[str]:
+def notes_on(facts: Facts, mode: Mode, wanted: Wanted) -> Iterator[str]:
     """What does not stop a deployment but may surprise somebody later."""
+    if wanted.edgetpu and not facts.edgetpu:
+        yield "the bundle has a model for the Edge TPU, but no Coral is plugged in: the model will run on the CPU"
     if not facts.debian.get("python3-picamera2") and not facts.cameras:
         yield "no camera found; for one on a ribbon cable: sudo apt install python3-picamera2 --no-install-recommends"
     if not facts.debian.get("espeak-ng"):

@@ -7,15 +7,16 @@ whatever would need an answer is an error that says what to do.
 from __future__ import annotations
 
 import contextlib
-import re
 import shlex
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
+from urllib.parse import urlsplit
 
+from edge_asl.deploy.reasons import ssh_reason, telling_line
 from edge_asl.errors import ToolMissing, Unreachable
 
 CONNECT_S = 15
@@ -27,38 +28,26 @@ LEFT_BEHIND_S = 120
 LOST = 255
 """ssh's own exit status if there is no connection, or no longer."""
 
-NO_ANSWER = "no answer in {limit} s; is it switched on and on this network?"
-REASONS = (
-    ("REMOTE HOST IDENTIFICATION HAS CHANGED", "its host key has changed: the device was set up again, or somebody "
-     "intercepts the connection; find out which, then run {remove}"),
-    ("Host key verification failed", "its host key is not known yet; connect once with ssh{config} {name}, and compare "
-     "the fingerprint"),
-    ("Permission denied", "the device rejected your SSH key; run ssh-copy-id{config} {name}, or ssh-add your key"),
-    ("Could not resolve hostname", "no host has that name; check the spelling"),
-    ("Connection refused", "nothing listens on its SSH port; enable SSH on the device (raspi-config)"),
-    ("No route to host", "there is no route to it; is it switched on and on this network?"),
-    ("Connection timed out", NO_ANSWER),
-    ("timed out", NO_ANSWER),
-)  # fmt: skip
-"""What ssh says → what it means and what to do."""
 
+def check_name(name: str) -> None:
+    """Refuse what is no target.
 
-def reason(name: str, said: str, limit_s: int, config: Sequence[str] = ()) -> str | None:
-    """Why there is no connection, and what to do; None if ssh's message is not known here.
-
-    Args:
-        config: ssh's options that a person needs for the same connection.
+    Raises:
+        Unreachable: it says how to write what was meant.
     """
-    host = name.rpartition("@")[2].removeprefix("ssh://")
-    # Debian's ssh names the file and the port, too.
-    remove = re.search(r"ssh-keygen -f .+ -R [^\r\n]+", said)
-    facts = {
-        "name": name,
-        "limit": limit_s,
-        "config": "".join(f" {shlex.quote(word)}" for word in config),
-        "remove": remove[0] if remove else f"ssh-keygen -R {host}",
-    }
-    return next((meaning.format(**facts) for mark, meaning in REASONS if mark in said), None)
+    if not name or name.startswith("-") or any(letter.isspace() for letter in name):
+        raise Unreachable(f"{name!r}: not a valid target; name one such as pi@kiosk-1 or local:FOLDER")
+    if name.startswith("ssh://"):
+        try:
+            _ = urlsplit(name).port
+        except ValueError as error:
+            raise Unreachable(f"{name}: {error}; expected ssh://pi@kiosk-1:2222, for example") from error
+        return
+    host, colon, after = name.partition(":")
+    if colon and after.isdecimal():
+        raise Unreachable(f"{name}: ssh would take all of it for a host's name; write ssh://{name}")
+    if colon and host and after.startswith(("/", "~")):
+        raise Unreachable(f"{name}: a folder is named with --root: {host} --root {after}")
 
 
 class Ssh:
@@ -70,12 +59,11 @@ class Ssh:
 
     Raises:
         ToolMissing: no ``ssh``.
-        Unreachable: on entering, no connection.
+        Unreachable: no such target; at the first command, no connection.
     """
 
     def __init__(self, name: str, config: Path | None = None) -> None:
-        if not name or name.startswith("-") or any(letter.isspace() for letter in name):
-            raise Unreachable(f"{name!r}: not a valid target; name one such as pi@kiosk-1 or local:FOLDER")
+        check_name(name)
         if shutil.which("ssh") is None:
             raise ToolMissing("ssh is not installed; sudo apt install openssh-client")
         self.name = name
@@ -83,6 +71,7 @@ class Ssh:
         self._base = ["ssh", *self._config]
         self._socket = "none"
         self._cleanup = contextlib.ExitStack()
+        self._connecting: tuple[subprocess.Popen[bytes], IO[bytes]] | None = None
 
     def _options(self) -> list[str]:
         pairs = {
@@ -93,43 +82,56 @@ class Ssh:
             "ControlPath": self._socket,
             "Compression": "yes",
             "LogLevel": "INFO",
+            "RemoteCommand": "none",  # of the user's configuration, for a person who logs in
         }
         return [word for key, value in pairs.items() for word in ("-o", f"{key}={value}")]
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """``ssh … TARGET -- 'quoted words'``: through the shared connection, or through its own if that is gone."""
+        """``ssh … TARGET -- 'quoted words'``: through the shared connection, or through its own if that is gone.
+
+        Raises:
+            Unreachable: there is no connection.
+        """
+        self._wait_connected()
         return [*self._base, *self._options(), "-o", "ControlMaster=no", "-T", self.name, "--", shlex.join(argv)]
 
     def lost(self, status: int, said: str) -> str | None:
         """What ssh's own failure means."""
         if status != LOST:
             return None
-        if known := reason(self.name, said, CONNECT_S, self._config):
+        if known := ssh_reason(self.name, said, CONNECT_S, self._config):
             return known
-        last = (said.strip().splitlines() or ["no reason given"])[-1]
-        return f"the connection broke: {last}; try again"
+        return f"the connection broke: {telling_line(said).rstrip('.') or 'no reason given'}; try again"
 
     def __enter__(self) -> Self:
+        """Begin to connect; the first command waits for it."""
         # Not below TMPDIR, which may be long: a socket's path has at most 108 bytes.
         with contextlib.ExitStack() as stack:
             self._socket = stack.enter_context(tempfile.TemporaryDirectory(prefix="edge-asl-", dir="/tmp")) + "/s"
-            self._connect()
+            self._begin_connecting(stack)
             self._cleanup = stack.pop_all()
         return self
 
-    def _connect(self) -> None:
+    def _begin_connecting(self, stack: contextlib.ExitStack) -> None:
         shared = ["-o", "ControlMaster=yes", "-o", f"ControlPersist={LEFT_BEHIND_S}", "-fNT"]
         master = [*self._base, *self._options(), *shared, self.name]
-        with tempfile.TemporaryFile() as said:
-            try:
-                # Into a file: the connection in the background would hold a pipe open.
-                run = subprocess.run(
-                    master, stdin=subprocess.DEVNULL, stdout=said, stderr=said, timeout=4 * CONNECT_S, check=False
-                )
-            except subprocess.TimeoutExpired:
-                raise Unreachable(f"{self.name}: no connection within {4 * CONNECT_S} s; try again") from None
-            said.seek(0)
-            reason = self.lost(run.returncode, said.read().decode(errors="replace"))
+        # Into a file: the connection in the background would hold a pipe open.
+        said = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack is one
+        process = subprocess.Popen(master, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        stack.callback(_end, process)
+        self._connecting = process, said
+
+    def _wait_connected(self) -> None:
+        if self._connecting is None:
+            return
+        process, said = self._connecting
+        try:
+            status = process.wait(4 * CONNECT_S)
+        except subprocess.TimeoutExpired:
+            raise Unreachable(f"{self.name}: no connection within {4 * CONNECT_S} s; try again") from None
+        self._connecting = None
+        said.seek(0)
+        reason = self.lost(status, said.read().decode(errors="replace"))
         if reason:
             raise Unreachable(f"{self.name}: {reason}")
 
@@ -138,3 +140,10 @@ class Ssh:
         with contextlib.suppress(subprocess.TimeoutExpired):
             subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False)
         self._cleanup.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """One that still connects; afterwards the connection lives in a process of its own."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()

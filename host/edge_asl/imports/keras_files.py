@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_asl.errors import ModelError
+from edge_asl.imports.damage import HDF5, HEAD, meaning_of_file
 
 Config = dict[str, Any]
 
@@ -33,7 +34,9 @@ def read_config(path: Path) -> Config:
             config = json.loads(path.read_text(encoding="utf-8"))
         else:
             config = json.loads(_attribute(path, "model_config"))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+        if isinstance(error, (OSError, zipfile.BadZipFile)) and (damage := _damage(path, str(error))):
+            raise ModelError(f"{path}: expected a Keras model, found {damage}") from error
         raise ModelError(
             f"{path}: not a whole Keras model: {' '.join(str(error).split()) or type(error).__name__}; save it again "
             "with model.save('model.keras')"
@@ -108,6 +111,16 @@ def _put_right(part: Config) -> None:
         ends = settings.get(name)
         if isinstance(ends, list) and len(ends) == 1 and isinstance(ends[0], list):
             settings[name] = ends[0]
+
+
+def _damage(path: Path, said: str) -> str | None:
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if path.suffix == ".keras" and head.startswith(b"PK"):
+        return "a .keras file that was cut short; download or copy it again"
+    if path.suffix == ".keras" and head.startswith(HDF5):
+        return "an HDF5 file; name it .h5"
+    return meaning_of_file(head, path.stat().st_size, said)
 
 
 def _attribute(path: Path, name: str, default: str | None = None) -> str:

@@ -21,6 +21,11 @@ def check_tflite(source: Source) -> ModelFacts:
         QuantizationError: not a whole one.
     """
     facts = model_facts(source.path)
+    if facts.edgetpu is not None:
+        raise ModelError(
+            f"{source.given}: compiled for the Edge TPU, its layers can be neither measured nor run without one; "
+            "import the .tflite file that was compiled, then edge-asl compile-edgetpu BUNDLE"
+        )
     violations = contract_violations(facts, None)
     if not violations and not facts.outputs[0].operator.startswith("SOFTMAX"):
         violations = [f"output: expected to be made by SOFTMAX, found {facts.outputs[0].operator}"]

@@ -19,17 +19,19 @@ from edge_asl.tflite.edgetpu_compiler import (
     ONE_SUBGRAPH,
     EdgeTpuCompilation,
     OperatorStatus,
-    last_line,
     parse_output,
+    reason_in,
     run_compiler,
 )
 from edge_asl.tflite.edgetpu_limits import SOURCE, obstacle
-from edge_asl.tflite.graph import damage_as_error, load_model, read_file, read_graphs
+from edge_asl.tflite.graph import Node, damage_as_error, load_model, read_file, read_graphs
 from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.contract.manifest import EDGETPU_MODEL, MANIFEST, File, HandManifest
 from edge_asl_device.errors import BundleError
 from edge_asl_device.files import replacing_folder
+from edge_asl_device.inference.reasons import EDGETPU_OPERATOR
 
+LEFT_ON_CPU = "left on the CPU when the model was compiled"
 _AFTER_CPU = f"{ONE_SUBGRAPH}; an operator before it runs on the CPU"
 
 
@@ -57,6 +59,8 @@ def edgetpu_mapping(model: Path) -> list[OperatorMapping]:
         QuantizationError: it is not a whole TensorFlow Lite model.
     """
     graph = read_graphs(load_model(read_file(model), str(model)), str(model))[0]
+    if any(node.operator == EDGETPU_OPERATOR for node in graph.nodes):
+        return [_as_compiled(node) for node in graph.nodes]
     with damage_as_error(str(model)):
         obstacles = [obstacle(node) for node in graph.nodes]
     found, started, ended = [], False, False
@@ -69,11 +73,22 @@ def edgetpu_mapping(model: Path) -> list[OperatorMapping]:
     return found
 
 
+def _as_compiled(node: Node) -> OperatorMapping:
+    """The compiler's own decision: what it took is one operator now."""
+    maps = node.operator == EDGETPU_OPERATOR
+    output = node.outputs[0].name if node.outputs else ""
+    return OperatorMapping(node.number, node.operator, output, maps, MAPPED if maps else LEFT_ON_CPU)
+
+
 def format_mapping(mapping: list[OperatorMapping]) -> str:
     """A mapping as lines for a terminal, equal operators grouped; ``--json`` lists each."""
     counts = Counter((o.operator, o.reason) for o in mapping)
     statuses = [OperatorStatus(operator, count, reason) for (operator, reason), count in counts.items()]
     on_tpu = sum(o.maps for o in mapping)
+    if any(o.operator == EDGETPU_OPERATOR for o in mapping):
+        parts = f"{on_tpu} compiled {'part runs' if on_tpu == 1 else 'parts run'} on it"
+        head = f"Edge TPU: compiled for it already: {parts}, {len(mapping) - on_tpu} operators on the CPU"
+        return "\n".join([head, *_status_lines(statuses)])
     return "\n".join(
         [
             f"Edge TPU: {on_tpu} of {len(mapping)} operators would run on it, {len(mapping) - on_tpu} on the CPU",
@@ -122,9 +137,7 @@ def compile_edgetpu(bundle_folder: Path, *, timeout_s: float = 600) -> EdgeTpuCo
         compilation = parse_output("\n".join([text, *logs]))
         compiled = out / f"{bundle.model.stem}_edgetpu.tflite"
         if not compiled.is_file():
-            raise QuantizationError(
-                f"{bundle.model}: {COMPILER} did not write {compiled.name}; it said: {last_line(text)}"
-            )
+            raise QuantizationError(f"{bundle.model}: {COMPILER} did not write {compiled.name}: {reason_in(text)}")
         if compilation.on_tpu == 0:
             reasons = "; ".join(dict.fromkeys(f"{o.operator}: {o.status}" for o in compilation.operators))
             raise QuantizationError(

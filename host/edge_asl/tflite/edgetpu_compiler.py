@@ -14,10 +14,57 @@ from pathlib import Path
 from msgspec import Struct
 
 from edge_asl.errors import QuantizationError, ToolMissing
+from edge_asl_device.other_programs.sayings import Saying, meaning_of, telling_line
 
 COMPILER = "edgetpu_compiler"
 MAPPED = "Mapped to Edge TPU"
 ONE_SUBGRAPH = "More than one subgraph is not supported"
+
+
+_NEWER = "install its last version, 16.0, or build with an earlier TensorFlow"
+_SMALLER = "that is often so with large inputs: try another model.size or backbone"
+SAYINGS = (
+    Saying(
+        r"Didn't find op for builtin opcode '(?P<op>\w+)' version '(?P<version>\d+)'",
+        f"it does not know {{op}} version {{version}}; {_NEWER}",
+    ),
+    Saying(
+        r"Op builtin_code out of range: (?P<code>\d+)|Unsupported builtin_code",
+        f"it does not know one of the model's operators; {_NEWER}",
+    ),
+    Saying(r"[Mm]odel not quantized", "the model is not quantized to int8; build it again with edge-asl build"),
+    Saying(
+        r"large activation tensors",
+        "what a layer makes of a picture does not fit into the Edge TPU's memory; build with a smaller model.size",
+    ),
+    Saying(
+        r"[Dd]ynamic(?:-sized)? tensor|dynamic shape",
+        "a tensor's size is known only at run time; convert the model with a batch of 1",
+    ),
+    Saying(
+        r"(?:already compiled|custom operator edgetpu|custom op for name 'edgetpu)",
+        "the model is compiled for the Edge TPU already; name the file that it was compiled from",
+    ),
+    Saying(
+        r"timed out|Compilation timeout",
+        "it did not finish within its own time limit; build with a smaller model.size or backbone",
+    ),
+    Saying(
+        r"Internal compiler error",
+        f"it failed inside itself; {_SMALLER}",
+    ),
+    Saying(
+        r"(?P<library>lib\S+): cannot open shared object|GLIBC\S* not found",
+        "it does not start on this system; install it again from Coral's packages",
+    ),
+    Saying(r"(?:Exec|exec) format error", "it is made for x86-64 and does not run on this machine; compile elsewhere"),
+    Saying(r"[Mm]odel could not be parsed|Invalid model", "it cannot read the model; build the bundle again"),
+)
+"""What it says → what it means: the causes before the words that follow each of them."""
+NOISE = re.compile(
+    r"^Edge TPU Compiler version|^Started a compilation timeout|^Compilation child process completed"
+    r"|^Compilation failed!|^Searching for valid delegate|Restored original execution plan"
+)
 
 
 class OperatorStatus(Struct, frozen=True):
@@ -63,7 +110,7 @@ def run_compiler(model: Path, out: Path, timeout_s: float) -> str:
     except OSError as error:
         raise ToolMissing(f"{program}: does not start: {error.strerror}; install it again") from error
     if process.returncode != 0:
-        raise QuantizationError(f"{model}: {COMPILER} failed with status {process.returncode}: {last_line(text)}")
+        raise QuantizationError(f"{model}: {COMPILER} failed with status {process.returncode}: {reason_in(text)}")
     return text
 
 
@@ -82,7 +129,7 @@ def parse_output(text: str) -> EdgeTpuCompilation:
         on_tpu = sum(o.count for o in operators if o.status == MAPPED)
         on_cpu = sum(o.count for o in operators if o.status != MAPPED)
     if on_tpu is None:
-        raise QuantizationError(f"{COMPILER}: no table of operators in its output: {last_line(text)}")
+        raise QuantizationError(f"{COMPILER}: no table of operators in its output: {reason_in(text)}")
     version = re.search(r"Edge TPU Compiler version (\S+)", text)
     return EdgeTpuCompilation(
         compiler_version=version[1] if version else None,
@@ -96,9 +143,9 @@ def parse_output(text: str) -> EdgeTpuCompilation:
     )
 
 
-def last_line(text: str) -> str:
-    """The last line that is not blank."""
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing")
+def reason_in(text: str) -> str:
+    """Why it failed: its last line is often only that it did."""
+    return meaning_of(SAYINGS, text) or telling_line(text, NOISE) or f"it gave no reason; {_SMALLER}"
 
 
 @contextlib.contextmanager

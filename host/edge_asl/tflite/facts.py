@@ -10,8 +10,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from edge_asl.tflite.edgetpu_compiled import EdgeTpuFacts, edgetpu_facts
 from edge_asl.tflite.graph import Graph, GraphTensor, Node, as_text, damage_as_error, load_model, read_file, read_graphs
 from edge_asl.tflite.operator_versions import minimum_runtime, version_key
+from edge_asl_device.inference.reasons import EDGETPU_OPERATOR
 
 FLOATS = frozenset({"FLOAT16", "FLOAT32", "FLOAT64", "BFLOAT16"})
 _MIN_RUNTIME = b"min_runtime_version"
@@ -72,6 +74,8 @@ class ModelFacts(Struct, frozen=True):
     """Operators newer than the table or missing from it: ``minimum_runtime`` may be too old for them."""
     metadata: tuple[str, ...]
     """Names of the metadata entries."""
+    edgetpu: EdgeTpuFacts | None = None
+    """What of it is compiled for the Edge TPU; the numbers above are of the rest then."""
 
     @property
     def operator_versions(self) -> dict[str, int]:
@@ -117,8 +121,13 @@ def _facts_of(path: str, size: int, model: Any, graphs: tuple[Graph, ...]) -> Mo
         parameters=sum(math.prod(t.shape) for graph in graphs for t in graph.tensors if _is_parameter(t)),
         declared_runtime=declared,
         minimum_runtime=max([*known, *([declared] if declared else [])], key=version_key, default=None),
-        beyond_table=tuple(f"{name} v{v}" for name, v in sorted(counted) if minimum_runtime(name, v) is None),
+        beyond_table=tuple(
+            f"{name} v{v}"
+            for name, v in sorted(counted)
+            if minimum_runtime(name, v) is None and name != EDGETPU_OPERATOR
+        ),
         metadata=tuple(as_text(entry.name) for entry in model.metadata or ()),
+        edgetpu=edgetpu_facts(model, graphs),
     )
 
 

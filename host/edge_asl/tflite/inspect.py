@@ -7,6 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from edge_asl.tflite.edgetpu_compiled import EdgeTpuFacts
+from edge_asl.tflite.edgetpu_compiler import COMPILER
 from edge_asl.tflite.facts import ModelFacts, Tensor, model_facts
 from edge_asl.tflite.operator_versions import version_key
 from edge_asl_device.contract.bundle import read_bundle
@@ -18,6 +20,7 @@ from edge_asl_device.contract.manifest import (
     Manifest,
     Metrics,
 )
+from edge_asl_device.inference.reasons import EDGETPU_OPERATOR
 
 SHOWN = 10
 """Number of floating-point tensors listed on a terminal."""
@@ -79,11 +82,8 @@ def format_facts(facts: ModelFacts | BundleFacts) -> str:
     if isinstance(facts, BundleFacts):
         models = (line for model in facts.models.values() for line in ("", format_facts(model)))
         return "\n".join([*_bundle_lines(facts), *models])
-    runtime = facts.minimum_runtime or "unknown"
     lines = [
-        f"{facts.path}: {facts.size / 1e6:.2f} MB, {facts.parameters:,} parameters, "
-        f"{facts.multiply_accumulates / 1e6:,.1f} million multiply-accumulates per picture",
-        f"TensorFlow Lite {runtime} or later" + _beyond(facts.beyond_table),
+        *(_edgetpu_lines(facts, facts.edgetpu) if facts.edgetpu else _processor_lines(facts)),
         "",
         *(f"input   {_tensor_line(t)}" for t in facts.inputs),
         *(f"output  {_tensor_line(t)}" for t in facts.outputs),
@@ -100,6 +100,32 @@ def format_facts(facts: ModelFacts | BundleFacts) -> str:
     if facts.metadata:
         lines.append(f"metadata: {', '.join(facts.metadata)}")
     return "\n".join(lines)
+
+
+def _processor_lines(facts: ModelFacts) -> list[str]:
+    return [
+        f"{facts.path}: {facts.size / 1e6:.2f} MB, {facts.parameters:,} parameters, "
+        f"{facts.multiply_accumulates / 1e6:,.1f} million multiply-accumulates per picture",
+        f"TensorFlow Lite {facts.minimum_runtime or 'unknown'} or later" + _beyond(facts.beyond_table),
+    ]
+
+
+def _edgetpu_lines(facts: ModelFacts, edgetpu: EdgeTpuFacts) -> list[str]:
+    """Weights and arithmetic lie in the compiled part, where nobody counts them."""
+    rest = ", ".join(f"{o.count} × {o.name}" for o in facts.operators if o.name != EDGETPU_OPERATOR)
+    runtime = f" {edgetpu.runtime} or later" if edgetpu.runtime else ""
+    lines = [
+        f"{facts.path}: {facts.size / 1e6:.2f} MB, compiled for the Edge TPU by {COMPILER} "
+        f"{edgetpu.compiler or '(version not in the file)'}",
+        f"runs only with a Coral and the Edge TPU runtime (libedgetpu){runtime}",
+        f"{edgetpu.parts} compiled {'part runs' if edgetpu.parts == 1 else 'parts run'} on the Edge TPU; "
+        f"on the CPU: {rest or 'nothing'}",
+    ]
+    if rest:
+        lines.append(
+            f"for these, TensorFlow Lite {facts.minimum_runtime or 'unknown'} or later" + _beyond(facts.beyond_table)
+        )
+    return lines
 
 
 def _tensor_violations(what: str, tensor: Tensor, fits: bool, shape: str, scale: float, zero_point: int) -> list[str]:

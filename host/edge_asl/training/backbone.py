@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 from edge_asl.errors import TrainingError
+from edge_asl.imports.damage import hdf5_damage
 from edge_asl.recipes.backbones import BACKBONES
 from edge_asl.recipes.recipe import Model
 from edge_asl.training import architectures
@@ -99,7 +101,7 @@ def _backbone(model: Model, weights: str) -> keras.Model:
                 weights=None if weights == NO_WEIGHTS else weights,
                 **options,
             )
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, KeyError, RuntimeError) as error:
         raise TrainingError(_weights_message(weights, model, error)) from error
     except Exception as error:
         # Keras wraps a failed download in a bare Exception.
@@ -116,6 +118,9 @@ def _backbone(model: Model, weights: str) -> keras.Model:
 def _weights_message(weights: str, model: Model, error: Exception) -> str:
     if weights == NO_WEIGHTS:
         return f"model: Keras cannot build {model.title} at {model.size} px: {' '.join(str(error).split())}"
+    of_the_file = weights != IMAGENET and isinstance(error, (OSError, RuntimeError))
+    if of_the_file and (damage := hdf5_damage(Path(weights), str(error))):
+        return f"{weights}: expected weights in an HDF5 file, found {damage}"
     if not BACKBONES[model.backbone].widths:
         what = f"{weights}: not weights of {model.backbone} without its top"
         return f"{what}; for another backbone, use --set model.backbone=mobilenet"

@@ -6,6 +6,7 @@ The cameras themselves are opened in ``tests/e2e_picamera2`` and ``tests/e2e_v4l
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 import time
@@ -73,10 +74,11 @@ def test_without_a_camera_the_first_is_missing(tmp_path: Path):
         (errno.EACCES, CameraState.FAILED, "add this user to the group video"),
         (errno.ENODEV, CameraState.MISSING, "plug it in"),
         (errno.EIO, CameraState.FAILED, "retrying"),
+        (errno.ENOSPC, CameraState.FAILED, "unplug other cameras"),
     ],
 )
 def test_what_the_kernel_answers(number: int, state: CameraState, advice: str):
-    fault = refusal("/dev/video0", OSError(number, "words of the kernel"))
+    fault = refusal("/dev/video0", OSError(number, os.strerror(number)))
 
     assert fault.state is state
     assert str(fault).startswith("/dev/video0: ")

@@ -204,7 +204,8 @@ def test_a_file_that_is_no_model(golden_bundle: Path, tmp_path: Path):
     bundle = read_bundle(edited(golden_bundle, tmp_path, lambda manifest: None, model=b"no model" * 100))
 
     with pytest.raises(
-        RuntimeMissing, match=r"(ai-edge-litert|tflite-runtime) cannot run this model: .+; update the runtime"
+        RuntimeMissing,
+        match=r"(ai-edge-litert|tflite-runtime) cannot run this model: .+; copy or build the model",
     ) as caught:
         engine_of(bundle)
 

@@ -11,6 +11,7 @@ packages have a folder of their own, so that another version of the program cost
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -112,6 +113,7 @@ def environment_for(
         ) from error
 
 
+@functools.cache
 def device_files() -> dict[str, bytes]:
     """The device's program from this workstation, installed or as a checkout: path below site-packages → bytes."""
     package = Path(edge_asl_device.__file__).parent

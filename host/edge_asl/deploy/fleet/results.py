@@ -13,7 +13,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from edge_asl.deploy.ssh import CONNECT_S, reason
+from edge_asl.deploy.reasons import ssh_reason
+from edge_asl.deploy.ssh import CONNECT_S
 
 _short = partial(textwrap.shorten, width=300, placeholder="…")
 """A message for the table; Ansible's output above it has everything."""
@@ -109,9 +110,9 @@ def _follow(device: DeviceResult, what: str, task: str | None, answer: Mapping[s
         case "failed", _ if device.result is Outcome.NOT_REACHED:  # what follows a failed activation adds nothing
             device.result, device.message = Outcome.REFUSED, _message(answer)
         case "unreachable", _:
-            said = str(answer.get("msg", ""))
+            _, _, said = f"via ssh: {answer.get('msg', '')}".rpartition("via ssh: ")
             device.result = Outcome.UNREACHABLE
-            device.message = reason(device.device, said, CONNECT_S) or _short(said)
+            device.message = ssh_reason(device.device, said, CONNECT_S) or _short(said)
 
 
 def _reported(answer: Mapping[str, Any]) -> tuple[Outcome, str] | None:

@@ -1,0 +1,1 @@
+"""What other programs and libraries say, and how it is read: each room that runs one has a table of its own."""
