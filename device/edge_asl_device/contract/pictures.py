@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_asl_device import MAX_PIXELS
 from edge_asl_device.contract.orientation import (
     jpeg_orientation,
     png_chunks,
@@ -164,9 +164,10 @@ def _decode_heic(data: bytes, name: str) -> NDArray[np.uint8]:
     try:
         image = heif.open_heif(data)
         width, height = image.size
-        if width * height > MAX_PIXELS:
+        most = int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"])  # the package sets it; OpenCV keeps to it by itself
+        if width * height > most:
             raise PictureError(
-                f"{name}: expected at most {MAX_PIXELS // 1_000_000} megapixels, found {width}×{height}; scale it down"
+                f"{name}: expected at most {most // 1_000_000} megapixels, found {width}×{height}; scale it down"
             )
         pixels = np.array(image)  # a copy: numpy would not keep alive what it looks at
         if getattr(image, "premultiplied_alpha", False):

@@ -12,6 +12,7 @@ import cv2
 
 from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.readers import read_dataset
+from edge_asl.datasets.remarks import tell
 from edge_asl.datasets.types import Dataset
 from edge_asl.errors import DataError
 from edge_asl.evaluation.metrics import Predictions, evaluate_predictions
@@ -70,7 +71,8 @@ def compare_bundles(
     """
     names = _names_of(folders) if measured is None else measured.names
     bundles = {name: read_bundle(folder) for name, folder in zip(names, folders, strict=True)}
-    dataset = read_dataset(data, layout)
+    dataset = read_dataset(data, layout, least=1)
+    tell(dataset, progress)
     common = common_pictures(bundles, dataset, part, only)
     progress.say(f"{len(common.pictures)} pictures, {common.split}")
     with _one_thread():

@@ -89,7 +89,7 @@ def evaluate_bundle(
             facts={"bundle": bundle.digest[:16], "version": bundle.manifest.version, "data": dataset.digest[:16]},
             mistakes=most_confident_mistakes(dataset, pictures, read),
             shares_people=False,
-            warnings=[warning] if warning else [],
+            warnings=[*([warning] if warning else []), *dataset.warnings],
             alarm=alarm,
             hands=hands_seen(dataset, pictures, predictions),
         )
