@@ -99,7 +99,7 @@ def _add_entry(found: Folder, entry: os.DirEntry[str], folder: Path) -> None:
     is_picture = not is_folder and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - 10⁵ names
     if name.startswith("."):
         # ._A1.jpg is no picture but what macOS knows of one.
-        if is_picture and not name.startswith("._"):
+        if is_folder or (is_picture and not name.startswith("._")):
             found.litter.append(name)
     elif is_litter(name, folder=is_folder):
         if is_folder or is_picture:

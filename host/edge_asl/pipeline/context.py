@@ -25,6 +25,7 @@ from edge_asl.errors import DataError
 from edge_asl.pipeline.bundle import HASHES, SPLIT, check_bundle_path, work_folder
 from edge_asl.pipeline.cache import StepCache
 from edge_asl.pipeline.calibration_set import check_calibration_folder
+from edge_asl.pipeline.writable import check_replaceable_folder, check_writable
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import Recipe, digest_of
 from edge_asl.training.checkpoint import EpochListener, unheard
@@ -216,5 +217,9 @@ def check_request(request: BuildRequest) -> None:
         raise DataError(
             f"version: expected dotted numbers such as 1.2, found {request.version!r}; choose another --version"
         )
-    check_calibration_folder(request.calibration / request.out.name)
+    calibration = request.calibration / request.out.name
+    check_calibration_folder(calibration)
+    check_writable(request.work, "another --out")
+    check_replaceable_folder(request.out, "another --out")
+    check_replaceable_folder(calibration, "another --calibration")
     check_weights(request.weights)
