@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -160,14 +161,19 @@ def _add_class(listing: Listing, root: Path, folder: str, empty: Severity = "err
 
 
 def _add_flat(listing: Listing, folder: Path, prefix: str) -> None:
+    renamed: dict[str, str] = {}
     for name in list_folder(folder).pictures:
         label = label_in_name(stem_of(name))
         if label is not None:
             listing.pictures.append(_picture(prefix + name, label))
+            if not unicodedata.normalize("NFC", name).startswith(label):
+                renamed.setdefault(label, prefix + name)
         else:
             what = "the file name does not start with a class, as A_34.jpg does"
             fix = "rename it, or put each class into its own folder"
             listing.issues.append(Issue("no-label", "warning", prefix + name, what, fix))
+    for label, path in renamed.items():
+        listing.issues.append(Issue("renamed", "note", path, f"its kind is class {label}", "rename the files"))
 
 
 def _picture(path: str, label: str) -> Picture:

@@ -20,17 +20,18 @@ class Remarks(NamedTuple):
     """Something was decided: only said."""
 
 
-def remarks_on(listing: Listing, hashes: Sequence[str]) -> Remarks:
-    """What to say of a listing that is sound; ``hashes``: of the pictures' contents, in their order."""
-    issues = [*listing.issues, *same_but_for_case(listing.pictures), *two_labels(listing.pictures, hashes)]
+def remarks_on(listing: Listing, hashes: Sequence[str] = ()) -> Remarks:
+    """What to say of a listing that is sound; ``hashes``: of the pictures' contents, in their order, if known."""
+    issues = [*listing.issues, *same_but_for_case(listing.pictures)]
+    issues += two_labels(listing.pictures, hashes) if hashes else []
     return Remarks(tuple(_lines(issues, "warning")), tuple(_lines(issues, "note")))
 
 
-def tell(dataset: Dataset, progress: Progress) -> None:
+def tell(said: Dataset | Remarks, progress: Progress) -> None:
     """Say what there is to say of the data."""
-    for line in dataset.warnings:
+    for line in said.warnings:
         progress.say(f"warning: {line}")
-    for line in dataset.notes:
+    for line in said.notes:
         progress.say(f"  note: {line}")
 
 
@@ -63,6 +64,6 @@ def two_labels(pictures: Sequence[Picture], hashes: Sequence[str]) -> Iterator[I
     first: dict[str, Picture] = {}
     for picture, content in zip(pictures, hashes, strict=True):
         other = first.setdefault(content, picture)
-        if content and other.label != picture.label:
+        if other.label != picture.label:
             what = f"the same picture as {other.path}, under another label"
             yield Issue("two-labels", "warning", picture.path, what, "look at them and remove the wrong one")

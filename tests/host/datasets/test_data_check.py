@@ -166,7 +166,7 @@ def test_pixel_table(tmp_path: Path) -> None:
     rows = [",".join(map(str, [n % 3, *rng.integers(0, 256, 784)])) for n in range(90)]
     (tmp_path / "t.csv").write_text("\n".join([",".join(["label", *(f"pixel{n + 1}" for n in range(784))]), *rows]))
     summary = check_dataset(tmp_path)
-    assert set(found(summary)) == {"people", "small"}
+    assert set(found(summary)) == {"people", "small", "class-names"}
 
 
 def test_text(folder: Path) -> None:
