@@ -6,6 +6,7 @@ with ``names``, Darknet and older CVAT ``obj.names``.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -75,13 +76,15 @@ def _is_about(path: Path, name: str) -> bool:
 def _candidates(folders: Iterable[Path]) -> Iterator[Path]:
     for folder in folders:
         try:
-            inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+            inside = sorted(name for name in os.listdir(folder) if _may_name(name))  # noqa: PTH208 - 10⁵ names
         except OSError:
-            continue  # the folder above may be closed to this user
-        for path in inside:
-            low = path.name.lower()
-            if (low in _LISTS or low.endswith((_LIST_SUFFIX, *_YAML))) and path.is_file():
-                yield path
+            continue  # there is no such folder; or the one above is closed to this user
+        yield from (path for name in inside if (path := folder / name).is_file())
+
+
+def _may_name(name: str) -> bool:
+    low = name.lower()
+    return not low.startswith(".") and (low in _LISTS or low.endswith((_LIST_SUFFIX, *_YAML)))
 
 
 def _read(path: Path) -> dict[int, str]:
@@ -109,6 +112,8 @@ def _yaml_names(path: Path, text: str) -> dict[int, str]:
     try:
         top = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
+        if not re.search(r"^names\s*:", text, re.MULTILINE):
+            return {}  # another program's template, or several documents
         raise DataError(f"{path}: not YAML: {' '.join(str(error).split())}; correct it") from error
     if not isinstance(top, yaml.MappingNode):
         return {}

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from edge_asl.errors import DataError
 
 
 def check_writable(folder: Path, option: str) -> None:
-    """Make ``folder`` and write a file in it, then remove both: permission bits do not tell of read-only disks.
+    """Write a file in a new folder, in ``folder`` or the nearest one above it that exists, and remove both.
+
+    Permission bits do not tell of read-only disks. The name is new, so that processes do not disturb each other.
 
     Raises:
         DataError: it cannot be done; ``option`` is what chooses another place.
     """
-    with _refusing(folder, option):
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=folder, prefix=".edge-asl-") as file:
-                file.write(bytes(4096))
-                file.flush()
-        finally:
-            for path in missing:
-                with contextlib.suppress(OSError):
-                    path.rmdir()
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryDirectory(dir=there, prefix=".edge-asl-") as made:
+            Path(made, "trial").write_bytes(bytes(4096))
+    except OSError as error:
+        raise DataError(f"{there}: cannot be written: {error.strerror or error}; choose {option}") from error
 
 
 def check_replaceable_folder(folder: Path, option: str) -> None:
@@ -51,12 +46,3 @@ def check_report(path: Path | None) -> None:
     if path.is_dir():
         raise DataError(f"{path}: expected a file to write, found a folder; choose another --report")
     check_writable(path.absolute().parent, "another --report")
-
-
-@contextlib.contextmanager
-def _refusing(folder: Path, option: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        where = error.filename if error.filename and Path(error.filename) in folder.parents else folder
-        raise DataError(f"{where}: cannot be written: {error.strerror or error}; choose {option}") from error
