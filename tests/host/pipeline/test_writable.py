@@ -30,7 +30,7 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
         check_writable(tmp_path / "file" / "models", "another --out")
     with pytest.raises(DataError, match="expected a file to write, found a folder"):
         check_report(tmp_path / "folder")
-    with pytest.raises(DataError, match="/proc.*: cannot be written"):
+    with pytest.raises(DataError, match=r"/proc.*: cannot be written"):
         check_writable(Path("/proc/nowhere/models"), "another --out")
     with pytest.raises(DataError, match="found the root of a disk"):
         check_replaceable_folder(Path("/proc"), "another --out")
