@@ -16,6 +16,7 @@ from edge_asl.cli import deploy, devices, export, imports, keys, pictures, tune
 from edge_asl.cli.improve import improve
 from edge_asl.cli.measure import compare, evaluate, print_evaluation
 from edge_asl.cli.options import BundleArgument, DataOption, JsonOption, LabelsOption, LayoutOption, option, print_json
+from edge_asl.cli.terminal import prepare_terminal
 from edge_asl_device.errors import EdgeAslError
 
 app = typer.Typer(
@@ -53,6 +54,7 @@ _REMEDIES = {
 
 def main() -> None:
     """Run one command; an ``EdgeAslError`` becomes one line on stderr and exit status 1."""
+    prepare_terminal()
     for number in (signal.SIGTERM, signal.SIGHUP):  # like Ctrl-C: locks, connections and temporary folders are released
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)

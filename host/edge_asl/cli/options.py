@@ -73,6 +73,14 @@ def finish(result: tuple[int, str]) -> None:
 
 def print_json(value: Any) -> None:
     """One line on standard output."""
+    import codecs
+    import sys
+
     import msgspec
 
-    typer.echo(msgspec.json.encode(value).decode())
+    text = msgspec.json.encode(value).decode()
+    if codecs.lookup(sys.stdout.encoding).name != "utf-8":  # JSON can say everything in ASCII
+        import json
+
+        text = json.dumps(json.loads(text), separators=(",", ":"))
+    typer.echo(text)

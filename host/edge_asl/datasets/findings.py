@@ -159,6 +159,23 @@ def copies(pictures: Sequence[Picture], facts: Sequence[PictureFacts]) -> Iterat
     yield from _finding("copies", "warning", paths, "exact copies of another picture of the same class", "remove them")
 
 
+def thumbnails(pictures: Sequence[Picture], facts: Sequence[PictureFacts]) -> Iterator[Finding]:
+    """Small copies of other pictures, as photo programs and network drives keep them: they count as pictures twice."""
+    both = [(p.path, f) for p, f in zip(pictures, facts, strict=True) if f.perceptual_hash is not None]
+    # Octaves of pixels: what is compared has at least twice as many, so that bursts of one camera are not compared.
+    octaves: dict[int, list[int]] = defaultdict(list)
+    for index, (_, fact) in enumerate(both):
+        octaves[(fact.width * fact.height).bit_length()].append(index)
+    hashes = np.array([fact.perceptual_hash for _, fact in both], np.uint64)
+    pairs: list[str] = []
+    for octave, small in sorted(octaves.items()):
+        large = [index for other, some in octaves.items() if other > octave + 1 for index in some]
+        twins = near_duplicates(hashes[large], hashes[small])
+        pairs += [f"{both[i][0]} ~ {both[large[t]][0]}" for i, t in zip(small, twins, strict=True) if t >= 0]
+    what = "small copies of larger pictures: each counts twice, and in training and test it is a leak"
+    yield from _finding("thumbnails", "warning", pairs, what, "remove them")
+
+
 def _labels(group: Sequence[Picture]) -> int:
     return len({picture.label for picture in group})
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_asl.datasets.labels import is_known, label_in_name, normalise_label
+from edge_asl.datasets.labels import is_known, is_renamed, label_in_name, normalise_label
 from edge_asl.datasets.listing import (
     Folder,
     Issue,
@@ -16,6 +17,7 @@ from edge_asl.datasets.listing import (
     list_folder,
     number_of,
     shot_of,
+    skipped,
     stem_of,
     walk,
 )
@@ -23,7 +25,6 @@ from edge_asl.datasets.signers import person_of
 from edge_asl.datasets.types import Picture
 from edge_asl.errors import DataError
 
-_MOVE_OUT = "move it elsewhere, or convert it to JPEG if it is a picture (.heic, .gif, .tif)"
 _PARTS = frozenset({"train", "test", "val", "valid", "validation", "training", "testing"})
 
 
@@ -66,6 +67,7 @@ def list_people(root: Path) -> Listing:
         for name in below.pictures:
             what = "a picture beside the folders of a person's signs; skipped"
             own.issues.append(Issue("no-label", "warning", f"{folder}/{name}", what, "move it into its sign's folder"))
+        own.issues.extend(skipped(f"{folder}/{name}", "litter") for name in below.litter)
         for name in below.folders:
             _add_class(own, root, f"{folder}/{name}", empty="warning")
         listing.pictures.extend(_shown_by(folder, picture) for picture in own.pictures)
@@ -145,25 +147,33 @@ def _label(folder: str) -> str:
 def _add_class(listing: Listing, root: Path, folder: str, empty: Severity = "error") -> None:
     label = _label(folder)
     before = len(listing.pictures)
-    for path, is_picture in walk(root / folder, f"{folder}/"):
-        if is_picture:
+    for path, kind in walk(root / folder, f"{folder}/"):
+        if kind == "picture":
             listing.pictures.append(_picture(path, label))
         else:
-            listing.issues.append(Issue("not-a-picture", "warning", path, "not a picture; skipped", _MOVE_OUT))
+            listing.issues.append(skipped(path, kind))
+    name = folder.rpartition("/")[2]
+    if is_renamed(name):
+        listing.issues.append(Issue("renamed", "note", folder, f"{name} is class {label}", "rename the folder"))
     if len(listing.pictures) == before:
         what = f"no pictures of class {label}"
         listing.issues.append(Issue("empty-class", empty, folder, what, "add some or remove the folder"))
 
 
 def _add_flat(listing: Listing, folder: Path, prefix: str) -> None:
+    renamed: dict[str, str] = {}
     for name in list_folder(folder).pictures:
         label = label_in_name(stem_of(name))
         if label is not None:
             listing.pictures.append(_picture(prefix + name, label))
+            if not unicodedata.normalize("NFC", name).startswith(label):
+                renamed.setdefault(label, prefix + name)
         else:
             what = "the file name does not start with a class, as A_34.jpg does"
             fix = "rename it, or put each class into its own folder"
             listing.issues.append(Issue("no-label", "warning", prefix + name, what, fix))
+    for label, path in renamed.items():
+        listing.issues.append(Issue("renamed", "note", path, f"its kind is class {label}", "rename the files"))
 
 
 def _picture(path: str, label: str) -> Picture:

@@ -21,25 +21,36 @@ _NAMED = re.compile(r"(?P<word>[^\W\d_]+|\d(?=[_-]))(?P<rest>.*)", re.DOTALL)
 _RANGE = re.compile(r"([A-Z0-9])-([A-Z0-9])")
 _COUNTED = re.compile(r"[ _-]?\d+|[_-]test|")
 
+# Joiners hold emoji and the letters of Persian and Indic words together; tags make flags of countries within countries.
+_JOINING = frozenset({"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))})
+
 
 def normalise_label(text: str) -> str:
-    """The one spelling of a class name: ``a`` → ``A``, ``Delete`` → ``del``, ``None`` → ``nothing``.
+    """A class's name as the user wrote it, but for ``a`` → ``A``, and ``Delete`` → ``del``, ``None`` → ``nothing``.
 
-    Unicode is composed (NFC), because macOS writes file names decomposed and the same class would be two.
+    Only single letters from a to z are made capitals. Unicode is composed (NFC), because macOS writes file names
+    decomposed and the same class would be two.
 
     Raises:
         DataError: nothing is left, or the name does not fit on a line of ``labels.txt`` or on a screen.
     """
     label = unicodedata.normalize("NFC", text).strip()
-    if not label or not label.isprintable():
-        raise DataError(f"label {text!r}: not a printable word; rename the class")
+    hidden = next((c for c in label if not c.isprintable() and c not in _JOINING), None)
+    if not label or hidden is not None:
+        what = "" if hidden is None else f", it contains the invisible U+{ord(hidden):04X}"
+        raise DataError(f"label {text!r}: not a printable word{what}; rename the class")
     if len(label) > LONGEST_LABEL:
         raise DataError(
             f"label {label[:20]}…: expected at most {LONGEST_LABEL} characters, found {len(label)}; rename it"
         )
     if len(label) == 1:
-        return label.upper()
-    return WORDS.get(label.lower(), label.lower())
+        return label.upper() if label.isascii() else label
+    return WORDS.get(label.lower(), label)
+
+
+def is_renamed(text: str) -> bool:
+    """Whether a class is called otherwise than the user wrote it; composing Unicode changes nothing that is seen."""
+    return normalise_label(text) != unicodedata.normalize("NFC", text)
 
 
 def is_known(label: str) -> bool:
@@ -109,6 +120,9 @@ def label_in_name(stem: str) -> str | None:
     """
     match = _NAMED.fullmatch(unicodedata.normalize("NFC", stem))
     if match is None or match["word"].lower() in _CAMERA_WORDS or len(match["word"]) > LONGEST_LABEL:
+        return None
+    # I'm_3: the word goes on; so it does where a vowel's sign follows, as in Hindi.
+    if match["rest"][:1] in ("'", "’") or unicodedata.category(match["rest"][:1] or "x").startswith("M"):
         return None
     label = normalise_label(match["word"])
     if is_known(label) or _COUNTED.fullmatch(match["rest"]):

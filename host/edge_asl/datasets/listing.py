@@ -12,17 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl.datasets.encoded import Encoded
+from edge_asl.datasets.litter import is_litter
 from edge_asl.datasets.types import Picture
 from edge_asl.errors import DataError
 from edge_asl_device.contract.pictures import SUFFIXES
 
 Severity = Literal["error", "warning", "note"]
 
-# Left by file managers, unpackers and this program; never the user's own.
-_IGNORED = frozenset(
-    {"thumbs.db", "desktop.ini", "__macosx", "license", "license.txt", "provenance.json", "sha256sums"}
-)
 _DEEPEST = 6  # folders below the root; anything deeper is a loop of symbolic links or a home folder
+
+# Pictures and films in other formats: of these a user expects that they count.
+_OTHER_PICTURES = frozenset(
+    {
+        *(".gif", ".avif", ".jxl", ".jp2", ".j2k", ".psd", ".svg", ".ppm", ".pgm", ".tga", ".exr", ".hdr"),
+        *(".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".raw"),
+        *(".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg", ".mpeg", ".mts", ".wmv"),
+        *(".zip", ".rar", ".7z", ".tar", ".gz", ".npy", ".npz"),
+    }
+)
 
 _TRAILING_NUMBER = re.compile(r"\d+$")
 # Roboflow writes every augmented copy of A0.jpg as A0_jpg.rf.<hash>.jpg.
@@ -30,7 +37,7 @@ _ROBOFLOW = re.compile(r"(.+)_(?:jpe?g|png|bmp|webp)\.rf\.[^.]*", re.IGNORECASE)
 
 
 class Issue(NamedTuple):
-    """A problem that a reader noticed. An ``error`` stops ``read_dataset``; others only appear in ``data check``."""
+    """Something that a reader noticed. An ``error`` stops ``read_dataset``; of others ``remarks`` makes lines."""
 
     kind: str
     severity: Severity
@@ -57,11 +64,13 @@ class Listing(NamedTuple):
 
 
 class Folder(NamedTuple):
-    """A folder's entries by name, sorted, without hidden and system files."""
+    """A folder's entries by name, sorted."""
 
     pictures: list[str]
     others: list[str]
     folders: list[str]
+    litter: list[str]
+    """Of what systems and tools leave and what is hidden, the folders and pictures that are therefore not read."""
 
 
 def list_folder(folder: Path) -> Folder:
@@ -70,12 +79,11 @@ def list_folder(folder: Path) -> Folder:
     Raises:
         DataError: the folder cannot be read, or a name in it is not UTF-8.
     """
-    found = Folder([], [], [])
+    found = Folder([], [], [], [])
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if not entry.name.startswith(".") and entry.name.lower() not in _IGNORED:
-                    _add_entry(found, entry, folder)
+                _add_entry(found, entry, folder)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from error
     for names in found:
@@ -84,25 +92,49 @@ def list_folder(folder: Path) -> Folder:
 
 
 def _add_entry(found: Folder, entry: os.DirEntry[str], folder: Path) -> None:
-    if not entry.name.isprintable() and max(entry.name) >= "\udc80":
-        shown = os.fsencode(entry.name)
-        raise DataError(f"{folder}: expected file names in UTF-8, found {shown!r}; rename that file")
-    if entry.is_dir():
-        found.folders.append(entry.name)
-    elif entry.is_file() and os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - 10⁵ names
-        found.pictures.append(entry.name)
+    name = entry.name
+    if not name.isprintable() and any("\ud800" <= c <= "\udfff" for c in name):
+        raise DataError(f"{folder}: expected file names in UTF-8, found {os.fsencode(name)!r}; rename that file")
+    is_folder = entry.is_dir()
+    is_picture = not is_folder and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - 10⁵ names
+    if name.startswith("."):
+        # ._A1.jpg is no picture but what macOS knows of one.
+        if is_folder or (is_picture and not name.startswith("._")):
+            found.litter.append(name)
+    elif is_litter(name, folder=is_folder):
+        if is_folder or is_picture:
+            found.litter.append(name)
+    elif is_folder:
+        found.folders.append(name)
+    elif is_picture and entry.is_file():
+        found.pictures.append(name)
     else:
-        found.others.append(entry.name)
+        found.others.append(name)
 
 
-def walk(folder: Path, prefix: str) -> Iterator[tuple[str, bool]]:
-    """Every file below ``folder``: its path under ``prefix``, and whether its suffix is a picture's."""
+Kind = Literal["picture", "other", "litter"]
+
+
+def walk(folder: Path, prefix: str) -> Iterator[tuple[str, Kind]]:
+    """Every file below ``folder``: its path under ``prefix``, and whether its suffix is a picture's; and litter."""
     here = list_folder(folder)
-    yield from ((prefix + name, True) for name in here.pictures)
-    yield from ((prefix + name, False) for name in here.others)
+    yield from ((prefix + name, "picture") for name in here.pictures)
+    yield from ((prefix + name, "other") for name in here.others)
+    yield from ((prefix + name, "litter") for name in here.litter)
     for name in here.folders:
         if prefix.count("/") < _DEEPEST:
             yield from walk(folder / name, f"{prefix}{name}/")
+
+
+def skipped(path: str, kind: Kind) -> Issue:
+    """What to say of a file that is not read, or of litter."""
+    if kind == "litter":
+        what = "left by a system or tool, or hidden; skipped"
+        return Issue("litter", "note", path, what, "remove it, or rename it if it is yours")
+    suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
+    if suffix in _OTHER_PICTURES:
+        return Issue(f"unread{suffix}", "warning", path, f"{suffix} is not read; skipped", "convert it to JPEG or PNG")
+    return Issue("not-a-picture", "warning", path, "not a picture; skipped", "move it elsewhere")
 
 
 def stem_of(path: str) -> str:

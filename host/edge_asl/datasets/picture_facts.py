@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edge_asl.datasets.encoded import Encoded
 from edge_asl_device import MAX_PIXELS
+from edge_asl_device.contract.pictures import FORMATS, decode_picture, format_of
 from edge_asl_device.errors import PictureError
 
 if TYPE_CHECKING:
@@ -26,14 +27,9 @@ SMALL_SIDE = 32
 
 _LIMIT = f"expected at most {MAX_PIXELS // 1_000_000} megapixels"
 
-_FORMATS = {
-    ".jpg": {"JPEG", "MPO"},
-    ".jpeg": {"JPEG", "MPO"},
-    ".png": {"PNG"},
-    ".bmp": {"BMP"},
-    ".webp": {"WEBP"},
-}
-_READABLE = frozenset().union(*_FORMATS.values())
+# Pillow knows when a file ends too early, where OpenCV fills what is missing with grey. Of TIFF it knows fewer kinds
+# than OpenCV, and of HEIC none.
+_STRICT = frozenset({"JPEG", "PNG", "BMP", "WebP"})
 
 # What Pillow raises on damaged files; SyntaxError for a broken PNG chunk.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
@@ -77,29 +73,70 @@ def examine_encoded(encoded: Encoded, path: str) -> PictureFacts:
 
 
 def _examine(data: bytes, suffix: str) -> PictureFacts:
-    from PIL import Image
-
     content = hashlib.sha256(data).hexdigest()
     if not data:
         return PictureFacts(content, "empty", "an empty file")
+    kind = format_of(data)
+    if kind is not None and kind not in FORMATS:
+        return PictureFacts(content, "format", f"expected one of {', '.join(FORMATS)}, found {kind}")
+    try:
+        size = _checked_size(data, kind)
+        with _one_large_at_a_time if size > LARGE_PIXELS else nullcontext():
+            if kind in _STRICT:
+                _decode_strictly(data)
+            pixels = decode_picture(data, "")
+            looks = perceptual_hash(_image(pixels))
+    except _TooLargeError as error:
+        return PictureFacts(content, "too-large", str(error))
+    except (PictureError, *_BROKEN) as error:
+        cut = "truncated" in str(error) or not _has_end(data)
+        text = str(error).removeprefix(": ").partition(" <_io")[0]  # Pillow names the buffer, not the file
+        return PictureFacts(content, "truncated" if cut else "unreadable", f"cannot be decoded: {text}")
+    defect, detail = _formal_defect(kind, data, suffix)
+    return PictureFacts(content, defect, detail, looks, pixels.shape[1], pixels.shape[0])
+
+
+class _TooLargeError(Exception):
+    """The header promises more pixels than are decoded."""
+
+
+def _checked_size(data: bytes, kind: str | None) -> int:
+    """The number of pixels that the header promises; 0 where Pillow cannot read it, and the decoder looks itself."""
+    from PIL import Image
+
     try:
         with Image.open(BytesIO(data)) as image:
-            return _decode(image, data, suffix, content)
-    except Image.DecompressionBombError:
-        return PictureFacts(content, "too-large", f"{_LIMIT}, found far more")
-    except _BROKEN as error:
-        cut = "truncated" in str(error) or not _has_end(data)
-        text = str(error).partition(" <_io")[0]  # Pillow names the buffer, not the file
-        return PictureFacts(content, "truncated" if cut else "unreadable", f"cannot be decoded: {text}")
+            width, height = image.size
+    except Image.DecompressionBombError as error:
+        raise _TooLargeError(f"{_LIMIT}, found far more") from error
+    except _BROKEN:
+        if kind in _STRICT or kind is None:
+            raise
+        return 0
+    if width * height > MAX_PIXELS:
+        raise _TooLargeError(f"{_LIMIT}, found {width}×{height}")
+    return width * height
+
+
+def _decode_strictly(data: bytes) -> None:
+    """Raises one of ``_BROKEN`` if bytes are missing; its pixels are not used."""
+    from PIL import Image
+
+    with Image.open(BytesIO(data)) as image:
+        image.load()
+
+
+def _image(pixels: NDArray[np.uint8]) -> Image.Image:
+    from PIL import Image
+
+    return Image.fromarray(pixels)
 
 
 def examine_grey(grey: NDArray[np.uint8]) -> PictureFacts:
     """The same for a grey picture from a CSV file: uint8 (h, w)."""
-    from PIL import Image
-
     height, width = grey.shape
     content = hashlib.sha256(grey.tobytes()).hexdigest()
-    return PictureFacts(content, perceptual_hash=perceptual_hash(Image.fromarray(grey)), width=width, height=height)
+    return PictureFacts(content, perceptual_hash=perceptual_hash(_image(grey)), width=width, height=height)
 
 
 def perceptual_hash(image: Image.Image) -> int:
@@ -114,21 +151,10 @@ def perceptual_hash(image: Image.Image) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def _decode(image: Image.Image, data: bytes, suffix: str, content: str) -> PictureFacts:
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        return PictureFacts(content, "too-large", f"{_LIMIT}, found {width}×{height}")
-    with _one_large_at_a_time if width * height > LARGE_PIXELS else nullcontext():
-        image.load()
-        looks = perceptual_hash(image)
-    defect, detail = _formal_defect(image.format or "nothing", data, suffix)
-    return PictureFacts(content, defect, detail, looks, width, height)
-
-
-def _formal_defect(found: str, data: bytes, suffix: str) -> tuple[str | None, str]:
-    if found not in _READABLE:
-        return "format", f"expected one of {', '.join(sorted(_FORMATS))}, found {found}"
-    if found not in _FORMATS[suffix]:
+def _formal_defect(found: str | None, data: bytes, suffix: str) -> tuple[str | None, str]:
+    if found is None:
+        return "format", f"expected one of {', '.join(FORMATS)}, found another kind"
+    if suffix not in FORMATS[found]:
         return "suffix", f"the suffix is {suffix}, the content is {found}"
     if not _has_end(data):
         return "no-end", "no end marker: bytes may be missing"

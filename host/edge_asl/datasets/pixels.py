@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl.datasets.labels import normalise_label
-from edge_asl.datasets.listing import Listing
+from edge_asl.datasets.listing import Issue, Listing
 from edge_asl.datasets.types import Frame, Picture
 from edge_asl.errors import DataError
 
@@ -42,15 +42,21 @@ def list_pixels(root: Path) -> Listing:
     """
     pictures: list[Picture] = []
     pixels = bytearray()
+    numbered = []
     for table in pixel_tables(root):
-        _read_table(table, pictures, pixels)
+        if _read_table(table, pictures, pixels):
+            numbered.append(table.name)
     if pictures and {p.label for p in pictures} == set("ABCDEFGHIJ"):
         raise DataError(
             f"{root}: expected numbers 0–25 for A–Z, found exactly 0–9, which could be the digits; "
             "write letters instead, or store digits as pictures in folders"
         )
+    issues = []
+    if numbered:
+        what = "numbers are letters, 0 is A and 25 is Z, as in Sign-Language-MNIST"
+        issues.append(Issue("class-names", "note", numbered[0], what, "write letters if it is otherwise"))
     grey = np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
-    return Listing("csv", pictures, [], {picture.path: row for picture, row in zip(pictures, grey, strict=True)})
+    return Listing("csv", pictures, issues, {picture.path: row for picture, row in zip(pictures, grey, strict=True)})
 
 
 def to_frame(grey: NDArray[np.uint8]) -> Frame:
@@ -63,7 +69,9 @@ def _header(line: bytes) -> list[str]:
     return [name.strip().strip('"') for name in text.split(",")]
 
 
-def _read_table(table: Path, pictures: list[Picture], pixels: bytearray) -> None:
+def _read_table(table: Path, pictures: list[Picture], pixels: bytearray) -> bool:
+    """Whether its labels are numbers, one of them at least."""
+    numbered = False
     with table.open("rb") as file:
         columns = len(_header(file.readline()))
         if columns != _PIXELS + 1:
@@ -74,6 +82,8 @@ def _read_table(table: Path, pictures: list[Picture], pixels: bytearray) -> None
             label, _, values = line.partition(b",")
             pixels += _row(values, f"{table}#{row}")
             pictures.append(Picture(f"{table.name}#{row}", _label(label, f"{table}#{row}")))
+            numbered = numbered or label.strip().strip(b'"').isdigit()
+    return numbered
 
 
 def _row(values: bytes, where: str) -> bytes:

@@ -10,8 +10,9 @@ from pathlib import Path
 from edge_asl.datasets.digest import content_hashes, dataset_digest
 from edge_asl.datasets.folders import holds_people, list_flat, list_folders, list_people
 from edge_asl.datasets.labels import Choice, label_in_name, order_labels
-from edge_asl.datasets.listing import Listing, list_folder, stem_of
+from edge_asl.datasets.listing import Listing, list_folder, skipped, stem_of
 from edge_asl.datasets.pixels import list_pixels, pixel_tables, to_frame
+from edge_asl.datasets.remarks import remarks_on
 from edge_asl.datasets.shards.index import INDEX, is_sharded
 from edge_asl.datasets.shards.layout import list_shards
 from edge_asl.datasets.signers import assign_signers, compile_pattern
@@ -44,6 +45,7 @@ def read_dataset(
     signer_pattern: str | None = None,
     labels: Choice | None = None,
     cache: Path | None = None,
+    least: int = 2,
 ) -> Dataset:
     """Read folders of labelled pictures as one data set; no picture is decoded, every content is hashed.
 
@@ -53,12 +55,13 @@ def read_dataset(
         signer_pattern: regular expression on the path; its group ``signer``, else its first, is the person.
         labels: pictures of others are left out; None: none are.
         cache: a file that remembers content hashes between calls.
+        least: how many classes there must be: two to train, one to measure.
 
     Raises:
-        DataError: no such folder, no layout or several fit, fewer than two classes, an empty class folder, a
+        DataError: no such folder, no layout or several fit, fewer classes than that, an empty class folder, a
             ``signers.csv`` that contradicts the folders. ``Dataset.load`` raises ``PictureError``.
     """
-    listing = sound(list_dataset(data, layout, signer_pattern=signer_pattern, labels=labels))
+    listing = sound(list_dataset(data, layout, signer_pattern=signer_pattern, labels=labels), least)
     kept = listing.pixels.keys() | listing.encoded.keys()
     files = [file_of(picture, listing.roots) for picture in listing.pictures if picture.path not in kept]
     hashed = iter(content_hashes(files, cache))
@@ -74,11 +77,11 @@ def _hash_inside(listing: Listing, picture: Picture) -> str | None:
     return None if encoded is None else encoded.sha256
 
 
-def sound(listing: Listing) -> Listing:
+def sound(listing: Listing, least: int = 2) -> Listing:
     """The same listing, if it can be trained on.
 
     Raises:
-        DataError: an issue that is an error, or fewer than two classes.
+        DataError: an issue that is an error, or fewer than ``least`` classes.
     """
     name = _name(listing)
     for issue in listing.issues:
@@ -86,9 +89,10 @@ def sound(listing: Listing) -> Listing:
             where = f"{name}/{issue.path}" if len(listing.roots) == 1 else issue.path
             raise DataError(f"{where}: {issue.what}; {issue.fix}")
     found = order_labels([*(picture.label for picture in listing.pictures), *listing.left_out])
-    if len(found) < 2:
+    if len(found) < least:
         what = f"only class {found[0]}" if found else "none"
-        raise DataError(f"{name}: expected two classes or more, found {what}; add folders, or use the folder above")
+        wanted = "two classes" if least == 2 else "pictures of one class"
+        raise DataError(f"{name}: expected {wanted} or more, found {what}; add folders, or use the folder above")
     return listing
 
 
@@ -126,7 +130,10 @@ def _list(root: Path, layout: str, pattern: re.Pattern[str] | None) -> Listing:
     chosen = detect_layout(root) if layout == "auto" else layout
     if root.is_file() and chosen != "csv":
         raise DataError(f"{root}: expected a folder for layout {chosen}, found a file; name its folder")
-    return assign_signers(_LISTERS[chosen](root), root, pattern)
+    listing = assign_signers(_LISTERS[chosen](root), root, pattern)
+    if root.is_dir():
+        listing.issues.extend(skipped(name, "litter") for name in list_folder(root).litter)
+    return listing
 
 
 def _name(listing: Listing) -> str:
@@ -181,6 +188,7 @@ def to_dataset(listing: Listing, hashes: list[str]) -> Dataset:
             return decode_picture(encoded.read(), picture.path)
         return read_picture(Path(file_of(picture, roots)))
 
+    remarks = remarks_on(listing, hashes)
     return Dataset(
         name=_name(listing),
         layout=listing.layout,
@@ -191,4 +199,6 @@ def to_dataset(listing: Listing, hashes: list[str]) -> Dataset:
         roots=roots,
         left_out=listing.left_out,
         contents={picture.path: content for picture, content in zip(pictures, hashes, strict=True)},
+        warnings=remarks.warnings,
+        notes=remarks.notes,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import unicodedata
 from pathlib import Path
 
 from edge_asl.datasets.labels import normalise_label
@@ -16,13 +17,17 @@ _COLUMNS = ["file", "label", "signer"]
 _WITH_SESSION = [*_COLUMNS, "session"]
 
 
+MOST_UNMATCHED, SHARE_UNMATCHED = 5, 0.1
+"""With more rows than both that name no picture, a table is taken to be wrong."""
+
 _SITTING = re.compile(r"(?P<person>.+)-\d+")
 
 
 def person_of(folder: str) -> str:
     """Whose pictures a folder named after a person holds: ``ann-1``, ``ann-2`` are sittings of ``ann``."""
-    match = _SITTING.fullmatch(folder)
-    return match["person"] if match else folder
+    name = unicodedata.normalize("NFC", folder)
+    match = _SITTING.fullmatch(name)
+    return match["person"] if match else name
 
 
 def assign_signers(listing: Listing, root: Path, pattern: re.Pattern[str] | None) -> Listing:
@@ -57,25 +62,47 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 
 def _from_pattern(listing: Listing, pattern: re.Pattern[str]) -> dict[str, str]:
     group: str | int = "signer" if "signer" in pattern.groupindex else 1
-    matches = ((p.path, pattern.search(p.path)) for p in listing.pictures)
+    matches = ((p.path, pattern.search(unicodedata.normalize("NFC", p.path))) for p in listing.pictures)
     return {path: match[group] for path, match in matches if match and match[group]}
 
 
 def _from_table(listing: Listing, table: Path) -> dict[str, str]:
     labels = {picture.path: picture.label for picture in listing.pictures}
+    spelled = {_plain(path): path for path in labels}
     known: dict[str, str] = {}
-    for line, (file, label, signer) in enumerate(_rows(table), start=2):
+    unmatched: list[tuple[str, str]] = []
+    rows = _rows(table)
+    for line, (file, label, signer) in enumerate(rows, start=2):
         where = f"{SIGNERS}:{line}"
-        if file not in labels:
-            _note(listing, "signers", "warning", where, f"there is no picture {file}")
-        elif normalise_label(label) != labels[file]:
-            what = f"{file} is {labels[file]} by its folder, but {label} here"
+        path = file if file in labels else spelled.get(_plain(file))
+        if path is None:
+            unmatched.append((where, file))
+        elif normalise_label(label) != labels[path]:
+            what = f"{file} is {labels[path]} by its folder, but {label} here"
             _note(listing, "signers", "error", where, what)
-        elif known.setdefault(file, signer) != signer:
+        elif known.setdefault(path, signer) != signer:
             _note(listing, "signers", "error", where, f"two people are named for {file}")
+    _report_unmatched(listing, unmatched, len(rows))
     for path in sorted(labels.keys() - known.keys()):
-        _note(listing, "signers", "warning", path, f"not in {SIGNERS}: person unknown")
-    return {path: signer for path, signer in known.items() if signer}
+        _note(listing, "unknown-person", "warning", path, f"not in {SIGNERS}: person unknown")
+    return {path: unicodedata.normalize("NFC", signer) for path, signer in known.items() if signer}
+
+
+def _plain(path: str) -> str:
+    """A path however it was spelled: macOS decomposes letters, Windows writes ``\\``, some programs ``./`` before."""
+    return unicodedata.normalize("NFC", path).replace("\\", "/").removeprefix("./")
+
+
+def _report_unmatched(listing: Listing, unmatched: list[tuple[str, str]], rows: int) -> None:
+    """Few rows without a picture are pictures that were removed; many, that the table means other paths."""
+    many = 2 * len(unmatched) >= rows or len(unmatched) > max(MOST_UNMATCHED, SHARE_UNMATCHED * rows)
+    if unmatched and many:
+        has = listing.pictures[0].path if listing.pictures else "none"
+        what = f"{len(unmatched)} of {rows} rows name no picture, such as {unmatched[0][1]}; there is {has}"
+        _note(listing, "signers", "error", unmatched[0][0], what)
+        return
+    for where, file in unmatched:
+        _note(listing, "signers", "warning", where, f"there is no picture {file}")
 
 
 def _note(listing: Listing, kind: str, severity: Severity, path: str, what: str) -> None:
@@ -86,7 +113,7 @@ def _rows(table: Path) -> list[list[str]]:
     try:
         rows = list(csv.reader(table.read_text("utf-8-sig").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table}: cannot be read as {','.join(_COLUMNS)}: {error}") from error
+        raise DataError(f"{table}: cannot be read as {','.join(_COLUMNS)}: {error}; save it in UTF-8") from error
     header = [name.strip().lower() for name in rows[0]] if rows else []
     if header not in (_COLUMNS, _WITH_SESSION):
         raise DataError(f"{table}:1: expected the header {','.join(_COLUMNS)}, found {','.join(header)!r}")

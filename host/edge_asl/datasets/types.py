@@ -56,6 +56,10 @@ class Dataset(NamedTuple):
     """Label → how many pictures of it were left out, as only some labels were asked for."""
     contents: Mapping[str, str] = {}
     """Path → SHA-256 of the picture's file, or of a CSV file's row of pixels."""
+    warnings: tuple[str, ...] = ()
+    """What is missing or in doubt, a line for each kind; for whoever builds or evaluates, and for reports."""
+    notes: tuple[str, ...] = ()
+    """What was decided where the data left a choice: classes renamed, files left aside."""
 
     @property
     def title(self) -> str:

@@ -47,6 +47,8 @@ def format_evaluation(evaluation: Evaluation) -> str:
             f"{stress.plain:.1%} as they are ({stress.pictures} pictures)"
         )
     lines.extend(_condition_lines(evaluation))
+    if absent := [c.label for c in evaluation.classes if not c.support]:
+        lines.append(f"not tested   {', '.join(absent)}: no picture shows them, and the figures do not speak of them")
     if evaluation.confusions:
         lines.append(
             "confusions   " + ", ".join(f"{c.truth}→{c.predicted} ×{c.count}" for c in evaluation.confusions[:5])

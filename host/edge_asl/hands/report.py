@@ -11,6 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from edge_asl.datasets.readers import read_dataset
+from edge_asl.datasets.remarks import tell
 from edge_asl.hands.calibration import choose_pictures
 from edge_asl.hands.check import FILES
 from edge_asl.hands.compare import Comparison, compare, find_both
@@ -74,6 +75,7 @@ def make_hands(request: HandsRequest, progress: Progress) -> HandsReport:
     if request.wheel is not None:
         keep_originals(request.wheel)
     dataset = read_dataset(request.data, request.layout)
+    tell(dataset, progress)
     wanted = HandModelsRequest(dataset, dataset.pictures, request.variant, request.pictures, request.seed)
     made = hand_models(wanted, progress)
     plain = float_stage(float_networks(request.variant, progress))

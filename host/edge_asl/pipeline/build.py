@@ -74,7 +74,8 @@ def measure(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
         The digest of all that the figures depend on, and the figures.
     """
     request = context.request
-    digest = digest_of(models.digest, Evaluation.__struct_fields__, request.warnings, request.leave_one_out)
+    said = [context.dataset.warnings] if context.dataset.warnings else []
+    digest = digest_of(models.digest, Evaluation.__struct_fields__, request.warnings, request.leave_one_out, *said)
     outputs = [context.path(METRICS), context.path(REPORT)]
     kept = context.path(FILE)
 
@@ -105,7 +106,7 @@ def measure(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
             shares_people=context.split.shares_people and models.predictions is None,
             hands=hands_seen(context.dataset, pictures, predictions),
             doubts=None if models.doubts is None else models.doubts(context),
-            warnings=[*context.request.warnings, *_warnings(context, evaluation)],
+            warnings=[*context.request.warnings, *_warnings(context, evaluation), *context.dataset.warnings],
         )
 
     context.cache.run("evaluation", digest, outputs, make)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import shutil
@@ -15,6 +16,8 @@ from edge_asl.pipeline.bundle import check_replaceable
 from edge_asl_device.files import replacing_folder, sha256_of
 
 LIST = "SHA256SUMS"
+MOST_BYTES = 200
+"""Of a file name: disks take 255, and a number and a suffix may follow."""
 
 
 def keep_calibration_pictures(target: Path, dataset: Dataset, pictures: Sequence[Picture]) -> None:
@@ -29,7 +32,7 @@ def keep_calibration_pictures(target: Path, dataset: Dataset, pictures: Sequence
     with replacing_folder(target) as folder:
         lines = []
         for picture in pictures:
-            kept = _free(folder / picture.label / picture.path.replace("/", "_").replace("#", "_"))
+            kept = _free(folder / _name(picture.label) / _name(picture.path.replace("/", "_").replace("#", "_")))
             kept.parent.mkdir(exist_ok=True)
             kept = _keep(dataset, picture, kept)
             lines.append(f"{sha256_of(kept)}  {kept.relative_to(folder).as_posix()}\n")
@@ -39,6 +42,16 @@ def keep_calibration_pictures(target: Path, dataset: Dataset, pictures: Sequence
 def check_calibration_folder(target: Path) -> None:
     """Raises ``DataError`` if ``target`` is a file, or a folder of other files."""
     check_replaceable(target, LIST, "--calibration")
+
+
+def _name(text: str) -> str:
+    """A file name that every disk takes and a line of the list can hold: labels may contain /, paths may be long."""
+    plain = "".join(c if c.isprintable() else "_" for c in text.replace("/", "%2F").replace("\\", "_"))
+    if plain.strip(".") and len(plain.encode()) <= MOST_BYTES:
+        return plain
+    # The end says most of a path; its hash tells it from others.
+    end = plain.encode()[-MOST_BYTES // 2 :].decode(errors="ignore").lstrip(".")
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:16]}-{end}"
 
 
 def _free(path: Path) -> Path:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from edge_asl.datasets.digest import known_contents
 from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.readers import read_dataset
+from edge_asl.datasets.remarks import tell
 from edge_asl.datasets.split_files import peek_split, read_split
 from edge_asl.datasets.splits import describe_left_out, describe_part, pictures_of
 from edge_asl.datasets.types import Dataset, Picture
@@ -38,7 +39,8 @@ def read_known(bundle: Bundle, data: Sequence[Path], layout: str, progress: Prog
     Raises:
         DataError: the folders cannot be read, or show none of the bundle's signs.
     """
-    dataset = read_dataset(data, layout, labels=Choice(frozenset(), frozenset(bundle.labels)))
+    dataset = read_dataset(data, layout, labels=Choice(frozenset(), frozenset(bundle.labels)), least=1)
+    tell(dataset, progress)
     if not dataset.pictures:
         raise DataError(
             f"{dataset.name}: expected pictures of {', '.join(bundle.labels)}, found only "

@@ -12,6 +12,7 @@ import cv2
 
 from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.readers import read_dataset
+from edge_asl.datasets.remarks import tell
 from edge_asl.datasets.types import Dataset
 from edge_asl.errors import DataError
 from edge_asl.evaluation.metrics import Predictions, evaluate_predictions
@@ -21,6 +22,7 @@ from edge_asl.evaluation.predictions import held_still, predict_together
 from edge_asl.evaluation.side_by_side import Contestant, SideBySide
 from edge_asl.evaluation.side_by_side_page import write_side_by_side
 from edge_asl.pipeline.common_pictures import Common, common_pictures
+from edge_asl.pipeline.writable import check_report
 from edge_asl.progress import Progress
 from edge_asl.tflite.facts import model_facts
 from edge_asl_device.contract.bundle import Bundle, read_bundle
@@ -68,9 +70,11 @@ def compare_bundles(
     Raises:
         EdgeAslError: a bundle or the data cannot be read, a bundle is named twice, or no picture is left.
     """
+    check_report(report)
     names = _names_of(folders) if measured is None else measured.names
     bundles = {name: read_bundle(folder) for name, folder in zip(names, folders, strict=True)}
-    dataset = read_dataset(data, layout)
+    dataset = read_dataset(data, layout, least=1)
+    tell(dataset, progress)
     common = common_pictures(bundles, dataset, part, only)
     progress.say(f"{len(common.pictures)} pictures, {common.split}")
     with _one_thread():

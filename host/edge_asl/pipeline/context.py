@@ -17,6 +17,7 @@ from edge_asl.datasets.labels import choose_labels
 from edge_asl.datasets.pixel_store import PixelStore
 from edge_asl.datasets.public_data import public_data_of
 from edge_asl.datasets.readers import read_dataset
+from edge_asl.datasets.remarks import tell
 from edge_asl.datasets.split_files import read_split, write_split
 from edge_asl.datasets.splits import describe_left_out, describe_split, make_split, pictures_of
 from edge_asl.datasets.types import Dataset, Picture, Split
@@ -24,6 +25,7 @@ from edge_asl.errors import DataError
 from edge_asl.pipeline.bundle import HASHES, SPLIT, check_bundle_path, work_folder
 from edge_asl.pipeline.cache import StepCache
 from edge_asl.pipeline.calibration_set import check_calibration_folder
+from edge_asl.pipeline.writable import check_replaceable_folder, check_writable
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import Recipe, digest_of
 from edge_asl.training.checkpoint import EpochListener, unheard
@@ -133,6 +135,7 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
         cache=request.work / HASHES,
     )
     progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} classes in {dataset.name}")
+    tell(dataset, progress)
     if len(dataset.labels) < 2:
         found = ", ".join(dataset.labels) or "none"
         raise DataError(f"data.labels: expected two classes or more, found {found}; choose more labels")
@@ -159,9 +162,17 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
                 "change data.validation, data.test or data.counts"
             )
     progress.say(f"  {describe_split(split, dataset)}")
+    _tell_gaps(dataset, split, progress)
     packages = [importlib.metadata.version(name) for name in ("opencv-python-headless", "tensorflow", "keras")]
     base = digest_of(__version__, packages, dataset.digest, split.parts, spec)
     return BuildContext(request, dataset, split, spec, cache, progress, base, public_data_of(dataset.roots.values()))
+
+
+def _tell_gaps(dataset: Dataset, split: Split, progress: Progress) -> None:
+    """Name the classes that nothing is learned of; those that are not tested are named beside the figures."""
+    shown = {picture.label for picture in pictures_of(dataset, split, "train")}
+    if lacking := [label for label in dataset.labels if label not in shown]:
+        progress.say(f"warning: no training picture of {', '.join(lacking)}: the model cannot learn them")
 
 
 def spread(pictures: Sequence[Picture], most: int) -> tuple[Picture, ...]:
@@ -206,5 +217,9 @@ def check_request(request: BuildRequest) -> None:
         raise DataError(
             f"version: expected dotted numbers such as 1.2, found {request.version!r}; choose another --version"
         )
-    check_calibration_folder(request.calibration / request.out.name)
+    calibration = request.calibration / request.out.name
+    check_calibration_folder(calibration)
+    check_writable(request.work, "another --out")
+    check_replaceable_folder(request.out, "another --out")
+    check_replaceable_folder(calibration, "another --calibration")
     check_weights(request.weights)

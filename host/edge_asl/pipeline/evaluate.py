@@ -18,6 +18,7 @@ from edge_asl.evaluation.stress import StressScores
 from edge_asl.evaluation.stressed import predict_stressed
 from edge_asl.pipeline.bundle import work_folder
 from edge_asl.pipeline.chosen_pictures import choose_part, choose_signs, read_known
+from edge_asl.pipeline.writable import check_report
 from edge_asl.progress import Progress
 from edge_asl_device.contract.bundle import Bundle, read_bundle
 from edge_asl_device.contract.manifest import Metrics
@@ -55,6 +56,7 @@ def evaluate_bundle(
     Raises:
         EdgeAslError: bundle or data cannot be read, or no split of these data is known.
     """
+    check_report(report)
     bundle = read_bundle(folder)
     dataset = read_known(bundle, data, layout, progress)
     if part == LEFT_OUT:
@@ -89,7 +91,7 @@ def evaluate_bundle(
             facts={"bundle": bundle.digest[:16], "version": bundle.manifest.version, "data": dataset.digest[:16]},
             mistakes=most_confident_mistakes(dataset, pictures, read),
             shares_people=False,
-            warnings=[warning] if warning else [],
+            warnings=[*([warning] if warning else []), *dataset.warnings],
             alarm=alarm,
             hands=hands_seen(dataset, pictures, predictions),
         )

@@ -15,6 +15,7 @@ from edge_asl.datasets.labels import Choice as Labels
 from edge_asl.datasets.labels import order_labels
 from edge_asl.datasets.public_data import public_data_of
 from edge_asl.datasets.readers import list_dataset, read_dataset, sound
+from edge_asl.datasets.remarks import tell
 from edge_asl.datasets.split_files import read_split, write_split
 from edge_asl.datasets.splits import PARTS, UNSPLIT, describe_left_out, describe_split
 from edge_asl.datasets.types import Dataset, Split
@@ -146,6 +147,7 @@ def _read(request: ImportRequest, source: Source, shape: Shape, progress: Progre
     dataset = read_dataset(request.data, request.layout, labels=known, cache=hashes)
     origin = "the data's classes in alphabetical order" if named is None else where.partition(" ")[0]
     progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} classes in {dataset.name}")
+    tell(dataset, progress)
     progress.say(f"  outputs by {origin}: {' '.join(labels)}")
     if not dataset.pictures:
         raise ModelError(

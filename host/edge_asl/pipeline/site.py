@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge_asl.datasets.labels import order_labels
 from edge_asl.datasets.readers import read_dataset
+from edge_asl.datasets.remarks import tell
 from edge_asl.datasets.splits import describe_split, make_split
 from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.errors import DataError
@@ -100,6 +101,7 @@ def read_site(data: Sequence[Path], start: Start, progress: Progress) -> Site:
         )
     split = make_split(dataset, by="block", seed=SEED, validation=0, test=HELD_BACK, allow_shared_people=True)
     progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} signs in {dataset.name}")
+    tell(dataset, progress)
     progress.say(f"  {describe_split(split, dataset)}")
     with progress.task("hands read", len(dataset.pictures)) as advance:
         readings = read_hands(start.stage, dataset, advance, SEED)

@@ -160,7 +160,10 @@ def test_data_check_looks_into_shards(mixed: list[Path], shards: Path, tmp_path:
     whole = check_dataset(shards)
     assert not whole.has_errors
     # The source is another one, and with it nothing else of what is found in the folders themselves.
-    assert [f.kind for f in whole.findings] == [f.kind for f in check_dataset(mixed).findings]
+    said = [
+        f.kind for f in check_dataset(mixed).findings if f.kind != "class-names"
+    ]  # of YOLO's numbers; packed are words
+    assert [f.kind for f in whole.findings] == said
 
     spoilt, index = spoil(shards, tmp_path)
     finding = next(f for f in check_dataset(spoilt).findings if f.kind == "unreadable")

@@ -10,6 +10,7 @@ from typing import Any
 from edge_asl.datasets.shards.index import Row
 from edge_asl.datasets.types import Picture
 from edge_asl.errors import DataError
+from edge_asl_device.contract.pictures import format_of
 
 # A record is its length (8 bytes), the length's CRC (4), the content, the content's CRC (4).
 # Source: https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
@@ -84,5 +85,4 @@ def _example(tf: Any, picture: Picture, number: int, data: bytes) -> Any:
 
 
 def _format(data: bytes) -> str:
-    begins = {b"\xff\xd8": "jpeg", b"\x89PNG": "png", b"BM": "bmp", b"RIFF": "webp"}
-    return next((name for start, name in begins.items() if data.startswith(start)), "unknown")
+    return (format_of(data) or "unknown").lower()

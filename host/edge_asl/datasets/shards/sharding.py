@@ -17,6 +17,7 @@ from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.listing import Listing
 from edge_asl.datasets.public_data import public_data_of
 from edge_asl.datasets.readers import list_dataset, sound
+from edge_asl.datasets.remarks import remarks_on, tell
 from edge_asl.datasets.shards.examples import read_records, write_records
 from edge_asl.datasets.shards.index import INDEX, Index, Shard, read_index
 from edge_asl.datasets.types import Picture, file_of
@@ -62,6 +63,7 @@ def shard(request: ShardRequest, progress: Progress) -> Index:
     listing = sound(
         list_dataset(request.data, request.layout, signer_pattern=request.signer_pattern, labels=request.labels)
     )
+    tell(remarks_on(listing), progress)
     plans = plan_shards(listing, request)
     if (there := _there(request.out, plans)) is not None:
         progress.say(f"{request.out}: the same pictures are there already")
