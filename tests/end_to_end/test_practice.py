@@ -64,6 +64,7 @@ def test_three_words_from_memory_and_with_a_skip(kiosk: Kiosk, open_page: OpenPa
     until(page, "document.getElementById('coach').textContent.startsWith('That looks like L')", limit_s=40)
     assert page.locator("#coach[data-wrong]").count() == 1
     spells(page, "BAY")
+    page.click("#next-word")
     with held(stage, "missing"):
         own_word(page, "ya")
         kiosk.post("practice", do="skip")  # its button comes after ten seconds of trying
