@@ -21,6 +21,7 @@ from edge_asl_device.cli.doctor import examine
 from edge_asl_device.cli.main import main
 from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.contract.manifest import MODEL
+from edge_asl_device.contract.pictures import SUFFIXES
 from edge_asl_device.inference.engine import RUNTIMES, Runtime
 from edge_asl_device.inference.probe import probe
 
@@ -153,13 +154,13 @@ NO_BUNDLE = (
             "classify BUNDLE TMP/a.png",
             "TMP/a.png: not a picture: no decoder accepts its 4 bytes; remove it",
         ),
-        ("classify BUNDLE TMP/empty", "TMP/empty: no pictures in this folder (.bmp, .jpeg, .jpg, .png, .webp)"),
+        ("classify BUNDLE TMP/empty", f"TMP/empty: no pictures in this folder ({', '.join(sorted(SUFFIXES))})"),
         ("classify TMP/none PICTURE", f"TMP/none: {NO_BUNDLE}"),
         ("bench TMP/empty", f"TMP/empty: {NO_BUNDLE}"),
         ("run BUNDLE --headless --source TMP/none.mp4", f"TMP/none.mp4: {NO_SOURCE}"),
         (
             "run BUNDLE --headless --source TMP/empty",
-            "TMP/empty: no pictures in this folder (.bmp, .jpeg, .jpg, .png, .webp)",
+            f"TMP/empty: no pictures in this folder ({', '.join(sorted(SUFFIXES))})",
         ),
         ("run --headless", "no bundle given; name the folder that edge-asl build wrote"),
         ("run BUNDLE --headless --max-fps 5", "--max-fps has no effect with --headless; leave one out"),

@@ -253,13 +253,13 @@ def test_anybody_s_name_is_taken():
 def test_a_followed_hand_is_stored_while_it_is_held(tmp_path: Path):
     """The film shows somebody at rest, then B, then at rest."""
     film, letters = Path(os.environ["EDGE_ASL_DATA"]) / "videos" / "B.mp4", FILM.parents[2] / "models" / "letters"
-    more = ["--labels", "B", "--count", 6, "--every", "0.1", "--ready", "0.1", "--source", film]
+    more = ["--labels", "B", "--count", 3, "--every", "0.1", "--ready", "0.1", "--source", film]
     with Program(*arguments(letters, tmp_path, *more)) as program:
         page = program.wait_until_ready().listen()
-        assert program.process.wait(60) == 0
+        assert program.process.wait(150) == 0
     phases = list(dict.fromkeys(state["capture"]["phase"] for state in page.states if state["capture"]))
     assert phases[0] in ("no-hand", "moving", "get-ready")
     assert {"moving", "storing", "done"} <= set(phases)
     with Recogniser.open(letters) as recogniser:
         seen = [recogniser.classify(read_picture(path))[0].label for path in tmp_path.rglob("*.jpg")]
-    assert seen.count("B") >= 5, seen
+    assert seen.count("B") >= 2, seen

@@ -106,7 +106,7 @@ def test_the_buttons(kiosk: Program, page: Listener):
 @pytest.mark.parametrize(
     ("button", "body", "status", "words"),
     [
-        ("fly", {}, 404, "expected one of clear, undo, speak, choose, mute, language, stay, found fly"),
+        ("fly", {}, 404, "pause, drop, redo, found fly"),
         ("choose", {}, 400, "word: expected 1 to 50 characters, found None"),
         ("choose", {"word": 3}, 400, "word: expected 1 to 50 characters, found 3"),
         ("choose", {"word": ""}, 400, "word: expected 1 to 50 characters, found ''"),
@@ -114,6 +114,8 @@ def test_the_buttons(kiosk: Program, page: Listener):
         ("choose", [], 400, "expected a JSON object"),
         ("choose", {"word": "X" * 2000}, 400, "larger than 1000 bytes"),
         ("mute", {"muted": "yes"}, 400, "muted: expected true or false, found 'yes'"),
+        ("pace", {"slow": 1}, 400, "slow: expected true or false, found 1"),
+        ("pause", {"paused": True}, 400, "'pause' is not available while reading"),
     ],
 )
 def test_a_button_that_cannot_be_pressed(kiosk: Program, button: str, body: object, status: int, words: str):
