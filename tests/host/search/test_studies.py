@@ -35,20 +35,33 @@ def shared(where: Path, most: int | None = None) -> SharedStudy:
 
 
 def worker(where: Path, *, hang: bool = False) -> subprocess.Popen[str]:
-    """A process that tries all it can get, or holds on to the first; says what it has begun."""
+    """A process that is ready, waits for a line, and tries all it can get, or holds on to the first; says what it has
+    begun.
+    """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, __file__, str(where), str(int(hang))]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def work(where: Path, *, hang: bool) -> None:
     """What ``worker`` does."""
     study = shared(where)
+    print("ready", flush=True)  # noqa: T201 - to whoever started this process
+    sys.stdin.readline()
     while claimed := study.claim():
         trial, candidate = claimed
         print(candidate.name, flush=True)  # noqa: T201 - to whoever started this process
-        time.sleep(600 if hang else 0.01)
+        time.sleep(600 if hang else 0.2)
         study.study.tell(trial, candidate.size / 1000 * (candidate.width or 1))
+
+
+def told_to_begin(running: list[subprocess.Popen[str]]) -> list[str]:
+    """What they print, all begun at once."""
+    for one in running:
+        assert one.stdin is not None
+        one.stdin.write("\n")
+        one.stdin.flush()
+    return [one.communicate(timeout=120)[0] for one in running]
 
 
 @pytest.mark.parametrize("store", STORES)
@@ -56,7 +69,10 @@ def test_two_processes_share_the_candidates(tmp_path: Path, store: str):
     where = tmp_path / store
     shared(where)  # its tables are there before both begin
     running = [worker(where) for _ in range(2)]
-    begun = [one.communicate(timeout=120)[0].split() for one in running]
+    for one in running:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "ready\n"
+    begun = [said.split() for said in told_to_begin(running)]
 
     assert [one.returncode for one in running] == [0, 0]
     assert Counter(begun[0] + begun[1]) == Counter(list(CANDIDATES))
@@ -70,6 +86,10 @@ def test_two_processes_share_the_candidates(tmp_path: Path, store: str):
 def test_what_a_killed_process_was_trying_comes_next(tmp_path: Path, store: str):
     with worker(tmp_path / store, hang=True) as killed:
         assert killed.stdout is not None
+        assert killed.stdin is not None
+        assert killed.stdout.readline() == "ready\n"
+        killed.stdin.write("\n")
+        killed.stdin.flush()
         held = killed.stdout.readline().strip()
         study = shared(tmp_path / store)
         assert study.others_at_work() == [held]
