@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -110,7 +111,8 @@ def _follow(device: DeviceResult, what: str, task: str | None, answer: Mapping[s
         case "failed", _ if device.result is Outcome.NOT_REACHED:  # what follows a failed activation adds nothing
             device.result, device.message = Outcome.REFUSED, _message(answer)
         case "unreachable", _:
-            _, _, said = f"via ssh: {answer.get('msg', '')}".rpartition("via ssh: ")
+            # What ssh itself said follows Ansible's own words, which differ between its versions.
+            said = re.split(r"\b(?:via|over) ssh: ", str(answer.get("msg", "")))[-1]
             device.result = Outcome.UNREACHABLE
             device.message = ssh_reason(device.device, said, CONNECT_S) or _short(said)
 
