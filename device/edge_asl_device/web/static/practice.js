@@ -29,7 +29,7 @@ const drawWord = (practice) => {
   if (now === shown) return;
   shown = now;
   spelling.replaceChildren(...practice.signs.map((sign, place) => letterOf(sign, place, practice)));
-  setAttribute(spelling, "data-length", practice.signs.join("").length > 8 ? "long" : "short");
+  setStyle(spelling, "--letters", String(practice.signs.map(labelName).join("").length));
   if (practice.at === at + 1) animate(spelling.children[at], [{ scale: 1 }, { scale: 1.3 }, { scale: 1 }], 320);
   at = practice.at;
 };
