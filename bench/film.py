@@ -53,7 +53,7 @@ def read(film: Path, bundle: Path) -> tuple[str, str]:
     reader = Reader(load(bundle))
     for number, picture in enumerate(frames(film)):
         reader.read(Frame(number / FPS, picture))
-    text, doubts = reader.transcriber.text.strip(), reader.transcriber.doubts
+    text, doubts = reader.transcriber.text.strip(), reader.transcriber.buffer.doubts
     corrected = WordList.load(LIST.name).corrected(text + " ", doubts)
     return text, text if corrected is None else corrected.strip()
 

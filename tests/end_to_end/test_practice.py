@@ -10,7 +10,8 @@ from screens import STRINGS, keep, resized, serious, too_small_for_fingers, unti
 from shown import Shown
 from stage import Kiosk, Stage, held
 
-from edge_asl_device.web.messages import CameraView, Letter, Practising, Visit
+from edge_asl_device.text.practice import Exercise
+from edge_asl_device.web.messages import CameraView, Letter, Visit
 
 OpenPage = Callable[..., Any]
 ANY_IMPACT = ("minor", "moderate", "serious", "critical")
@@ -18,9 +19,9 @@ ANY_IMPACT = ("minor", "moderate", "serious", "critical")
 DONE = "[...document.querySelectorAll('#spelling [data-is=done]')].map((node) => node.textContent).join('')"
 
 
-def practising(word: str, **changed: Any) -> Practising:
+def practising(word: str, **changed: Any) -> Exercise:
     values = {"at": 0, "skipped": (), "from_memory": False, "taken_for": None, "once_more": False, "may_skip": False}
-    return Practising(**values | {"words": 0} | changed, signs=tuple(word))
+    return Exercise(**values | {"words": 0} | changed, signs=tuple(word))
 
 
 @pytest.fixture

@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_asl_device.camera import CameraError, CameraState
-from edge_asl_device.errors import one_line
-
-LONGEST = 200
+from edge_asl_device.other_programs.sayings import shortened
 
 
 class Meaning(NamedTuple):
@@ -185,8 +183,7 @@ def _number_in(text: str) -> int | None:
 
 
 def _shown(said: str) -> str:
-    line = one_line(next(iter(said.splitlines()), "").strip())
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+    return shortened(next(iter(said.splitlines()), "").strip())
 
 
 def _place(error: BaseException) -> str:

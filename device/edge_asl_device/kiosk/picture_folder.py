@@ -60,6 +60,7 @@ class PictureFolder:
     def __init__(self, folder: Path, person: str, session: str) -> None:
         self._folder, self._person, self._session = folder, person, session
         self._stored: list[tuple[str, str]] = []
+        self._numbers: dict[str, int] = {}
         try:
             _refuse_link(folder)
             folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +75,8 @@ class PictureFolder:
         Raises:
             OSError: no space, for instance; then neither is left behind.
         """
-        name = f"{label}/{self._person}-{self._session}-{self._number(label) + 1:04}.jpg"
+        number = 1 + (self._numbers[label] if label in self._numbers else self._highest(label))
+        name = f"{label}/{self._person}-{self._session}-{number:04}.jpg"
         path = self._folder / name
         path.parent.mkdir(exist_ok=True)
         _refuse_link(path.parent)
@@ -84,6 +86,7 @@ class PictureFolder:
         except OSError:
             path.unlink()
             raise
+        self._numbers[label] = number
         self._stored.append((label, name))
 
     def drop(self, label: str, count: int) -> int:
@@ -96,8 +99,8 @@ class PictureFolder:
             self._mend(without=names)
         return len(names)
 
-    def _number(self, label: str) -> int:
-        """The highest among this person's pictures of a sign in this session, from earlier runs, too."""
+    def _highest(self, label: str) -> int:
+        """The highest number among this person's pictures of a sign in this session, from earlier runs, too."""
         names = (self._folder / label).glob(f"{self._person}-{self._session}-*.jpg")
         return max((int(n) for path in names if (n := path.stem.rpartition("-")[2]).isdecimal()), default=0)
 

@@ -9,8 +9,7 @@ from edge_asl_device.kiosk.reader import Reader, Reading
 from edge_asl_device.telemetry.metrics import Metrics
 from edge_asl_device.text.buffer import NOTHING, TextBuffer
 from edge_asl_device.text.open_hand import OpenHand, is_open
-from edge_asl_device.text.practice import Practice, load_words, spelled, words_for
-from edge_asl_device.web.messages import Practising as View
+from edge_asl_device.text.practice import Exercise, Practice, load_words, spelled, words_for
 
 ACTIONS = ("start", "next", "again", "skip", "stop")
 OPEN_HANDS = ("5",)
@@ -84,9 +83,9 @@ class Practising:
             self._practice = None
             reader.transcriber.write_into(self._text)
 
-    def view(self) -> View | None:
+    def view(self) -> Exercise | None:
         """What the page shows."""
-        return None if self._practice is None else View(*self._practice.view())
+        return None if self._practice is None else self._practice.view()
 
     def _start(self, reader: Reader, language: str, seed: int, own: tuple[str, ...] | None = None) -> None:
         if self._practice is None:

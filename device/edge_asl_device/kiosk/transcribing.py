@@ -6,7 +6,6 @@ import functools
 import math
 import threading
 import time
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +23,6 @@ from edge_asl_device.kiosk.reader import Reader, Reading
 from edge_asl_device.kiosk.visits import Visits
 from edge_asl_device.outputs import Outputs
 from edge_asl_device.telemetry.metrics import Metrics
-from edge_asl_device.text.beam import Doubts
 from edge_asl_device.text.buffer import TextBuffer
 from edge_asl_device.text.languages import LANGUAGES
 from edge_asl_device.text.suggestions import WordList
@@ -171,7 +169,7 @@ class Transcribing(Mode):
     def _show(self, camera: CameraSupervisor, frame: Frame | None) -> None:
         self._publish(self._state(camera, frame), frame)
         # Looking up words takes as long as reading a frame, so what was read is shown first.
-        if self._advice.look_up(self.text, self._buffer.word, self._reader.transcriber.doubts):
+        if self._advice.look_up(self._buffer):
             self._publish(self._state(camera, frame), None)
 
     def _state(self, camera: CameraSupervisor, frame: Frame | None) -> PageState:
@@ -241,7 +239,6 @@ class Transcribing(Mode):
         self._give_more_time(slow=False)
         self._handedness = Handedness()
         self._buffer.clear()
-        self._reader.transcriber.doubts.clear()
         self._accepted = None
         self._outputs.next_visitor()
 
@@ -309,11 +306,13 @@ class _Advice:
         self._text = ""
         self._found: tuple[tuple[str, ...], str | None] = ((), None)
 
-    def look_up(self, text: str, word: str, doubts: Mapping[str, Doubts]) -> bool:
+    def look_up(self, buffer: TextBuffer) -> bool:
         """Suggest and correct words for a text and its unfinished word; whether there is anything new."""
+        text = buffer.text
         if self.word_list is None or text == self._text:
             return False
-        self._text, self._found = text, (self.word_list.suggest(word), self.word_list.corrected(text, doubts))
+        found = self.word_list.suggest(buffer.word), self.word_list.corrected(text, buffer.doubts)
+        self._text, self._found = text, found
         return True
 
     def on(self, text: str) -> tuple[tuple[str, ...], str | None]:

@@ -50,5 +50,10 @@ def telling_line(said: str, noise: re.Pattern[str] | None = None, errors: str = 
     lines = [line.strip() for line in said.splitlines()]
     lines = [line for line in lines if line and not (noise and noise.search(line))]
     called = [line for line in lines if re.search(errors, line, re.IGNORECASE)]
-    line = one_line((called or lines or [""])[-1])
+    return shortened((called or lines or [""])[-1])
+
+
+def shortened(line: str) -> str:
+    """A line as a message may show it: without control characters, and no longer than ``LONGEST``."""
+    line = one_line(line)
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

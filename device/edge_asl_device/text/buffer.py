@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from types import MappingProxyType
 
 NOTHING = "nothing"
 SPACE = "space"
@@ -22,20 +23,29 @@ class TextBuffer:
         self.text = ""
         self._before: deque[str] = deque(maxlen=STEPS_BACK)
         self._whole_word: tuple[str, str] | None = None
+        self.doubts: dict[str, dict[str, float]] = {}
+        """By the text up to and with a letter: what else that letter may have been, and how probable each was."""
 
     @property
     def word(self) -> str:
         """The unfinished word: everything after the last space."""
         return self.text.rpartition(" ")[2]
 
-    def write(self, label: str) -> None:
-        """Write a sign: see ``written``; ``del`` takes a word back whole that was one sign."""
+    def write(self, label: str, doubts: Mapping[str, float] = MappingProxyType({})) -> None:
+        """Write a sign: see ``written``; ``del`` takes a word back whole that was one sign.
+
+        Args:
+            label: the sign.
+            doubts: what else it may have been: label → probability.
+        """
         before = self.text
         if label == DELETE and self._whole_word is not None and self._whole_word[1] == before:
             self._become(self._whole_word[0])
         else:
             self._become(written(before, label))
         self._whole_word = (before, self.text) if is_word(label) else None
+        if self.text == before + label:
+            self._doubt(doubts)
 
     def end_word(self) -> None:
         """Add the space of a pause. It is not a step of its own: undo removes the sign before it as well."""
@@ -49,6 +59,7 @@ class TextBuffer:
         """Empty the text for good: whoever comes next must not be able to bring it back."""
         self.text = ""
         self._before.clear()
+        self.doubts.clear()
 
     @property
     def undoable(self) -> bool:
@@ -59,6 +70,11 @@ class TextBuffer:
         """Undo the last sign or replacement, if there is one."""
         if self._before:
             self.text = self._before.pop()
+
+    def _doubt(self, doubts: Mapping[str, float]) -> None:
+        if len(self.doubts) >= LONGEST:
+            self.doubts.clear()
+        self.doubts[self.text] = dict(doubts)
 
     def _become(self, text: str) -> None:
         if text != self.text:

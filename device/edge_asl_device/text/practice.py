@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from edge_asl_device.text.buffer import DELETE, NOTHING, SPACE
 from edge_asl_device.text.held_letters import READ_AS
@@ -64,8 +65,8 @@ def spelled(word: str, labels: Sequence[str]) -> tuple[str, ...]:
     return signs
 
 
-class View(NamedTuple):
-    """What a page shows of it."""
+class Exercise(Struct, frozen=True):
+    """A word that is being spelled, as a page shows it."""
 
     signs: tuple[str, ...]
     """To be spelled."""
@@ -187,9 +188,9 @@ class Practice:
         elif leading == self.next or (self._wrong and time_s - self._wrong[1] > WRONG_S):
             self._wrong = None
 
-    def view(self) -> View:
+    def view(self) -> Exercise:
         """What a page shows now."""
-        return View(
+        return Exercise(
             self._signs,
             self._at,
             self._skipped,

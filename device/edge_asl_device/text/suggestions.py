@@ -113,7 +113,7 @@ class WordList:
 
         Args:
             text: raw.
-            doubts: by the text up to and with a letter, what else that letter may have been (``Transcriber.doubts``).
+            doubts: by the text up to and with a letter, what else that letter may have been (``TextBuffer.doubts``).
         """
         *finished, last = text.split(" ")
         right, end = [], 0

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl_device.contract.manifest import Decoder
-from edge_asl_device.text.buffer import LONGEST, NOTHING, TextBuffer
+from edge_asl_device.text.buffer import NOTHING, TextBuffer
 from edge_asl_device.text.double_letters import DoubleLetter
 from edge_asl_device.text.held_letters import Folding, LastWritten
 from edge_asl_device.text.movement import UNTRACKED, Motion
@@ -69,8 +69,6 @@ class Transcriber:
         self._decoder = decoder
         self.buffer: TextBuffer = before.buffer if before else TextBuffer()
         self._double_letter: DoubleLetter = before._double_letter if before else DoubleLetter()
-        self.doubts: dict[str, dict[str, float]] = before.doubts if before else {}
-        """By the text up to and with a letter: the labels that it may have been, and how probable each was."""
         self._folding = Folding(labels)
         self._last_written = LastWritten(self.buffer)
         self._taken: str | None = None
@@ -231,13 +229,6 @@ class Transcriber:
         self._taken = sign
         self._low = False
         self._double_letter.start(sideways)
-        self.buffer.write(sign)
-        self._doubt()
-        self._last_written.wrote(sign, time_s)
-
-    def _doubt(self) -> None:
-        """Keep what else the letter may have been that was just written."""
-        if len(self.doubts) >= LONGEST:
-            self.doubts.clear()
         likely = np.flatnonzero(self._smoothed >= DOUBT)
-        self.doubts[self.buffer.text] = {self._labels[at].upper(): float(self._smoothed[at]) for at in likely}
+        self.buffer.write(sign, {self._labels[at].upper(): float(self._smoothed[at]) for at in likely})
+        self._last_written.wrote(sign, time_s)

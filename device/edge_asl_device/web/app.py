@@ -39,11 +39,10 @@ MOST_STREAMS = 200
 TOO_MANY = f"{MOST_STREAMS} streams are open; close some pages"
 
 Command = Callable[[str, dict[str, Any]], None]
-COMMANDS = (
-    *("clear", "undo", "speak", "choose", "mute", "language", "practice", "pace", "stay"),
-    *("pause", "drop", "redo"),
-)
-"""Buttons while reading, then while capturing, and ``stay``: whoever is there has touched the screen."""
+READING = ("clear", "undo", "speak", "choose", "mute", "language", "practice", "pace", "stay")
+CAPTURING = ("pause", "drop", "redo")
+COMMANDS = READING + CAPTURING
+"""Buttons, and ``stay``: whoever is there has touched the screen."""
 
 
 def make_app(

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from edge_asl_device.text.practice import Exercise
+
 Scene = Literal["hand", "no-hand", "too-dark"]
 VoiceState = Literal["ready", "speaking", "muted", "failed", "absent"]
 Phase = Literal["get-ready", "storing", "no-hand", "moving", "paused", "done", "disk-full"]
@@ -102,19 +104,6 @@ class Visit(Struct, frozen=True):
     """Seconds until everything of this visitor goes, shortly before; a touch or a hand gives more time."""
 
 
-class Practising(Struct, frozen=True):
-    """A word that is spelled for practice, instead of text; as ``text/practice.py``'s ``View``."""
-
-    signs: tuple[str, ...]
-    at: int
-    skipped: tuple[int, ...]
-    from_memory: bool
-    taken_for: str | None
-    once_more: bool
-    may_skip: bool
-    words: int
-
-
 class PageState(Struct, frozen=True):
     """Everything that changes."""
 
@@ -138,7 +127,7 @@ class PageState(Struct, frozen=True):
     """A corrected reading of ``text``, if there is one; never shown instead of it."""
     voice: VoiceState = "absent"
     visit: Visit = Visit(0, False)
-    practice: Practising | None = None
+    practice: Exercise | None = None
     """None while the visitor writes."""
     open_hand: float = 0.0
     """Share of the time for which an open hand must be held to begin or end practice, 0 to 1."""

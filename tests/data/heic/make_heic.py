@@ -1,5 +1,6 @@
 """Writes the HEIC files beside it: ``pip install pillow-heif`` (its wheels hold an encoder, which is under the GPL)."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,26 +8,9 @@ import pillow_heif
 from PIL import Image
 
 HERE = Path(__file__).parent
-TO_STORED = {
-    1: lambda p: p,
-    2: lambda p: p[:, ::-1],
-    3: lambda p: p[::-1, ::-1],
-    4: lambda p: p[::-1],
-    5: lambda p: p.swapaxes(0, 1),
-    6: lambda p: np.rot90(p, 1),
-    7: lambda p: p[::-1, ::-1].swapaxes(0, 1),
-    8: lambda p: np.rot90(p, -1),
-}
+sys.path.insert(0, str(HERE.parents[1] / "host" / "datasets"))
 
-
-def original() -> np.ndarray:
-    """The picture of tests/host/datasets/test_decode_table.py: RGB (48, 64, 3), no two of its corners alike."""
-    picture = np.zeros((48, 64, 3), np.uint8)
-    picture[...] = 60, 120, 180
-    picture[:16, :20] = 220, 40, 30
-    picture[30:, 40:] = 20, 200, 60
-    picture[:10, 50:] = 240, 240, 240
-    return picture
+from test_decode_table import TO_STORED, original  # noqa: E402 - the test that reads these files says what is in them
 
 
 def main() -> None:

@@ -223,3 +223,16 @@ def test_what_swings_to_and_fro_is_no_slide(amplitude: float, hertz: float) -> N
     slide = DoubleLetter()
     places = [amplitude * np.sin(2 * np.pi * hertz * frame / 30) for frame in range(300)]
     assert not any(slide.ended(1 / 30, place) for place in places)
+
+
+def test_what_a_letter_may_have_been_is_kept_with_its_text() -> None:
+    transcriber = Transcriber(("A", "S", "nothing"), Decoder())
+    for i in range(30):
+        transcriber.feed(i / 30, np.array([0.97, 0.02, 0.0], np.float32))
+    kept = transcriber.buffer
+    assert kept.text == "A"
+    assert kept.doubts["A"].keys() == {"A", "S"}
+    transcriber.write_into(TextBuffer())
+    assert transcriber.buffer.doubts == {}, "practice is another text"
+    kept.clear()
+    assert kept.doubts == {}

@@ -41,6 +41,8 @@ const choose = (button) => {
   if (!button.hidden) send("choose", { word: button.textContent, instead_of: button.dataset.for });
 };
 
+const closeDialogs = () => document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
+
 const toggleHelp = (open) => {
   if (open && !help.open) {
     help.showModal();
@@ -109,7 +111,7 @@ document.addEventListener("keydown", touch);
 /** Once a visitor has left, the page is as the next one should find it. */
 export const visitState = (visit) => {
   if (visitor && !visit.here) {
-    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+    closeDialogs();
     single.checked = singleKeys = true;
     chooseHand(null);
     setLanguage(null);
@@ -121,8 +123,7 @@ export const visitState = (visit) => {
 const leavingState = (live, state) => {
   const seconds = live ? state.visit.ends_in_s : null;
   const asks = seconds !== null && (Boolean(state.text) || state.undoable);
-  // A dialog would lie over it.
-  if (asks) for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  if (asks) closeDialogs(); // which would lie over it
   setAttribute(byId("leaving"), "hidden", !asks);
   if (asks) setText(byId("leaving-text"), t("leaving.text", { seconds }));
 };

@@ -110,7 +110,7 @@ const key = ({ label, picture }) => {
   return button;
 };
 
-export const closeOwn = () => own.open && own.close();
+const closeOwn = () => own.open && own.close();
 
 pressed(byId("open-own"), () => {
   typed = [];
