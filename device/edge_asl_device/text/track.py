@@ -20,7 +20,9 @@ TO_TIP = 3
 KEPT_S = 2.6
 """Longer than anybody takes to draw a letter."""
 GAP_S = 0.3
-"""A hand not seen for longer is another one."""
+"""A hand that frames did not show for longer is another one."""
+SLOWEST_S = 1.0
+"""A busy or small computer looks at few frames: up to this far apart they show the same hand."""
 STEP_S = 1 / 30
 # A hand that is thrown up moves by 13 palms a second; what is faster is another hand.
 FASTEST_PER_S = 30.0
@@ -42,6 +44,7 @@ class Track:
         self._points = np.zeros((2 * FRAMES, 21, 2))
         self._sizes = np.zeros(2 * FRAMES)
         self._first = self._end = 0
+        self._missed = False
         self.palm = 1.0
         """Pixels that a palm is long."""
 
@@ -65,9 +68,10 @@ class Track:
         Returns:
             Whether there are landmarks of this very frame.
         """
-        if self._end > self._first and not 0 < time_s - self.now_s <= GAP_S:
+        if self._end > self._first and not 0 < time_s - self.now_s <= (GAP_S if self._missed else SLOWEST_S):
             self.clear()
-        if landmarks is None or not np.isfinite(landmarks).all():
+        self._missed = landmarks is None or not bool(np.isfinite(landmarks).all())
+        if landmarks is None or self._missed:
             return False
         points = landmarks.astype(np.float64)
         size = float(np.linalg.norm(points[KNUCKLES, :] - points[WRIST], axis=1).max())

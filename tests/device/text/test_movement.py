@@ -49,6 +49,15 @@ def still(seconds: float = HOLD, x: float = 0.0, y: float = 0.0, turn: float = 0
     return (0, x, y, turn), (seconds, x, y, turn)
 
 
+@pytest.mark.parametrize("fps", [2, 4])
+def test_a_busy_computer_that_looks_at_few_frames_still_reads_a_held_hand(fps: float) -> None:
+    kiosk = Kiosk()
+    assert kiosk.show("A", "A", *still(3.0), fps=fps) == "A"
+    assert kiosk.states[-1].accepted is None
+    there_and_back = [(time_s, x, 0.0, 0.0) for time_s, x in ((0, 0), (1, 2), (2, 0), (3, 2), (4, 0))]
+    assert Kiosk().show("B", "B", *there_and_back, fps=fps) == "", "a hand on its way is not held"
+
+
 @pytest.mark.parametrize("fps", [15, 30, 60])
 @pytest.mark.parametrize(("held", "shape", "corners", "letter"), [("I", "I", J, "J"), ("D", "Z", Z, "Z")])
 def test_the_letter_that_was_read_before_the_drawing_gives_way_to_it(
