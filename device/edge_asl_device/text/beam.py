@@ -12,30 +12,41 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 
-Doubts = Mapping[str, float]
-"""Of one letter that was read: label → probability, of those that it may have been; others are improbable."""
+from edge_asl_device.text.buffer import Doubts
 
 WIDTH = 150
 LIKELY = 1.0
 """A known confusion, or a doubled letter read once or a single one twice."""
 UNLIKELY = 2.5
 """Any other letter wrong, missing or too much."""
+UNREAD = 0.5
+"""A letter missing where one was shown that was surely this: most of what is shown in passing is none."""
 
 
-def substitution(read: str, doubts: Doubts, likely: str) -> Callable[[str], float]:
+def substitution(read: str, instead: Mapping[str, float], likely: str) -> Callable[[str], float]:
     """What it costs that another letter was signed than the one that was read.
 
     Args:
         read: the letter.
-        doubts: what else it may have been.
+        instead: what else it may have been: letter → probability.
         likely: letters that are often read as this one.
     """
-    top = max(doubts.get(read, 0.0), 1e-6)
+    top = max(instead.get(read, 0.0), 1e-6)
 
     def cost(signed: str) -> float:
         most = LIKELY if signed in likely else UNLIKELY
-        seen = doubts.get(signed, 0.0)
+        seen = instead.get(signed, 0.0)
         return min(most, max(0.0, math.log10(top / seen))) if seen > 0 else most
+
+    return cost
+
+
+def insertion(unread: Mapping[str, float]) -> Callable[[str], float]:
+    """What it costs that a letter was signed where none was read, but this was shown: letter → probability."""
+
+    def cost(signed: str) -> float:
+        seen = unread.get(signed, 0.0)
+        return min(UNLIKELY, UNREAD - math.log10(seen)) if seen > 0 else UNLIKELY
 
     return cost
 
@@ -48,31 +59,42 @@ def meant(
     Args:
         words: sorted, upper case.
         read: upper case letters.
-        doubts: of each of them.
+        doubts: of each of them, then of what followed.
         likely: by letter, those that are often read as it.
         farthest: powers of ten.
     """
     costs: dict[str, float] = {"": 0.0}
-    for place, letter in enumerate(read):
-        cost = substitution(letter, doubts[place], likely.get(letter, ""))
-        twice = LIKELY if place and read[place - 1] == letter else UNLIKELY
+    before = ""
+    *of_letters, of_end = doubts
+    for letter, doubt in zip(read, of_letters, strict=True):
+        costs = _cheapest(_with_missing(words, costs, insertion(doubt.unread), farthest))
+        cost = substitution(letter, doubt.instead, likely.get(letter, ""))
+        twice = LIKELY if before == letter else UNLIKELY
         after: dict[str, float] = {}
         for start, so_far in costs.items():
             _keep(after, start, so_far + twice, farthest)
             for signed in _next(words, start):
                 _keep(after, start + signed, so_far + (0.0 if signed == letter else cost(signed)), farthest)
-        _with_missing(words, after, farthest)
-        costs = dict(heapq.nsmallest(WIDTH, after.items(), key=lambda item: item[1]))
+        costs = _cheapest(after)
+        before = letter
+    costs = _with_missing(words, costs, insertion(of_end.unread), farthest)
     return {word: cost for word, cost in costs.items() if _holds(words, word)}
 
 
-def _with_missing(words: Sequence[str], costs: dict[str, float], farthest: float) -> None:
-    """Add what follows if one letter was not read: the same once more, or any other."""
-    for start, so_far in list(costs.items()):
-        if so_far + LIKELY > farthest:
-            continue
-        for signed in _next(words, start):
-            _keep(costs, start + signed, so_far + (LIKELY if start[-1:] == signed else UNLIKELY), farthest)
+def _with_missing(
+    words: Sequence[str], costs: dict[str, float], cost: Callable[[str], float], farthest: float
+) -> dict[str, float]:
+    """Also what follows if one letter was not read: the same once more, or any other."""
+    more = dict(costs)
+    for start, so_far in costs.items():
+        for signed in _next(words, start) if so_far < farthest else ():
+            once_more = LIKELY if start[-1:] == signed else UNLIKELY
+            _keep(more, start + signed, so_far + min(once_more, cost(signed)), farthest)
+    return more
+
+
+def _cheapest(costs: dict[str, float]) -> dict[str, float]:
+    return dict(heapq.nsmallest(WIDTH, costs.items(), key=lambda item: item[1]))
 
 
 def _keep(costs: dict[str, float], start: str, cost: float, farthest: float) -> None:

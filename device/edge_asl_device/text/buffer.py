@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 NOTHING = "nothing"
 SPACE = "space"
@@ -16,6 +17,21 @@ LONGEST = 2000
 STEPS_BACK = 50
 
 
+NONE: Mapping[str, float] = MappingProxyType({})
+
+
+class Doubts(NamedTuple):
+    """How sure a letter was."""
+
+    instead: Mapping[str, float] = NONE
+    """What else it may have been: label → probability; others are improbable."""
+    unread: Mapping[str, float] = NONE
+    """What was shown before it, but not held for long or surely enough to be read; empty if nothing was."""
+
+
+SURE = Doubts()
+
+
 class TextBuffer:
     """A text with the operations of a page: write, undo, clear, replace the unfinished word."""
 
@@ -23,20 +39,20 @@ class TextBuffer:
         self.text = ""
         self._before: deque[str] = deque(maxlen=STEPS_BACK)
         self._whole_word: tuple[str, str] | None = None
-        self.doubts: dict[str, dict[str, float]] = {}
-        """By the text up to and with a letter: what else that letter may have been, and how probable each was."""
+        self.doubts: dict[str, Doubts] = {}
+        """By the text up to and with a letter, or with the space of a pause."""
 
     @property
     def word(self) -> str:
         """The unfinished word: everything after the last space."""
         return self.text.rpartition(" ")[2]
 
-    def write(self, label: str, doubts: Mapping[str, float] = MappingProxyType({})) -> None:
+    def write(self, label: str, doubts: Doubts = SURE) -> None:
         """Write a sign: see ``written``; ``del`` takes a word back whole that was one sign.
 
         Args:
             label: the sign.
-            doubts: what else it may have been: label → probability.
+            doubts: how sure it was.
         """
         before = self.text
         if label == DELETE and self._whole_word is not None and self._whole_word[1] == before:
@@ -44,12 +60,14 @@ class TextBuffer:
         else:
             self._become(written(before, label))
         self._whole_word = (before, self.text) if is_word(label) else None
-        if self.text == before + label:
+        if self.text == before + label or label == SPACE:
             self._doubt(doubts)
 
-    def end_word(self) -> None:
+    def end_word(self, doubts: Doubts = SURE) -> None:
         """Add the space of a pause. It is not a step of its own: undo removes the sign before it as well."""
-        self.text = written(self.text, SPACE)
+        before, self.text = self.text, written(self.text, SPACE)
+        if self.text != before:
+            self._doubt(doubts)
 
     def replace_word(self, word: str) -> None:
         """Replace the unfinished word with ``word`` and a space."""
@@ -71,10 +89,10 @@ class TextBuffer:
         if self._before:
             self.text = self._before.pop()
 
-    def _doubt(self, doubts: Mapping[str, float]) -> None:
+    def _doubt(self, doubts: Doubts) -> None:
         if len(self.doubts) >= LONGEST:
             self.doubts.clear()
-        self.doubts[self.text] = dict(doubts)
+        self.doubts[self.text] = doubts
 
     def _become(self, text: str) -> None:
         if text != self.text:

@@ -18,7 +18,8 @@ from string import ascii_uppercase
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
-from edge_asl_device.text.beam import LIKELY, UNLIKELY, Doubts, meant
+from edge_asl_device.text.beam import LIKELY, UNLIKELY, meant
+from edge_asl_device.text.buffer import SURE, Doubts
 
 NAMES = "names.txt"
 
@@ -51,8 +52,9 @@ FARTHEST = 5.3
 """A correction that costs more than this, rarity of the word included, is not made unasked …"""
 AHEAD = 0.6
 """… nor one that is not four times as probable as the next."""
-SURE: Doubts = {}
-"""Of a letter of which nobody kept what else it may have been."""
+
+_Kept = tuple[tuple[tuple[str, float], ...], tuple[tuple[str, float], ...]]
+"""``Doubts`` that a cache can tell apart."""
 
 
 class Guess(NamedTuple):
@@ -113,13 +115,13 @@ class WordList:
 
         Args:
             text: raw.
-            doubts: by the text up to and with a letter, what else that letter may have been (``TextBuffer.doubts``).
+            doubts: by the text up to and with a letter (``TextBuffer.doubts``).
         """
         *finished, last = text.split(" ")
         right, end = [], 0
         for word in finished:
-            places = range(end + 1, end + len(word) + 1)
-            right.append(self._right(word, tuple(tuple(doubts.get(text[:place], SURE).items()) for place in places)))
+            places = range(end + 1, end + len(word) + 2)
+            right.append(self._right(word, tuple(_kept(doubts.get(text[:place], SURE)) for place in places)))
             end += len(word) + 1
         together = " ".join([*right, last])
         return None if together == text else together
@@ -155,16 +157,21 @@ class WordList:
         if rank is not None:
             yield Guess(edits + math.log10(rank), word)
 
-    def _put_right(self, read: str, doubts: tuple[tuple[tuple[str, float], ...], ...]) -> str:
+    def _put_right(self, read: str, kept: tuple[_Kept, ...]) -> str:
         """The one clearly likely reading of a finished word, or the word as it is."""
         if not _is_word(read) or len(read) < SHORTEST_MISREAD or read in self._rank:
             return read
         most = FARTHEST if len(read) >= SHORTEST_GARBLED else 2 * LIKELY
-        found = meant(self._sorted, read, [dict(letter) for letter in doubts], SIGNED, most)
+        doubts = [Doubts(dict(instead), dict(unread)) for instead, unread in kept]
+        found = meant(self._sorted, read, doubts, SIGNED, most)
         costs = _cheapest((Guess(cost + math.log10(self._rank[word]), word) for word, cost in found.items()), 2)
         (best, cost), *others = [*costs.items(), (read, math.inf)]
         clearly = cost <= FARTHEST and others[0][1] - cost >= AHEAD
         return best if clearly else read
+
+
+def _kept(doubts: Doubts) -> _Kept:
+    return tuple(doubts.instead.items()), tuple(doubts.unread.items())
 
 
 def _cheapest(guesses: Iterable[Guess], count: int) -> dict[str, float]:

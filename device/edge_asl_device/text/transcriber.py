@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl_device.contract.manifest import Decoder
-from edge_asl_device.text.buffer import NOTHING, TextBuffer
+from edge_asl_device.text.buffer import NOTHING, Doubts, TextBuffer
 from edge_asl_device.text.double_letters import DoubleLetter
 from edge_asl_device.text.held_letters import Folding, LastWritten
 from edge_asl_device.text.movement import UNTRACKED, Motion
@@ -88,6 +88,8 @@ class Transcriber:
         self._low = False
         self._pause_s = 0.0
         self._word_ended = False
+        self._passed = np.zeros_like(self._smoothed)
+        self._shown = np.zeros_like(self._smoothed)
 
     def use(self, decoder: Decoder) -> None:
         """Other thresholds and times from now on."""
@@ -182,8 +184,27 @@ class Transcriber:
         leading = front if self._smoothed[best] >= needed and not broken and motion.still else None
         if motion.spent:
             leading = self._taken
+        self._watch(elapsed_s, leading)
         self._held_s = self._held_s + elapsed_s if leading == self._leading else 0.0
         self._leading = leading
+
+    def _watch(self, elapsed_s: float, leading: str | None) -> None:
+        """Sum up, in seconds, what is shown and not written: before and since the label in front took the lead."""
+        if leading != self._leading:
+            self._passed += self._shown
+            self._shown[:] = 0
+        if leading is None or leading not in (NOTHING, self._taken):
+            self._shown += np.float32(elapsed_s) * self._smoothed
+
+    def _unread(self, seconds: NDArray[np.float32]) -> dict[str, float]:
+        """The mean probabilities of what was shown for so many seconds, if that may have been a letter; then forget."""
+        together = float(seconds.sum())
+        mean = seconds / max(together, 1e-6)
+        self._passed[:] = self._shown[:] = 0
+        return self._probable(mean) if together >= self._decoder.hold_s / 2 else {}
+
+    def _probable(self, probabilities: NDArray[np.float32]) -> dict[str, float]:
+        return {self._labels[at].upper(): float(probabilities[at]) for at in np.flatnonzero(probabilities >= DOUBT)}
 
     def _release(self, elapsed_s: float, sideways: float, motion: Motion) -> None:
         """A taken letter is let go when it stays below the release threshold long enough, or is doubled; a drawn one
@@ -214,7 +235,7 @@ class Transcriber:
         self._pause_s += elapsed_s if empty else elapsed_s * UNSURE_PAUSE
         if not self._word_ended and self._pause_s >= self._decoder.word_pause_s:
             self._word_ended = True
-            self.buffer.end_word()
+            self.buffer.end_word(Doubts(unread=self._unread(self._passed + self._shown)))
 
     def _accept(self, time_s: float, sideways: float) -> str | None:
         """Write the leading sign if it was held long enough and is not already written."""
@@ -229,6 +250,5 @@ class Transcriber:
         self._taken = sign
         self._low = False
         self._double_letter.start(sideways)
-        likely = np.flatnonzero(self._smoothed >= DOUBT)
-        self.buffer.write(sign, {self._labels[at].upper(): float(self._smoothed[at]) for at in likely})
+        self.buffer.write(sign, Doubts(self._probable(self._smoothed), self._unread(self._passed)))
         self._last_written.wrote(sign, time_s)

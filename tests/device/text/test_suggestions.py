@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_asl_device.text import languages
+from edge_asl_device.text.buffer import Doubts
 from edge_asl_device.text.suggestions import CONFUSIONS, WordList
 
 LIST = Path(languages.__file__).with_name(languages.LANGUAGES["en"].word_list or "")
@@ -100,6 +101,14 @@ def test_every_known_confusion_is_undone(signed: str, read: str) -> None:
 )
 def test_corrects_only_finished_words_that_are_clearly_misread(words: WordList, text: str, right: str | None) -> None:
     assert words.corrected(text) == right
+
+
+def test_a_letter_that_was_shown_but_not_read_is_put_in(words: WordList) -> None:
+    assert words.corrected("KITHEN ") is None, "a letter missing is as improbable as another one wrong"
+    shown = Doubts(unread={"C": 0.4, "E": 0.5})
+    assert words.corrected("KITHEN ", {"KITH": shown}) == "KITCHEN "
+    assert words.corrected("KITHEN ", {"KITHE": shown}) is None, "elsewhere"
+    assert words.corrected("KITCHE ", {"KITCHE ": Doubts(unread={"N": 0.4})}) == "KITCHEN ", "at its end"
 
 
 @pytest.mark.parametrize(

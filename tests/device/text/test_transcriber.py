@@ -231,8 +231,33 @@ def test_what_a_letter_may_have_been_is_kept_with_its_text() -> None:
         transcriber.feed(i / 30, np.array([0.97, 0.02, 0.0], np.float32))
     kept = transcriber.buffer
     assert kept.text == "A"
-    assert kept.doubts["A"].keys() == {"A", "S"}
+    assert kept.doubts["A"].instead.keys() == {"A", "S"}
+    assert not kept.doubts["A"].unread
     transcriber.write_into(TextBuffer())
     assert transcriber.buffer.doubts == {}, "practice is another text"
     kept.clear()
     assert kept.doubts == {}
+
+
+def test_what_was_shown_but_not_read_is_kept_with_what_follows() -> None:
+    transcriber, time_s = Transcriber(("A", "E", "M", "nothing"), Decoder()), 0.0
+    unsure, still_unsure = (0, 0.45, 0.5, 0), (0.5, 0.45, 0, 0)
+    for probabilities in ((0.97, 0, 0, 0), unsure, (0, 0, 0.97, 0), still_unsure, (0, 0, 0, 0.97), (0, 0, 0, 0.97)):
+        for _ in range(24):
+            time_s += 1 / 30
+            transcriber.feed(time_s, np.array(probabilities, np.float32))
+    kept = transcriber.buffer
+    assert kept.text == "AM "
+    assert not kept.doubts["A"].unread
+    for text, other in (("AM", "M"), ("AM ", "A")):
+        unread = kept.doubts[text].unread
+        assert 0.3 < unread["E"] < unread[other] < 0.6, text
+
+
+def test_a_letter_that_was_only_passed_through_is_not_kept() -> None:
+    transcriber = Transcriber(("A", "B", "nothing"), Decoder())
+    for frame in range(60):
+        a, b = ((0.97, 0.0), (0.5, 0.5), (0.0, 0.97))[(frame >= 28) + (frame >= 30)]
+        transcriber.feed(frame / 30, np.array([a, b, 0.0], np.float32))
+    assert transcriber.text == "AB"
+    assert not transcriber.buffer.doubts["AB"].unread
