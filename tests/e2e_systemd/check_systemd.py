@@ -320,6 +320,9 @@ def test_the_kiosk_shows_the_page():
     browser = set(found.stdout.split())
     assert len(browser) > 2, "cage and Chromium"
     assert browser <= processes(KIOSK), "logind would move them out of the unit, and away from its limits"
+    policy = "etc/chromium/policies/managed/edge-asl.json"
+    assert Path(f"/proc/{main_pid(KIOSK)}/root/{policy}").is_file()
+    assert not Path("/", policy).exists(), "other browsers of this machine are not concerned"
 
 
 def wait_for_the_page() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shlex
 import shutil
@@ -130,6 +131,15 @@ def test_the_profile_is_gone_when_the_browser_is():
     assert kiosk["RuntimeDirectory"] == ["edge-asl-kiosk"]
     assert "RuntimeDirectoryPreserve" not in kiosk, "the default is to remove it also between two starts"
     assert kiosk["IPAddressAllow"] == ["localhost"]
+
+
+def test_its_policy_is_for_this_browser_alone(tmp_path: Path):
+    kiosk = settings("edge-asl-kiosk.service")
+    assert kiosk["BindReadOnlyPaths"] == ["-/run/edge-asl-kiosk/policies:/etc/chromium/policies"]
+    assert any("systemd.policy /run/edge-asl-kiosk/policies" in line for line in kiosk["ExecStartPre"])
+    run = subprocess.run([sys.executable, "-m", "edge_asl_device.systemd.policy", tmp_path], check=True, timeout=30)
+    policy = json.loads((tmp_path / "managed" / "edge-asl.json").read_text())
+    assert (run.returncode, policy["DeveloperToolsAvailability"], policy["URLBlocklist"]) == (0, 2, ["*"])
 
 
 def test_the_limits_are_the_browser_s():
