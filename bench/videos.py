@@ -16,7 +16,7 @@ from common import ROOT, figure, folder, table
 
 FPS = 30
 FIST = "Nothingc2.jpg"
-"""The one picture of ``hand-free.txt`` that shows a hand: a fist on an outstretched arm, which the digits take for 0."""
+"""The one picture of ``hand-free.txt`` that shows a hand: a fist, which the digits take for 0."""
 RESTS = 15
 """Frames at the beginning of each film in which the person has not yet moved."""
 
