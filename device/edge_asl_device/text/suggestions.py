@@ -120,8 +120,9 @@ class WordList:
         *finished, last = text.split(" ")
         right, end = [], 0
         for word in finished:
-            places = range(end + 1, end + len(word) + 2)
-            right.append(self._right(word, tuple(_kept(doubts.get(text[:place], SURE)) for place in places)))
+            places = range(end + 1, end + len(word) + 2) if _is_word(word) else ()
+            kept = tuple(_kept(doubts.get(text[:place], SURE)) for place in places)
+            right.append(self._right(word, kept) if kept else word)
             end += len(word) + 1
         together = " ".join([*right, last])
         return None if together == text else together
@@ -159,7 +160,7 @@ class WordList:
 
     def _put_right(self, read: str, kept: tuple[_Kept, ...]) -> str:
         """The one clearly likely reading of a finished word, or the word as it is."""
-        if not _is_word(read) or len(read) < SHORTEST_MISREAD or read in self._rank:
+        if len(read) < SHORTEST_MISREAD or read in self._rank:
             return read
         most = FARTHEST if len(read) >= SHORTEST_GARBLED else 2 * LIKELY
         doubts = [Doubts(dict(instead), dict(unread)) for instead, unread in kept]

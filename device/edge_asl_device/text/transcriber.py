@@ -25,6 +25,8 @@ UNSURE_PAUSE = 0.5
 
 DOUBT = 0.003
 """Less probable labels are not worth remembering."""
+REMEMBERED_S = 3.0
+"""What was shown and not read says something about the next letter for so long, not for as long as nobody signs."""
 
 
 class State(NamedTuple):
@@ -190,6 +192,9 @@ class Transcriber:
 
     def _watch(self, elapsed_s: float, leading: str | None) -> None:
         """Sum up, in seconds, what is shown and not written: before and since the label in front took the lead."""
+        remembered = np.float32(math.exp(-elapsed_s / REMEMBERED_S))
+        self._passed *= remembered
+        self._shown *= remembered
         if leading != self._leading:
             self._passed += self._shown
             self._shown[:] = 0

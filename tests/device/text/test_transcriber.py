@@ -261,3 +261,14 @@ def test_a_letter_that_was_only_passed_through_is_not_kept() -> None:
         transcriber.feed(frame / 30, np.array([a, b, 0.0], np.float32))
     assert transcriber.text == "AB"
     assert not transcriber.buffer.doubts["AB"].unread
+
+
+def test_what_was_shown_long_before_says_nothing_about_a_letter() -> None:
+    transcriber, time_s = Transcriber(("A", "E", "M"), Decoder()), 0.0
+    for probabilities, seconds in (((0.0, 0.45, 0.5), 600), ((0.0, 0.0, 0.5), 20), ((0.97, 0.0, 0.0), 1)):
+        for _ in range(10 * seconds):
+            time_s += 0.1
+            transcriber.feed(time_s, np.array(probabilities, np.float32))
+    (text, doubts), *_ = reversed(transcriber.buffer.doubts.items())
+    assert text.endswith("A")
+    assert set(doubts.unread) <= {"A", "M"}
