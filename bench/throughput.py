@@ -7,7 +7,7 @@ everything included: decoding into the pixel store, augmentation, the frozen lay
 picture, validation, averaging of the weights, a checkpoint after each epoch. Of theirs only
 steady epochs count. Their 23 layers include pooling and head.
 
-Each runs in a process of its own. Theirs has TensorFlow as it comes, which on a processor without AVX-512 VNNI leaves
+Theirs runs in a process of its own, with TensorFlow as it comes, which on a processor without AVX-512 VNNI leaves
 oneDNN off; ours turns it on, and a second row says how theirs compares with it on.
 """
 

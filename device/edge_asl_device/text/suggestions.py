@@ -120,12 +120,15 @@ class WordList:
         *finished, last = text.split(" ")
         right, end = [], 0
         for word in finished:
-            places = range(end + 1, end + len(word) + 2) if _is_word(word) else ()
+            places = range(end + 1, end + len(word) + 2) if self._may_be_misread(word) else ()
             kept = tuple(_kept(doubts.get(text[:place], SURE)) for place in places)
             right.append(self._right(word, kept) if kept else word)
             end += len(word) + 1
         together = " ".join([*right, last])
         return None if together == text else together
+
+    def _may_be_misread(self, word: str) -> bool:
+        return len(word) >= SHORTEST_MISREAD and _is_word(word) and word not in self._rank
 
     def _begun(self, start: str, count: int) -> Iterator[Guess]:
         """The most frequent words that begin with ``start``."""
@@ -160,8 +163,6 @@ class WordList:
 
     def _put_right(self, read: str, kept: tuple[_Kept, ...]) -> str:
         """The one clearly likely reading of a finished word, or the word as it is."""
-        if len(read) < SHORTEST_MISREAD or read in self._rank:
-            return read
         most = FARTHEST if len(read) >= SHORTEST_GARBLED else 2 * LIKELY
         doubts = [Doubts(dict(instead), dict(unread)) for instead, unread in kept]
         found = meant(self._sorted, read, doubts, SIGNED, most)

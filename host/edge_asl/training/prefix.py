@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,6 @@ from edge_asl.training.batches import Inputs, InputSource, Rows
 from edge_asl.training.quiet import keras, tf
 
 _BATCH = 64
-IN_MEMORY = 2**30
-"""Bytes: so many features are kept in memory, further ones in files. The system drops what it has cached of a file as
-it likes, and an epoch that reads from a disk again takes several times as long."""
 Together = Callable[[Rows, Callable[[Rows], NDArray[Any]]], NDArray[Any]]
 
 
@@ -52,11 +49,11 @@ def cut(network: keras.Model, trained_layers: int) -> CutNetwork:
 
 
 class FrozenFeatures:
-    """The outputs of a frozen prefix as a network's inputs, kept as float16: in memory or, if they are many, in files.
+    """The outputs of a frozen prefix as a network's inputs, kept in files of float16, one per variant.
 
     Epochs take turns with ``variants`` differently augmented copies of every picture. ``source`` gives the prefix's own
     inputs; ``folder`` is empty. ``together`` is ``Spread.together``: several workers compute the outputs together, and
-    each keeps all of them. ``in_memory``: bytes that may be kept there.
+    each keeps all of them.
     """
 
     dtype = tf.float16
@@ -69,15 +66,13 @@ class FrozenFeatures:
         variants: int,
         progress: Progress,
         together: Together,
-        in_memory: int = IN_MEMORY,
     ) -> None:
         self._source, self._folder, self._variants, self._progress = source, folder, variants, progress
-        self._together, self._in_memory = together, in_memory
+        self._together = together
         self._run = tf.function(lambda inputs: prefix(inputs, training=False), reduce_retracing=True)
         self.shape: tuple[int, ...] = tuple(prefix.output_shape[1:])
         self.classes = source.classes
         self._orders: dict[str, Rows] = {}
-        self._kept: dict[str, _Kept] = {}
 
     def plain(self, rows: Rows) -> NDArray[np.float16]:
         """Float16 (len(rows), h, w, c)."""
@@ -96,71 +91,24 @@ class FrozenFeatures:
             self._compute(f"variant{variant}", rows, lambda chosen: self._source.augmented(chosen, variant))
 
     def _compute(self, name: str, rows: Rows, read: Callable[[Rows], Inputs]) -> None:
-        if name in self._kept:
+        path = self._folder / f"{name}.f16"
+        if path.exists():
             return
         rows = np.sort(rows)  # so that a row's position is found by bisection
-        kept = self._place_for(name, len(rows))
-        with self._progress.task("frozen layers", len(rows)) as advance:
+        remedy = "free some space, or set training.variants=0 to compute them in every epoch"
+        require_space(self._folder, len(rows) * 2 * math.prod(self.shape), "the outputs of the frozen layers", remedy)
+        with path.open("wb") as file, self._progress.task("frozen layers", len(rows)) as advance:
             for start in range(0, len(rows), _BATCH):
                 chosen = rows[start : start + _BATCH]
-                kept.write(start, self._together(chosen, lambda mine: self._run(read(mine)).numpy().astype(np.float16)))
+                outputs = self._together(chosen, lambda mine: self._run(read(mine)).numpy().astype(np.float16))
+                file.write(outputs.data)
                 advance(start + len(chosen))
-        self._orders[name], self._kept[name] = rows, kept
-
-    def _place_for(self, name: str, count: int) -> _Kept:
-        size = count * 2 * math.prod(self.shape)
-        if size + sum(kept.in_memory for kept in self._kept.values()) <= self._in_memory:
-            return _InMemory(count, self.shape)
-        remedy = "free some space, or set training.variants=0 to compute them in every epoch"
-        require_space(self._folder, size, "the outputs of the frozen layers", remedy)
-        return _InFile(self._folder / f"{name}.f16", self.shape)
+        self._orders[name] = rows
 
     def _read(self, name: str, rows: Rows) -> NDArray[np.float16]:
-        return self._kept[name].read(np.searchsorted(self._orders[name], rows))
-
-
-class _Kept(Protocol):
-    """Features of one variant, float16 (n, h, w, c)."""
-
-    in_memory: int
-    """Bytes."""
-
-    def write(self, start: int, features: NDArray[np.float16]) -> None:
-        """Take in those from ``start`` on; in turn, without a gap."""
-        ...
-
-    def read(self, positions: Rows) -> NDArray[np.float16]:
-        """Those at ``positions``."""
-        ...
-
-
-class _InMemory:
-    def __init__(self, count: int, shape: tuple[int, ...]) -> None:
-        self._features = np.empty((count, *shape), np.float16)
-        self.in_memory = self._features.nbytes
-
-    def write(self, start: int, features: NDArray[np.float16]) -> None:
-        self._features[start : start + len(features)] = features
-
-    def read(self, positions: Rows) -> NDArray[np.float16]:
-        return self._features[positions]
-
-
-class _InFile:
-    in_memory = 0
-
-    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
-        self._path, self._shape = path, shape
-        path.touch()
-
-    def write(self, start: int, features: NDArray[np.float16]) -> None:
-        with self._path.open("r+b", buffering=0) as file:
-            file.seek(start * features[0].nbytes)
-            file.write(features.data)
-
-    def read(self, positions: Rows) -> NDArray[np.float16]:
-        features = np.empty((len(positions), *self._shape), np.float16)
-        with self._path.open("rb", buffering=0) as file:
+        positions = np.searchsorted(self._orders[name], rows)
+        features = np.empty((len(rows), *self.shape), np.float16)
+        with (self._folder / f"{name}.f16").open("rb", buffering=0) as file:
             for feature, position in zip(features, positions, strict=True):
                 os.preadv(file.fileno(), [feature.data], int(position) * feature.nbytes)
         return features

@@ -19,14 +19,9 @@ SMALLEST = 32
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the child process writes."""
-    return tmp_path_factory.mktemp("backbones")
-
-
-@pytest.fixture(scope="module")
-def found(folder: Path) -> dict[str, dict[str, Any]]:
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Backbone → what the child process saw."""
+    folder = tmp_path_factory.mktemp("backbones")
     environment = os.environ | QUIET | {"PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run(
         [sys.executable, __file__, str(folder)],
@@ -34,13 +29,6 @@ def found(folder: Path) -> dict[str, dict[str, Any]]:
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
     read: dict[str, dict[str, Any]] = json.loads((folder / "found.json").read_text())
-    return read
-
-
-@pytest.fixture(scope="module")
-def kept(folder: Path, found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Where outputs of frozen layers may be kept → what came back of them."""
-    read: dict[str, dict[str, Any]] = json.loads((folder / "kept.json").read_text())
     return read
 
 
@@ -71,12 +59,6 @@ def test_a_file_of_weights_is_loaded_and_another_backbones_refused(found: dict[s
             assert "\n" not in one["refused"], name
         else:
             assert "no imagenet weights; give --weights none" in one["refused"]
-
-
-@pytest.mark.parametrize("room", ["memory", "files", "both"])
-def test_outputs_of_frozen_layers_come_back_as_they_were(kept: dict[str, dict[str, Any]], room: str):
-    files = {"memory": [], "files": ["plain.f16", "variant0.f16"], "both": ["variant0.f16"]}
-    assert kept[room] == {"away": {"plain": 0, "variant0": 0}, "files": files[room]}
 
 
 # What follows runs in the child.
@@ -130,58 +112,6 @@ def look_at(name: str, folder: Path) -> dict[str, Any]:
     return seen
 
 
-def kept_in(room: int, folder: Path) -> dict[str, Any]:
-    """What comes back of a frozen prefix's outputs if so many bytes of them may be kept in memory."""
-    import keras
-    import numpy as np
-
-    from edge_asl.progress import Quiet
-    from edge_asl.training.prefix import FrozenFeatures
-
-    prefix = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, strides=2)])
-    source = Numbers()
-    features = FrozenFeatures(source, prefix, folder, 1, Quiet(), lambda rows, compute: compute(rows), room)
-    rows = np.random.default_rng(2).permutation(ROWS)
-    away = {}
-    for name, epoch in (("plain", None), ("variant0", 3)):
-        features.prepare(rows, epoch)
-        features.prepare(rows, epoch)
-        chosen = rows[::-2]
-        read = features.plain(chosen) if epoch is None else features.augmented(chosen, epoch)
-        inputs = source.plain(chosen) if epoch is None else source.augmented(chosen, 0)
-        away[name] = float(np.abs(prefix(inputs).numpy().astype(np.float16) - read).max())
-    return {"away": away, "files": sorted(path.name for path in folder.iterdir())}
-
-
-ROWS = 150
-ROOMS = {"memory": 2 * ROWS * 3 * 3 * 4 * 2, "files": 0, "both": ROWS * 3 * 3 * 4 * 2}
-
-
-class Numbers:
-    """A network's inputs, made from a row's number."""
-
-    shape, dtype = (8, 8, 3), None
-
-    @property
-    def classes(self) -> Any:
-        import numpy as np
-
-        return np.zeros(ROWS, np.int32)
-
-    def plain(self, rows: Any) -> Any:
-        return self.augmented(rows, 9)
-
-    def augmented(self, rows: Any, epoch: int) -> Any:
-        import numpy as np
-
-        return np.stack([np.random.default_rng((epoch, row)).random(self.shape, np.float32) for row in rows])
-
-
 if __name__ == "__main__":
-    kept = {}
-    for room, size in ROOMS.items():
-        (scratch := Path(sys.argv[1]) / room).mkdir()
-        kept[room] = kept_in(size, scratch)
-    Path(sys.argv[1], "kept.json").write_text(json.dumps(kept))
     results = {name: look_at(name, Path(sys.argv[1])) for name in BACKBONES}
     Path(sys.argv[1], "found.json").write_text(json.dumps(results))
