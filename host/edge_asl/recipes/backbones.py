@@ -31,6 +31,7 @@ _UNSCALED: Mapping[str, Any] = {"include_preprocessing": False}
 
 BACKBONES = {
     "alexnet": Backbone("alexnet", "tf", imagenet=False),
+    "cnn": Backbone("cnn", "tf", imagenet=False),
     "efficientnet_b0": Backbone("EfficientNetB0", "raw"),
     "efficientnet_v2_b0": Backbone("EfficientNetV2B0", "torch", options=_UNSCALED),
     "mobilenet": Backbone("MobileNet", "tf", widths=True),

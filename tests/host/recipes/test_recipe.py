@@ -19,7 +19,15 @@ MINIMAL = 'description = "mine"\n'
 def test_every_shipped_recipe_loads_and_says_what_it_is():
     names = recipe_names()
 
-    assert {"demo", "digits", "digits-mobilenet", "letters", "letters-mobilenet", "letters-small"} <= set(names)
+    assert {
+        "cnn-sign-mnist",
+        "demo",
+        "digits",
+        "digits-mobilenet",
+        "letters",
+        "letters-mobilenet",
+        "letters-small",
+    } <= set(names)
     for tutorial in ("alexnet-letters", "mobilenet-digits", "resnet50-sign-mnist", "vgg16-letters"):
         assert {tutorial, f"{tutorial}-modern"} <= set(names)
     for name in names:
