@@ -94,7 +94,7 @@ def _weights_no_weights(tmp: Path, built: Built) -> list[object]:
 
 
 def _weights_offline(tmp: Path, built: Built) -> list[object]:
-    return build(built.data, tmp, "--weights", "imagenet")
+    return build(built.data, tmp, "--weights", "imagenet", **{"model.backbone": "mobilenet"})
 
 
 def _split_of_other_data(tmp: Path, built: Built) -> list[object]:

@@ -20,6 +20,8 @@ from tiny_build import QUIET, build_arguments, edge_asl
 
 # Phase one, the frozen layers' outputs and the last layers: all that workers share.
 SETTINGS = {
+    "model.backbone": "mobilenet",
+    "model.alpha": "0.25",
     "model.dropout": "0.0",
     "training.layers": "7",
     "training.variants": "1",
