@@ -203,3 +203,15 @@ def test_a_camera_that_fails_attracts_nobody(open_page: OpenPage, shown: Shown):
     shown.show(scene="no-hand", visit=Visit(1, False), camera=CameraView("missing", None))
     page.wait_for_timeout(2_000)
     assert page.get_attribute("#reading", "data-phase") == "out"
+
+
+def test_a_wrong_sign_is_not_praised(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url)
+    ticked = "document.getElementById('taken').checkVisibility({ opacityProperty: true })"
+    for sign, taken_for in (("N", None), ("M", "M")):
+        practice = practising("NO", at=1 if taken_for is None else 0, taken_for=taken_for)
+        shown.show(practice=practice, letter=Letter(sign, 0.9, 1.0), visit=Visit(1, True))
+        until(page, "(sign) => document.getElementById('letter').textContent === sign", sign)
+        until(page, f"(right) => {ticked} === right", taken_for is None)
+        assert (page.inner_text("#sureness") == STRINGS["en"]["sure.taken"]) == (taken_for is None)
+        assert page.get_attribute("#hand", "data-sure") in (None, "taken" if taken_for is None else "letter")
