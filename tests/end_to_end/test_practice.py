@@ -215,3 +215,19 @@ def test_a_wrong_sign_is_not_praised(open_page: OpenPage, shown: Shown):
         until(page, f"(right) => {ticked} === right", taken_for is None)
         assert (page.inner_text("#sureness") == STRINGS["en"]["sure.taken"]) == (taken_for is None)
         assert page.get_attribute("#hand", "data-sure") in (None, "taken" if taken_for is None else "letter")
+
+
+def test_from_memory_no_picture_is_beside_it_until_long_tried(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url, (1280, 720))
+    for practice, pictured in (
+        (practising("CAT"), True),
+        (practising("CAT", from_memory=True), False),
+        (practising("CAT", from_memory=True, may_skip=True), True),
+    ):
+        shown.show(practice=practice, visit=Visit(1, True))
+        page.wait_for_selector(f"#shape[data-shows={'picture' if pictured else 'name'}]")
+        assert page.is_visible("#sheet img >> nth=0") == (not practice.from_memory)
+        assert (page.inner_text("#coach") == STRINGS["en"]["form.C"]) == pictured
+    shown.show(practice=practising("CAT", from_memory=True, at=3), visit=Visit(1, True))
+    page.wait_for_selector("#shape[data-shows=done]")
+    assert page.is_visible("#sheet img >> nth=0")
