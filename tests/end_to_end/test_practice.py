@@ -231,3 +231,21 @@ def test_from_memory_no_picture_is_beside_it_until_long_tried(open_page: OpenPag
     shown.show(practice=practising("CAT", from_memory=True, at=3), visit=Visit(1, True))
     page.wait_for_selector("#shape[data-shows=done]")
     assert page.is_visible("#sheet img >> nth=0")
+
+
+def test_keys_leave_the_hidden_text_alone(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url)
+    sent: list[str] = []
+    page.on("request", lambda request: request.method == "POST" and sent.append(request.url.rpartition("/")[2]))
+    suggested = {"suggestions": ("WORLD", "WORK"), "undoable": True, "visit": Visit(1, True)}
+    for practice, expected in (
+        (None, ["clear", "undo", "speak", "choose"]),
+        (practising("CAT"), ["practice"]),  # Esc ends it
+    ):
+        shown.show(practice=practice, **suggested)
+        page.wait_for_selector("#practice", state="hidden" if practice is None else "visible")
+        sent.clear()
+        for key in ("Escape", "Backspace", "s", "1", "3"):
+            page.keyboard.press(key)
+        page.wait_for_timeout(300)
+        assert [name for name in sent if name != "stay"] == expected
