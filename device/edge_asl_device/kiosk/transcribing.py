@@ -106,7 +106,7 @@ class Transcribing(Mode):
             self.submit(lambda: self._choose(word, unfinished))
         elif name == "language":
             code = arguments.get("language")
-            if code not in LANGUAGES:
+            if not isinstance(code, str) or code not in LANGUAGES:
                 raise ValueError(f"language: expected {', '.join(LANGUAGES)}, found {code!r}")
             self.submit(lambda: self._use_language(code))
         elif name == "practice":
