@@ -249,3 +249,11 @@ def test_keys_leave_the_hidden_text_alone(open_page: OpenPage, shown: Shown):
             page.keyboard.press(key)
         page.wait_for_timeout(300)
         assert [name for name in sent if name != "stay"] == expected
+
+
+def test_who_practises_is_asked_before_it_ends(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url)
+    for practice, asked in ((None, False), (practising("CAT", at=1), True)):
+        shown.show(practice=practice, text="", word="", visit=Visit(1, True, 14))
+        page.wait_for_selector("#practice", state="visible" if asked else "hidden")
+        assert page.is_visible("#leaving") == asked

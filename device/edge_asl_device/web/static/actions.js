@@ -123,7 +123,7 @@ export const visitState = (visit) => {
 /** Shortly before everything goes, who is still there is asked; whoever has nothing to lose is not. */
 const leavingState = (live, state) => {
   const seconds = live ? state.visit.ends_in_s : null;
-  const asks = seconds !== null && (Boolean(state.text) || state.undoable);
+  const asks = seconds !== null && (Boolean(state.text) || state.undoable || state.practice !== null);
   if (asks) closeDialogs(); // which would lie over it
   setAttribute(byId("leaving"), "hidden", !asks);
   if (asks) setText(byId("leaving-text"), t("leaving.text", { seconds }));
