@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 from screens import KEPT, STATIC, STRINGS, keep, resized, serious, until
+from shown import Shown
 from stage import Kiosk, Stage, held
+
+from edge_asl_device.web.messages import Sign
 
 OpenPage = Callable[..., Any]
 PICTURES = Path(__file__).parents[1] / "data" / "pictures"
@@ -131,15 +134,24 @@ def test_languages_by_address_and_by_button(open_page: OpenPage, program: Kiosk)
         assert page.title() == STRINGS[language]["title"]
 
 
-def test_unknown_signs_are_shown_as_words(open_page: OpenPage, program: Kiosk):
+def test_the_sheet_shows_what_can_be_signed(open_page: OpenPage, program: Kiosk):
+    """The model's "nothing" is no sign."""
     page = open_page(program.url)
     live(page)
-    assert page.locator("#sheet li").all_inner_texts() == ["A", "B", "L", "Y", STRINGS["en"]["sign.nothing"]]
+    assert page.locator("#sheet li").all_inner_texts() == ["A", "B", "L", "Y"]
     assert page.locator("#sheet li img").count() == 4
     until(page, "[...document.querySelectorAll('#sheet img')].every((image) => image.naturalWidth === 192)")
 
 
 # ── What visitors do ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_signs_without_a_drawing_are_shown_as_words(open_page: OpenPage):
+    with Shown(signs=(Sign("A", "/static/signs/A.webp"), Sign("hello", None))) as shown:
+        page = open_page(shown.url)
+        live(page)
+        assert page.locator("#sheet li").all_inner_texts() == ["A", "hello"]
+        assert page.locator("#sheet li img").count() == 1
 
 
 @pytest.fixture
