@@ -39,7 +39,7 @@ CUT = """() => {
     });
     const parts = panel.querySelectorAll(
       "button, h2, li, #invitation > *, #attract > *, #dial, #certainty, #fault > *, #doubt, #corrected, " +
-      "#capture > *, #promise, #practice > *"
+      "#capture > *, #capture-picture, #promise, #practice > *"
     );
     for (const part of [...parts].filter(shown)) {
       if (!inside(part.getBoundingClientRect(), boxes[i])) found.push(`${name(part)} leaves ${name(panel)}`);

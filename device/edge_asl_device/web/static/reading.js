@@ -1,6 +1,7 @@
 // The current letter: how long it has been held (ring), how sure the model is (text and bar).
 
 import { animate, byId, setAttribute, setStyle, setText } from "./dom.js";
+import { pictureOf } from "./sheet.js";
 import { labelName, percent, t } from "./strings.js";
 import { tell } from "./told.js";
 
@@ -76,9 +77,13 @@ const celebrate = (accepted, wrong) => {
   if (!wrong) animate(letter, [{ scale: 1 }, { scale: 1.12 }, { scale: 1 }], 320);
 };
 
-/** While capturing: the sign to show; the ring is the share of its pictures stored so far. */
+/** While capturing: the sign to show, and how; the ring is the share of its pictures stored so far. */
 export const readingCapture = ({ label, stored, wanted, phase }) => {
+  const picture = pictureOf(label);
   setAttribute(panel, "data-phase", "capture");
+  setAttribute(panel, "data-pictured", picture !== null);
+  if (picture) setAttribute(byId("capture-picture"), "src", picture);
+  setAttribute(byId("capture-picture"), "alt", picture ? t("sign.alt", { label: labelName(label) }) : "");
   setAttribute(panel, "data-full", phase === "done");
   showLabel(letter, label);
   fillRing(wanted ? Math.min(1, stored / wanted) : 0);
