@@ -146,6 +146,11 @@ def test_fingers_find_every_button(open_page: OpenPage, shown: Shown, language: 
         shown.show(practice=practice, visit=Visit(1, True))
         until(page, "(word) => document.getElementById('spelling').textContent === word", "".join(practice.signs))
         found[name] = too_small_for_fingers(page)
+    shown.show(practice=STATES["practice"], visit=Visit(1, True))
+    for dialog in ("own", "help"):
+        page.click(f"#open-{dialog}")
+        found[dialog] = too_small_for_fingers(page)
+        page.keyboard.press("Escape")
     assert {state: buttons for state, buttons in found.items() if buttons} == {}
 
 
