@@ -145,7 +145,7 @@ def test_the_sheet_shows_what_can_be_signed(open_page: OpenPage, program: Kiosk)
 
 def test_signs_without_a_drawing_are_shown_as_words(open_page: OpenPage):
     with Shown(signs=(Sign("A", "/static/signs/A.webp"), Sign("hello", None))) as shown:
-        page = open_page(shown.url)
+        page = open_page(shown.url, may_lose_server=True)
         live(page)
         assert page.locator("#sheet li").all_inner_texts() == ["A", "hello"]
         assert page.locator("#sheet li img").count() == 1
@@ -416,7 +416,7 @@ def test_storing_pictures_cannot_be_overlooked(
 @pytest.mark.parametrize("language", ["de", "es"])
 def test_storing_pictures_fits_every_screen(open_page: OpenPage, language: str):
     with Shown(guide="anywhere", mode="capture") as shown:
-        page = open_page(f"{shown.url}/?lang={language}")
+        page = open_page(f"{shown.url}/?lang={language}", may_lose_server=True)
         cut = {}
         for phase in ("storing", "disk-full"):
             capture = Capturing("anna", "W", 13, 40, 3, 24, phase, 0.0, looks_like="V")

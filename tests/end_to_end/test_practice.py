@@ -186,6 +186,20 @@ def test_the_drawings_turn_with_the_mirror_and_the_hand(open_page: OpenPage, sho
     until(page, "!document.body.hasAttribute('data-turned')")
 
 
+@pytest.mark.parametrize("mirror", [True, False], ids=["mirrored", "as it is"])
+def test_a_hand_beckons_where_a_right_one_is_seen(open_page: OpenPage, mirror: bool):
+    middle = "(({ left, width }) => left + width / 2)"
+    with Shown(guide="anywhere", mirror=mirror) as server:
+        page = open_page(server.url, may_lose_server=True)
+        server.show(scene="no-hand", visit=Visit(1, True))
+        page.wait_for_selector("#camera[data-scene=no-hand]")
+        ghost, camera = (
+            page.evaluate(f"{middle}(document.getElementById('{name}').getBoundingClientRect())")
+            for name in ("ghost", "camera")
+        )
+    assert (ghost > camera) == mirror
+
+
 def test_it_attracts_when_nobody_is_there(open_page: OpenPage, shown: Shown):
     page = open_page(shown.url)
     shown.show(scene="no-hand", visit=Visit(1, True), text="")
