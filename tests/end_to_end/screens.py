@@ -39,7 +39,7 @@ CUT = """() => {
     });
     const parts = panel.querySelectorAll(
       "button, h2, li, #invitation > *, #attract > *, #dial, #certainty, #fault > *, #doubt, #corrected, " +
-      "#capture > *, #promise, #practice > *"
+      "#capture > *, #capture-picture, #promise, #practice > *"
     );
     for (const part of [...parts].filter(shown)) {
       if (!inside(part.getBoundingClientRect(), boxes[i])) found.push(`${name(part)} leaves ${name(panel)}`);
@@ -60,11 +60,12 @@ CUT = """() => {
 WIDE_MM = {(480, 320): 73, (800, 480): 154, (1280, 720): 222, (1080, 1920): 299, (1920, 1080): 344}
 """Width of the usual screens with so many pixels: 3.5", 7" and 10.1", 24" upright, 15.6"."""
 
-# Buttons that are smaller than a finger, or nearer to each other than fingers can tell; in millimetres.
+# What is smaller than a finger, or nearer to each other than fingers can tell; in millimetres.
 FINGERS = """(mm) => {
   const found = [];
   const shown = (node) => node.checkVisibility({ visibilityProperty: true, opacityProperty: true });
-  const buttons = [...document.querySelectorAll("main button")].filter(shown);
+  const within = document.querySelector("dialog[open]") ?? document.querySelector("main");
+  const buttons = [...within.querySelectorAll("button, .choice")].filter(shown);
   const boxes = buttons.map((button) => button.getBoundingClientRect());
   const round = (number) => Math.round(number * mm * 10) / 10;
   boxes.forEach((a, i) => {

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from screens import KEPT, STATIC, STRINGS, keep, resized, serious, until
+from screens import KEPT, STATIC, STRINGS, keep, resized, serious, too_small_for_fingers, until
+from shown import Shown
 from stage import Kiosk, Stage, held
+
+from edge_asl_device.web.messages import Capturing, Sign
 
 OpenPage = Callable[..., Any]
 PICTURES = Path(__file__).parents[1] / "data" / "pictures"
@@ -131,12 +134,21 @@ def test_languages_by_address_and_by_button(open_page: OpenPage, program: Kiosk)
         assert page.title() == STRINGS[language]["title"]
 
 
-def test_unknown_signs_are_shown_as_words(open_page: OpenPage, program: Kiosk):
+def test_the_sheet_shows_what_can_be_signed(open_page: OpenPage, program: Kiosk):
+    """The model's "nothing" is no sign."""
     page = open_page(program.url)
     live(page)
-    assert page.locator("#sheet li").all_inner_texts() == ["A", "B", "L", "Y", STRINGS["en"]["sign.nothing"]]
+    assert page.locator("#sheet li").all_inner_texts() == ["A", "B", "L", "Y"]
     assert page.locator("#sheet li img").count() == 4
     until(page, "[...document.querySelectorAll('#sheet img')].every((image) => image.naturalWidth === 192)")
+
+
+def test_signs_without_a_drawing_are_shown_as_words(open_page: OpenPage):
+    with Shown(signs=(Sign("A", "/static/signs/A.webp"), Sign("hello", None))) as shown:
+        page = open_page(shown.url, may_lose_server=True)
+        live(page)
+        assert page.locator("#sheet li").all_inner_texts() == ["A", "hello"]
+        assert page.locator("#sheet li img").count() == 1
 
 
 # ── What visitors do ───────────────────────────────────────────────────────────────────────────────────────────
@@ -390,14 +402,30 @@ def test_storing_pictures_cannot_be_overlooked(
     until(page, "parseInt(document.getElementById('capture-count').textContent) > 1")
     assert "anna" in page.inner_text("#capture-who")
     assert not page.is_visible("#actions")
+    assert page.get_attribute("#capture-picture", "src") == "/static/signs/A.webp", "how it is shown"
     cut = {}
     for size, found in resized(page):
-        cut[size] = found
+        cut[size] = found + ([] if page.is_visible("#capture-picture") else ["no drawing"])
         if size in KEPT:
             keep(page, f"capture-{size[0]}x{size[1]}")
     assert {size: found for size, found in cut.items() if found} == {}
     page.set_viewport_size({"width": 1280, "height": 720})
     assert serious(page) == []
+
+
+@pytest.mark.parametrize("language", ["de", "es"])
+def test_storing_pictures_fits_every_screen(open_page: OpenPage, language: str):
+    with Shown(guide="anywhere", mode="capture") as shown:
+        page = open_page(f"{shown.url}/?lang={language}", may_lose_server=True)
+        cut = {}
+        for phase in ("storing", "disk-full"):
+            capture = Capturing("anna", "W", 13, 40, 3, 24, phase, 0.0, looks_like="V")
+            shown.show(capture=capture, voice="absent")
+            page.wait_for_selector(f"#capture[data-phase={phase}]")
+            for size, found in resized(page):
+                cut[phase, size] = found
+            cut[phase, "fingers"] = too_small_for_fingers(page)
+    assert {state: found for state, found in cut.items() if found} == {}
 
 
 # ── Weeks ──────────────────────────────────────────────────────────────────────────────────────────────────────

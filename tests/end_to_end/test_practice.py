@@ -73,7 +73,8 @@ def test_three_words_from_memory_and_with_a_skip(kiosk: Kiosk, open_page: OpenPa
     spells(page, "A")
     assert page.inner_text("#coach") == STRINGS["en"]["practice.nearly"]
     told = page.request.get(f"{kiosk.url}/metrics").text()
-    assert "edge_asl_practice_words_total 4.0" in told
+    words = next(line for line in told.splitlines() if line.startswith("edge_asl_practice_words_total "))
+    assert float(words.split()[1]) >= 4, "a slow machine gives further words meanwhile"
     assert "edge_asl_practice_skips_total 1.0" in told
     assert "ball" not in told.lower(), "what was spelled stays here"
 
@@ -146,6 +147,11 @@ def test_fingers_find_every_button(open_page: OpenPage, shown: Shown, language: 
         shown.show(practice=practice, visit=Visit(1, True))
         until(page, "(word) => document.getElementById('spelling').textContent === word", "".join(practice.signs))
         found[name] = too_small_for_fingers(page)
+    shown.show(practice=STATES["practice"], visit=Visit(1, True))
+    for dialog in ("own", "help"):
+        page.click(f"#open-{dialog}")
+        found[dialog] = too_small_for_fingers(page)
+        page.keyboard.press("Escape")
     assert {state: buttons for state, buttons in found.items() if buttons} == {}
 
 
@@ -181,6 +187,20 @@ def test_the_drawings_turn_with_the_mirror_and_the_hand(open_page: OpenPage, sho
     until(page, "!document.body.hasAttribute('data-turned')")
 
 
+@pytest.mark.parametrize("mirror", [True, False], ids=["mirrored", "as it is"])
+def test_a_hand_beckons_where_a_right_one_is_seen(open_page: OpenPage, mirror: bool):
+    middle = "(({ left, width }) => left + width / 2)"
+    with Shown(guide="anywhere", mirror=mirror) as server:
+        page = open_page(server.url, may_lose_server=True)
+        server.show(scene="no-hand", visit=Visit(1, True))
+        page.wait_for_selector("#camera[data-scene=no-hand]")
+        ghost, camera = (
+            page.evaluate(f"{middle}(document.getElementById('{name}').getBoundingClientRect())")
+            for name in ("ghost", "camera")
+        )
+    assert (ghost > camera) == mirror
+
+
 def test_it_attracts_when_nobody_is_there(open_page: OpenPage, shown: Shown):
     page = open_page(shown.url)
     shown.show(scene="no-hand", visit=Visit(1, True), text="")
@@ -203,3 +223,57 @@ def test_a_camera_that_fails_attracts_nobody(open_page: OpenPage, shown: Shown):
     shown.show(scene="no-hand", visit=Visit(1, False), camera=CameraView("missing", None))
     page.wait_for_timeout(2_000)
     assert page.get_attribute("#reading", "data-phase") == "out"
+
+
+def test_a_wrong_sign_is_not_praised(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url)
+    ticked = "document.getElementById('taken').checkVisibility({ opacityProperty: true })"
+    for sign, taken_for in (("N", None), ("M", "M")):
+        practice = practising("NO", at=1 if taken_for is None else 0, taken_for=taken_for)
+        shown.show(practice=practice, letter=Letter(sign, 0.9, 1.0), visit=Visit(1, True))
+        until(page, "(sign) => document.getElementById('letter').textContent === sign", sign)
+        until(page, f"(right) => {ticked} === right", taken_for is None)
+        assert (page.inner_text("#sureness") == STRINGS["en"]["sure.taken"]) == (taken_for is None)
+        assert page.get_attribute("#hand", "data-sure") in (None, "taken" if taken_for is None else "letter")
+
+
+def test_from_memory_no_picture_is_beside_it_until_long_tried(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url, (1280, 720))
+    for practice, pictured in (
+        (practising("CAT"), True),
+        (practising("CAT", from_memory=True), False),
+        (practising("CAT", from_memory=True, may_skip=True), True),
+    ):
+        shown.show(practice=practice, visit=Visit(1, True))
+        page.wait_for_selector(f"#shape[data-shows={'picture' if pictured else 'name'}]")
+        assert page.is_visible("#sheet img >> nth=0") == (not practice.from_memory)
+        assert (page.inner_text("#coach") == STRINGS["en"]["form.C"]) == pictured
+    shown.show(practice=practising("CAT", from_memory=True, at=3), visit=Visit(1, True))
+    page.wait_for_selector("#shape[data-shows=done]")
+    assert page.is_visible("#sheet img >> nth=0")
+
+
+def test_keys_leave_the_hidden_text_alone(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url)
+    sent: list[str] = []
+    page.on("request", lambda request: request.method == "POST" and sent.append(request.url.rpartition("/")[2]))
+    suggested = {"suggestions": ("WORLD", "WORK"), "undoable": True, "visit": Visit(1, True)}
+    for practice, expected in (
+        (None, ["clear", "undo", "speak", "choose"]),
+        (practising("CAT"), ["practice"]),  # Esc ends it
+    ):
+        shown.show(practice=practice, **suggested)
+        page.wait_for_selector("#practice", state="hidden" if practice is None else "visible")
+        sent.clear()
+        for key in ("Escape", "Backspace", "s", "1", "3"):
+            page.keyboard.press(key)
+        page.wait_for_timeout(300)
+        assert [name for name in sent if name != "stay"] == expected
+
+
+def test_who_practises_is_asked_before_it_ends(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url)
+    for practice, asked in ((None, False), (practising("CAT", at=1), True)):
+        shown.show(practice=practice, text="", word="", visit=Visit(1, True, 14))
+        page.wait_for_selector("#practice", state="visible" if asked else "hidden")
+        assert page.is_visible("#leaving") == asked

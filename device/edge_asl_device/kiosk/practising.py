@@ -77,6 +77,11 @@ class Practising:
             self._metrics.practised.inc()
         return self._practice.word
 
+    def use_language(self, reader: Reader, language: str) -> None:
+        """What is practised follows the visitor's choice."""
+        if self._practice is not None:
+            self._practice.use_words(words_for(reader.recogniser.labels, load_words(language)))
+
     def stop(self, reader: Reader) -> None:
         """Back to writing, where it was left."""
         if self._practice is not None:

@@ -106,7 +106,7 @@ class Transcribing(Mode):
             self.submit(lambda: self._choose(word, unfinished))
         elif name == "language":
             code = arguments.get("language")
-            if code not in LANGUAGES:
+            if not isinstance(code, str) or code not in LANGUAGES:
                 raise ValueError(f"language: expected {', '.join(LANGUAGES)}, found {code!r}")
             self.submit(lambda: self._use_language(code))
         elif name == "practice":
@@ -247,9 +247,10 @@ class Transcribing(Mode):
         self._reader.give_more_time(slow=slow)
 
     def _use_language(self, code: str) -> None:
-        """Voice and suggestions; a language without a list has none, rather than another's."""
+        """Voice, suggestions and practice; a language without a list has none, rather than another's."""
         self._language = code
         self._outputs.use_language(LANGUAGES[code])
+        self._practising.use_language(self._reader, code)
         self._advice = _Advice()
         if (name := LANGUAGES[code].word_list) is not None:
             # In a thread of its own: reading goes on without waiting for the list.

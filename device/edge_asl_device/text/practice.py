@@ -93,9 +93,7 @@ class Practice:
     """
 
     def __init__(self, words: Words, seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        self._levels = [[words[at] for at in rng.permutation(len(words))] for words in words.levels]
-        self._given = [0] * len(self._levels)
+        self._seed = seed
         self.finished = 0
         """Words, without those of which a sign was skipped."""
         self.skips = 0
@@ -103,18 +101,32 @@ class Practice:
         self._skipped: tuple[int, ...] = ()
         self._shown: str | None = None
         self._time_s: float | None = None
+        self._shuffle(words)
         self.next_word()
+
+    def use_words(self, words: Words) -> None:
+        """Go on with these, in another language say; at once while nothing of a given word has been spelled."""
+        self._shuffle(words)
+        if self._given_word and self._at == 0:
+            self.next_word()
+
+    def _shuffle(self, words: Words) -> None:
+        rng = np.random.default_rng(self._seed)
+        self._levels = [[words[at] for at in rng.permutation(len(words))] for words in words.levels]
+        self._given = [0] * len(self._levels)
 
     def next_word(self) -> None:
         """Show another word, harder ones once enough were spelled."""
         level = min(self.finished // WORDS_A_LEVEL, len(self._levels) - 1)
         words = self._levels[level]
         self._begin(words[self._given[level] % len(words)])
+        self._given_word = True
         self._given[level] += 1
 
     def own_word(self, signs: tuple[str, ...]) -> None:
         """Show a word of the visitor's own; see ``spelled``."""
         self._begin(signs)
+        self._given_word = False
 
     def again(self) -> None:
         """Show the same word once more, without pictures."""

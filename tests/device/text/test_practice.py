@@ -176,3 +176,19 @@ def test_words_that_cannot_be_spelled_are_refused(word: str):
 
 def test_a_sign_with_a_name_is_a_word():
     assert spelled("hello", ("hello", "thanks")) == ("hello",)
+
+
+def test_another_language_goes_on_with_its_own_words():
+    english, german = (words_for(LETTERS, load_words(language)) for language in ("en", "de"))
+    visitor = Visitor(Practice(words_for(LETTERS, (("BIRD", "TREE", "CAT"),)), seed=1))
+    visitor.practice.use_words(german)
+    begun = visitor.practice.word
+    assert tuple(begun) in german.levels[0], "at once: nothing was spelled yet"
+    visitor.shows(begun[0])
+    visitor.practice.use_words(english)
+    assert visitor.practice.word == begun, "nobody is interrupted"
+    visitor.practice.next_word()
+    assert tuple(visitor.practice.word) in english.levels[0]
+    visitor.practice.own_word(tuple("BIRD"))
+    visitor.practice.use_words(german)
+    assert visitor.practice.word == "BIRD"

@@ -115,6 +115,8 @@ def test_the_buttons(kiosk: Program, page: Listener):
         ("choose", {"word": "X" * 2000}, 400, "larger than 1000 bytes"),
         ("mute", {"muted": "yes"}, 400, "muted: expected true or false, found 'yes'"),
         ("pace", {"slow": 1}, 400, "slow: expected true or false, found 1"),
+        ("language", {"language": "xx"}, 400, "language: expected en, de, es, found 'xx'"),
+        ("language", {"language": ["en"]}, 400, "language: expected en, de, es, found ['en']"),
         ("pause", {"paused": True}, 400, "'pause' is not available while reading"),
     ],
 )

@@ -36,10 +36,8 @@ export const send = async (path, body = {}) => {
   }
 };
 
-const choose = (button) => {
-  // The server ignores the choice if the word has grown or ended in the meantime.
-  if (!button.hidden) send("choose", { word: button.textContent, instead_of: button.dataset.for });
-};
+// The server ignores the choice if the word has grown or ended in the meantime.
+const choose = (button) => send("choose", { word: button.textContent, instead_of: button.dataset.for });
 
 const closeDialogs = () => document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
 
@@ -68,21 +66,24 @@ for (const button of suggestionButtons) pressed(button, () => choose(button));
 // A tap outside the help closes it.
 help.addEventListener("click", (event) => event.target === help && toggleHelp(false));
 
+/** Keys press what is seen: in practice the text is hidden, and nothing may happen to it. */
+const press = (...buttons) => buttons.find((button) => button.checkVisibility())?.click();
+
 const KEYS = {
-  s: () => speak.click(),
-  m: () => mute.click(),
-  p: () => byId(document.body.hasAttribute("data-practice") ? "stop" : "practise").click(),
+  s: () => press(speak),
+  m: () => press(mute),
+  p: () => press(byId("stop"), byId("practise")),
   "?": () => toggleHelp(!help.open),
-  1: () => choose(suggestionButtons[0]),
-  2: () => choose(suggestionButtons[1]),
-  3: () => choose(suggestionButtons[2]),
+  1: () => press(suggestionButtons[0]),
+  2: () => press(suggestionButtons[1]),
+  3: () => press(suggestionButtons[2]),
 };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || document.body.dataset.mode !== "read") return;
   if (document.querySelector("dialog[open]")) return; // Esc closes it; nothing else may happen behind it
-  if (event.key === "Escape") clear.click();
-  else if (event.key === "Backspace") undo.click();
+  if (event.key === "Escape") press(byId("stop"), clear);
+  else if (event.key === "Backspace") press(undo);
   else if (singleKeys) KEYS[event.key.toLowerCase()]?.();
 });
 
@@ -122,7 +123,7 @@ export const visitState = (visit) => {
 /** Shortly before everything goes, who is still there is asked; whoever has nothing to lose is not. */
 const leavingState = (live, state) => {
   const seconds = live ? state.visit.ends_in_s : null;
-  const asks = seconds !== null && (Boolean(state.text) || state.undoable);
+  const asks = seconds !== null && (Boolean(state.text) || state.undoable || state.practice !== null);
   if (asks) closeDialogs(); // which would lie over it
   setAttribute(byId("leaving"), "hidden", !asks);
   if (asks) setText(byId("leaving-text"), t("leaving.text", { seconds }));

@@ -2,6 +2,7 @@
 
 import { byId, setAttribute, setIcon, setStyle, setText } from "./dom.js";
 import { handState, placeHand } from "./hand.js";
+import { isWrong } from "./reading.js";
 import { guide, hasString, t } from "./strings.js";
 
 const ICONS = {
@@ -115,13 +116,16 @@ const cameraSquare = (square) => {
 };
 
 /** How the letter in front is coming along, for the colour of what is drawn around the hand. */
-const sureOf = (letter) => (letter ? (letter.held >= 1 ? "taken" : "letter") : null);
+const sureOf = (state) => {
+  if (!state.letter) return null;
+  return state.letter.held >= 1 && !isWrong(state) ? "taken" : "letter";
+};
 
 export const cameraState = (link, state) => {
   cameraSquare(state?.square ?? null);
   const name = fault(link, state);
   if (name) handState(null, null, null);
-  else handState(state.hand, isFixed() ? null : state.square, sureOf(state.letter));
+  else handState(state.hand, isFixed() ? null : state.square, sureOf(state));
   setAttribute(box, "data-fault", name);
   setAttribute(box, "data-scene", name ? null : (state?.scene ?? null));
   const key = stringFor(name);

@@ -35,19 +35,22 @@ const drawWord = (practice) => {
 };
 
 /** One line of help: what went wrong, else what to do. */
-const advice = ({ signs, at, skipped, from_memory, taken_for, once_more }) => {
+const advice = ({ signs, at, skipped, from_memory, taken_for, once_more, may_skip }) => {
   const label = signs[at];
+  const hidden = from_memory && !may_skip;
   if (label === undefined) return t(skipped.length ? "practice.nearly" : "practice.done");
   const name = labelName(label);
   const form = hasString(`form.${label}`) ? t(`form.${label}`) : t("practice.show", { label: name });
   if (once_more) return t("practice.once-more", { label: name });
-  if (taken_for) return t("practice.taken-for", { taken: labelName(taken_for), form: from_memory ? "" : form }).trim();
-  return from_memory ? t("practice.from-memory") : form;
+  if (taken_for) return t("practice.taken-for", { taken: labelName(taken_for), form: hidden ? "" : form }).trim();
+  return hidden ? t("practice.from-memory") : form;
 };
 
-const drawShape = ({ signs, at, from_memory }) => {
+/** From memory the picture only comes to whoever has tried for long. */
+const drawShape = ({ signs, at, from_memory, may_skip }) => {
   const label = signs[at];
-  const picture = label === undefined || from_memory ? null : pictureOf(label);
+  const hidden = from_memory && !may_skip;
+  const picture = label === undefined || hidden ? null : pictureOf(label);
   setAttribute(byId("shape"), "data-shows", label === undefined ? "done" : picture ? "picture" : "name");
   if (picture) setAttribute(byId("shape-picture"), "src", picture);
   setAttribute(byId("shape-picture"), "alt", picture ? t("sign.alt", { label: labelName(label) }) : "");
@@ -57,6 +60,7 @@ const drawShape = ({ signs, at, from_memory }) => {
 export const practiceState = (live, state) => {
   const practice = live ? (state.practice ?? null) : null;
   setAttribute(document.body, "data-practice", practice !== null);
+  setAttribute(document.body, "data-memory", Boolean(practice?.from_memory) && practice.at < practice.signs.length);
   setAttribute(byId("practice"), "hidden", practice === null);
   setAttribute(byId("practise"), "hidden", practice !== null || document.body.dataset.mode !== "read");
   setAttribute(byId("practise"), "disabled", !live);

@@ -1,6 +1,7 @@
 // The current letter: how long it has been held (ring), how sure the model is (text and bar).
 
 import { animate, byId, setAttribute, setStyle, setText } from "./dom.js";
+import { pictureOf } from "./sheet.js";
 import { labelName, percent, t } from "./strings.js";
 import { tell } from "./told.js";
 
@@ -15,8 +16,8 @@ const bar = document.querySelector("#bar i");
 let taken = null;
 
 // Once a letter is accepted, its probability no longer matters: the hand may let go.
-const sureness = (reading) => {
-  if (reading?.held >= 1) return "taken";
+const sureness = (reading, wrong) => {
+  if (reading?.held >= 1 && !wrong) return "taken";
   return SURENESS.findLastIndex((from) => (reading?.probability ?? 0) >= from);
 };
 
@@ -37,19 +38,24 @@ const phaseOf = (live, state, attracts) => {
   return state.doubt?.reason ?? (state.scene === "hand" ? "hand" : attracts ? "attract" : "idle");
 };
 
+/** Whether the letter in front is another one than practice asks for: it is read, but nothing to be praised for. */
+export const isWrong = (state) => Boolean(state?.letter) && state.practice?.taken_for === state.letter.label;
+
 export const readingState = (live, state, attracts) => {
   const reading = live ? state.letter : null;
+  const wrong = live && isWrong(state);
   const phase = phaseOf(live, state, attracts);
   setAttribute(panel, "data-phase", phase);
   showDoubt(phase, live ? state.doubt : null);
   tell(phase);
-  setAttribute(panel, "data-full", Boolean(reading && reading.held >= 1));
+  setAttribute(panel, "data-wrong", wrong);
+  setAttribute(panel, "data-full", Boolean(reading && reading.held >= 1 && !wrong));
   if (reading) showLabel(letter, reading.label);
   fillRing(reading?.held ?? 0);
   setStyle(bar, "transform", `scaleX(${(reading?.probability ?? 0).toFixed(2)})`);
-  setText(byId("sureness"), t(`sure.${sureness(reading)}`));
+  setText(byId("sureness"), t(`sure.${sureness(reading, wrong)}`));
   setText(byId("percent"), reading ? percent(reading.probability) : "");
-  if (live) celebrate(state.accepted);
+  if (live) celebrate(state.accepted, wrong);
 };
 
 const showDoubt = (phase, doubt) => {
@@ -62,18 +68,22 @@ const showDoubt = (phase, doubt) => {
 };
 
 /** A letter was accepted: announce it once to screen readers and show it by a short swell. */
-const celebrate = (accepted) => {
+const celebrate = (accepted, wrong) => {
   const number = accepted?.number ?? 0;
   const before = taken;
   taken = number;
   if (before === null || number <= before) return;
   byId("said").textContent = labelName(accepted.label);
-  animate(letter, [{ scale: 1 }, { scale: 1.12 }, { scale: 1 }], 320);
+  if (!wrong) animate(letter, [{ scale: 1 }, { scale: 1.12 }, { scale: 1 }], 320);
 };
 
-/** While capturing: the sign to show; the ring is the share of its pictures stored so far. */
+/** While capturing: the sign to show, and how; the ring is the share of its pictures stored so far. */
 export const readingCapture = ({ label, stored, wanted, phase }) => {
+  const picture = pictureOf(label);
   setAttribute(panel, "data-phase", "capture");
+  setAttribute(panel, "data-pictured", picture !== null);
+  if (picture) setAttribute(byId("capture-picture"), "src", picture);
+  setAttribute(byId("capture-picture"), "alt", picture ? t("sign.alt", { label: labelName(label) }) : "");
   setAttribute(panel, "data-full", phase === "done");
   showLabel(letter, label);
   fillRing(wanted ? Math.min(1, stored / wanted) : 0);

@@ -9,6 +9,9 @@ const sheet = byId("sheet");
 const TALL = 1.18;
 const ALPHABET = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
 
+// What a model for letters says of a picture without a hand is no sign that anybody could show.
+const NOTHING = "nothing";
+
 const leftHand = document.querySelector("#left-hand input");
 
 let signs = [];
@@ -56,7 +59,7 @@ const missing = () => {
 
 /** Redraw the sheets for another bundle or another language. */
 export const drawSheets = (known) => {
-  signs = known;
+  signs = known.filter(({ label }) => label !== NOTHING);
   pictures = new Map(signs.map(({ label, picture }) => [label, picture]));
   tiles = new Map(signs.map(({ label }) => [label, []]));
   lit = null;
