@@ -92,7 +92,9 @@ def sound(listing: Listing, least: int = 2) -> Listing:
     if len(found) < least:
         what = f"only class {found[0]}" if found else "none"
         wanted = "two classes" if least == 2 else "pictures of one class"
-        raise DataError(f"{name}: expected {wanted} or more, found {what}; add folders, or use the folder above")
+        missing = [] if found else remarks_on(listing).warnings
+        why = f" ({'; '.join(missing[:2])})" if missing else ""
+        raise DataError(f"{name}: expected {wanted} or more, found {what}{why}; add folders, or use the folder above")
     return listing
 
 
