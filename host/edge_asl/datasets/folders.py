@@ -22,7 +22,7 @@ from edge_asl.datasets.listing import (
     stem_of,
     walk,
 )
-from edge_asl.datasets.signers import person_of
+from edge_asl.datasets.signers import other_tables, person_of
 from edge_asl.datasets.types import Picture
 from edge_asl.errors import DataError
 
@@ -138,6 +138,8 @@ def _beside(here: Folder, prefix: str) -> Iterator[Issue]:
         what = "a picture beside the class folders; skipped"
         yield Issue("no-label", "warning", prefix + name, what, "move it into its class's folder")
     yield from (skipped(prefix + name, "other") for name in here.others if is_unread(name))
+    if prefix:
+        yield from other_tables(here.others, prefix)
 
 
 def _is_part(name: str) -> bool:
