@@ -38,7 +38,7 @@ _DEFECTS: dict[str, tuple[Severity, str]] = {
     "truncated": ("error", "copy it again from the original, or remove it: the missing part would train as grey"),
     "no-end": ("warning", "look at it; copy it again if its lower edge is grey"),
     "too-large": ("error", "scale it down; the model sees 224 pixels at most"),
-    "format": ("error", "convert it to JPEG or PNG"),
+    "format": ("error", "convert it to JPEG or PNG; what is no picture, download again"),
     "suffix": ("note", "rename it; harmless otherwise, as files are read by content"),
 }
 
