@@ -140,8 +140,10 @@ def _in_colour(data: bytes, name: str, see_through: bool) -> NDArray[np.uint8]:
 def _opencv(data: bytes, name: str, flags: int) -> NDArray[Any]:
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:
-        what = f"a {format_of(data)} that is cut short, damaged or of a rare kind"
-        raise PictureError(f"{name}: {what}: no decoder accepts its {len(data)} bytes; {_COPY}")
+        raise PictureError(
+            f"{name}: a {format_of(data)} that is cut short, damaged or of a rare kind: no decoder accepts its "
+            f"{len(data)} bytes; {_COPY}"
+        )
     return pixels
 
 

@@ -37,6 +37,11 @@ def from_pictures(pictures: Sequence[Picture]) -> Iterator[Issue]:
     yield from merged_folders(pictures)
 
 
+def with_issues(dataset: Dataset, issues: Sequence[Issue]) -> Dataset:
+    """The same data set with more to say of it."""
+    return dataset._replace(warnings=(*dataset.warnings, *_lines(issues, "warning")))
+
+
 def tell(said: Dataset | Remarks, progress: Progress) -> None:
     """Say what there is to say of the data."""
     for line in said.warnings:

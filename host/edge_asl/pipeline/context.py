@@ -18,6 +18,7 @@ from edge_asl.datasets.pixel_store import PixelStore
 from edge_asl.datasets.public_data import public_data_of
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.remarks import tell
+from edge_asl.datasets.small_copies import FILE, told_of_small_copies
 from edge_asl.datasets.split_files import read_split, write_split
 from edge_asl.datasets.splits import describe_left_out, describe_split, make_split, pictures_of
 from edge_asl.datasets.types import Dataset, Picture, Split
@@ -135,6 +136,7 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
         cache=request.work / HASHES,
     )
     progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} classes in {dataset.name}")
+    dataset = told_of_small_copies(dataset, progress, request.work / FILE)
     tell(dataset, progress)
     if len(dataset.labels) < 2:
         found = ", ".join(dataset.labels) or "none"
