@@ -169,7 +169,7 @@ NO_BUNDLE = (
         ("recover --root TMP/a.png --mode plain", "TMP/a.png: nothing is installed here"),
         (
             "run BUNDLE --headless --source TMP/a.mp4",
-            "TMP/a.mp4: not a video file that OpenCV can read",
+            "TMP/a.mp4: not a video file that OpenCV can read; copy it again, or convert it to MP4",
         ),
     ],
 )
