@@ -214,6 +214,12 @@ def check_request(request: BuildRequest) -> None:
     for folder in request.data:
         if not folder.exists():
             raise DataError(f"{folder}: no such folder of pictures; check the path")
+        for made, option in ((request.out, "--out"), (request.calibration, "--calibration")):
+            if folder.is_dir() and folder.resolve() in made.resolve().parents:
+                raise DataError(
+                    f"{made}: lies within the data folder {folder}, where it would count as pictures of a class; "
+                    f"choose another {option}, or name another data folder"
+                )
     check_bundle_path(request.out)
     if request.version is not None and not re.fullmatch(VERSION, request.version):
         raise DataError(
