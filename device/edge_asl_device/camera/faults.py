@@ -47,6 +47,24 @@ MEANINGS = (
         MEMORY,
     ),
     Meaning(
+        r"dma_heap.*No such file|No such file.*dma_heap",
+        CameraState.FAILED,
+        "this system has no memory set aside for its pictures (/dev/dma_heap)",
+        "update the system (sudo apt full-upgrade); in a container, pass /dev/dma_heap on",
+    ),
+    Meaning(
+        r"tuning file|Configuration file .* not found for IPA|IPA module|ipa_\w+\.so|/ipa/",
+        CameraState.FAILED,
+        "libcamera has no settings for this sensor",
+        "sudo apt update && sudo apt full-upgrade; a camera that is not Raspberry Pi's own needs its maker's packages",
+    ),
+    Meaning(
+        r"No module named '(?:libcamera|picamera2|pykms|kms)|libcamera\S*\.so\S*: cannot open shared object",
+        CameraState.FAILED,
+        "picamera2 and libcamera are not installed, or not for this Python",
+        "sudo apt install python3-picamera2 --no-install-recommends, and remove a picamera2 that pip installed",
+    ),
+    Meaning(
         r"Permission denied|Operation not permitted|PermissionError|[Cc]ould not open any dma",
         CameraState.FAILED,
         "this user may not use it",
@@ -82,6 +100,12 @@ MEANINGS = (
         CameraState.FAILED,
         "its pictures do not fit through this USB port",
         "plug it straight into the computer and unplug other cameras",
+    ),
+    Meaning(
+        r"Protocol error|Value too large for defined data type",
+        CameraState.FAILED,
+        "its USB connection fails",
+        "plug it straight into another port with a short cable; check that the power supply is strong enough",
     ),
     Meaning(
         r"Too many open files",

@@ -57,37 +57,56 @@ def turn_of(path: Path, capture: cv2.VideoCapture) -> Turn:
     """
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
     with contextlib.suppress(OSError, struct.error, ValueError):
-        for box in _tracks(path):
-            if (turn := _track_turn(box)) is not None:
-                return turn
+        movie = _movie(path)
+        whole = _matrix(movie, b"mvhd", (36, 48))
+        for kind, track in movie:
+            if kind == b"trak" and (own := _track_matrix(track)) is not None:
+                return Turn.matrix(*_one_after_the_other(own, whole))
     return Turn.rotation(capture.get(cv2.CAP_PROP_ORIENTATION_META))
 
 
-def _tracks(path: Path) -> Iterator[bytes]:
-    """Each track's description; none where this is no MP4 or QuickTime film."""
+_Matrix = tuple[int, int, int, int]
+_UPRIGHT = 1 << 16, 0, 0, 1 << 16
+
+
+def _movie(path: Path) -> list[tuple[bytes, bytes]]:
+    """(kind, content) of what describes the film: its header, its tracks; nothing if this is no MP4 or QuickTime."""
     with path.open("rb") as file:
         at, end = 0, path.stat().st_size
         while at + 8 <= end:
             file.seek(at)
             kind, head, size = _header(file.read(16), end - at)
             if at == 0 and kind not in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
-                return
+                break
             if kind == b"moov" and size <= LARGEST_BOX:
                 file.seek(at + head)
-                yield from (body for name, body in _boxes(file.read(size - head)) if name == b"trak")
-                return
+                return list(_boxes(file.read(size - head)))
             at += size
+    return []
 
 
-def _track_turn(track: bytes) -> Turn | None:
+def _track_matrix(track: bytes) -> _Matrix | None:
     """None for a track that is no picture."""
-    parts = dict(_boxes(track))
-    handler = dict(_boxes(parts.get(b"mdia", b""))).get(b"hdlr", b"")
-    header = parts.get(b"tkhd", b"")
-    if handler[8:12] != b"vide" or not header:
+    parts = list(_boxes(track))
+    handler = dict(_boxes(dict(parts).get(b"mdia", b""))).get(b"hdlr", b"")
+    if handler[8:12] != b"vide" or b"tkhd" not in dict(parts):
         return None
-    a, b, _, c, d = struct.unpack_from(">5i", header, 52 if header[0] == 1 else 40)
-    return Turn.matrix(a, b, c, d)
+    return _matrix(parts, b"tkhd", (40, 52))
+
+
+def _matrix(boxes: list[tuple[bytes, bytes]], kind: bytes, at: tuple[int, int]) -> _Matrix:
+    """a, b, c, d in 65536ths of a header, which has them ``at`` one place in its version 0 and at another in 1."""
+    header = dict(boxes).get(kind, b"")
+    if not header:
+        return _UPRIGHT
+    a, b, _, c, d = struct.unpack_from(">5i", header, at[header[0] == 1])
+    return a, b, c, d
+
+
+def _one_after_the_other(track: _Matrix, movie: _Matrix) -> _Matrix:
+    """The track's matrix, then that of the whole film."""
+    (a, b, c, d), (e, f, g, h) = track, movie
+    return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -57,7 +57,7 @@ class Video:
         # isOpened() stays True after every failure; only a rate and a frame prove a video.
         if not self._capture.isOpened() or not fps > 0:
             self._capture.release()
-            raise PictureError(f"{path}: not a video file that OpenCV can read")
+            raise PictureError(f"{path}: not a video file that OpenCV can read; copy it again, or convert it to MP4")
         self._period_s = 1 / fps
         """Where the container has no time for a frame."""
         self._turn = turn_of(path, self._capture)

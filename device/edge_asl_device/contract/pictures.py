@@ -35,6 +35,15 @@ SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffi
 _COLOUR = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 _CONVERT = "convert it to JPEG or PNG"
 
+_COPY = "copy it again from the original, or remove it"
+
+NO_PICTURES = {
+    "a web page": "download it again, from the link that gives the file itself",
+    "a Git LFS pointer": "run git lfs pull",
+    "JSON text": "download it again, from the link that gives the file itself",
+}
+"""What lies in a file in place of a picture → what to do."""
+
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
@@ -62,8 +71,12 @@ def decode_picture(data: bytes, name: str) -> NDArray[np.uint8]:
     if not data:
         raise PictureError(f"{name}: not a picture: the file is empty; remove it")
     kind = format_of(data)
-    if kind not in FORMATS and kind is not None:
-        raise PictureError(f"{name}: expected one of {', '.join(FORMATS)}, found {kind}; {_CONVERT}")
+    if kind is None:
+        # OpenCV would read a few more, which Pillow, browsers and photo programs do not.
+        raise PictureError(f"{name}: not a picture: no decoder accepts its {len(data)} bytes; remove it")
+    if kind not in FORMATS:
+        remedy = NO_PICTURES.get(kind, _CONVERT)
+        raise PictureError(f"{name}: expected one of {', '.join(FORMATS)}, found {kind}; {remedy}")
     try:
         if kind == "HEIC":
             return _decode_heic(data, name)
@@ -71,12 +84,12 @@ def decode_picture(data: bytes, name: str) -> NDArray[np.uint8]:
             return _decode_tiff(data, name)
         bgr = _decode(data, name, kind)
     except cv2.error as error:
-        raise PictureError(f"{name}: not a picture that OpenCV can decode ({error.err}); remove it") from error
+        raise PictureError(f"{name}: a {kind} that OpenCV cannot decode ({error.err}); {_COPY}") from error
     return np.ascontiguousarray(bgr[:, :, ::-1])
 
 
 def format_of(data: bytes) -> str | None:
-    """What a file is by its first bytes: one of ``FORMATS``, another picture's name, or None."""
+    """What a file is by its first bytes: one of ``FORMATS`` or ``NO_PICTURES``, another picture's name, or None."""
     if data.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -89,13 +102,20 @@ def format_of(data: bytes) -> str | None:
         return "TIFF"
     if data[4:8] == b"ftyp":
         return "HEIC" if data[8:12] in _HEIC else "AVIF" if data[8:12] in (b"avif", b"avis") else "a film"
+    text = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head")):
+        return "a web page"
+    if text.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer"
+    if text.startswith((b'{"', b"{\n", b"{\r\n")):
+        return "JSON text"
     others = {b"GIF8": "GIF", b"\0\0\0\x0cjP": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000", b"%PDF": "PDF"}
     others |= {b"8BPS": "Photoshop", b"\xff\x0a": "JPEG XL", b"\0\0\0\x0cJXL": "JPEG XL", b"<svg": "SVG"}
     return next((what for start, what in others.items() if data.startswith(start)), None)
 
 
-def _decode(data: bytes, name: str, kind: str | None) -> NDArray[np.uint8]:
-    """JPEG, PNG, BMP and WebP, B, G, R, upright; others as far as OpenCV knows them."""
+def _decode(data: bytes, name: str, kind: str) -> NDArray[np.uint8]:
+    """JPEG, PNG, BMP and WebP, B, G, R, upright."""
     if kind == "PNG":
         header = {chunk: content for chunk, content in png_chunks(data) if chunk in (b"IHDR", b"tRNS")}
         see_through = header.get(b"IHDR", bytes(13))[9:10] in (b"\x04", b"\x06") or b"tRNS" in header
@@ -120,7 +140,10 @@ def _in_colour(data: bytes, name: str, see_through: bool) -> NDArray[np.uint8]:
 def _opencv(data: bytes, name: str, flags: int) -> NDArray[Any]:
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:
-        raise PictureError(f"{name}: not a picture: no decoder accepts its {len(data)} bytes; remove it")
+        raise PictureError(
+            f"{name}: a {format_of(data)} that is cut short, damaged or of a rare kind: no decoder accepts its "
+            f"{len(data)} bytes; {_COPY}"
+        )
     return pixels
 
 
@@ -173,7 +196,7 @@ def _decode_heic(data: bytes, name: str) -> NDArray[np.uint8]:
         if getattr(image, "premultiplied_alpha", False):
             raise PictureError(f"{name}: expected a HEIC without premultiplied opacity, found one; {_CONVERT}")
     except (ValueError, EOFError, SyntaxError, RuntimeError, OSError) as error:
-        raise PictureError(f"{name}: not a HEIC picture that can be decoded ({error}); remove it") from error
+        raise PictureError(f"{name}: a HEIC that cannot be decoded ({error}); {_COPY}") from error
     return _on_white(_eight_bits(pixels, name))
 
 

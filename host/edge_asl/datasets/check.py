@@ -17,7 +17,7 @@ from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.listing import Listing
 from edge_asl.datasets.picture_facts import PictureFacts, examine_encoded, examine_file, examine_grey
 from edge_asl.datasets.readers import list_dataset, to_dataset
-from edge_asl.datasets.remarks import same_but_for_case
+from edge_asl.datasets.remarks import from_pictures
 from edge_asl.datasets.splits import make_split
 from edge_asl.datasets.types import Split, file_of
 from edge_asl.errors import DataError
@@ -115,7 +115,7 @@ def _examine_all(listing: Listing, advance: Advance) -> list[PictureFacts]:
 
 def _findings(listing: Listing, facts: list[PictureFacts]) -> Iterator[Finding]:
     pictures = listing.pictures
-    yield from findings.from_issues([*listing.issues, *same_but_for_case(listing.pictures)])
+    yield from findings.from_issues([*listing.issues, *from_pictures(listing.pictures)])
     yield from findings.defects(pictures, facts)
     yield from findings.copies(pictures, facts)
     yield from findings.thumbnails(pictures, facts)

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from edge_asl.datasets.duplicates import near_duplicates
-from edge_asl.datasets.labels import is_known, label_in_name, normalise_label
+from edge_asl.datasets.labels import is_known, label_in_name
 from edge_asl.datasets.listing import Issue, Listing, Severity, stem_of
 from edge_asl.datasets.picture_facts import LARGE_PIXELS, SMALL_SIDE, PictureFacts
 from edge_asl.datasets.types import Picture, Split
@@ -38,7 +38,7 @@ _DEFECTS: dict[str, tuple[Severity, str]] = {
     "truncated": ("error", "copy it again from the original, or remove it: the missing part would train as grey"),
     "no-end": ("warning", "look at it; copy it again if its lower edge is grey"),
     "too-large": ("error", "scale it down; the model sees 224 pixels at most"),
-    "format": ("error", "convert it to JPEG or PNG"),
+    "format": ("error", "convert it to JPEG or PNG; what is no picture, download again"),
     "suffix": ("note", "rename it; harmless otherwise, as files are read by content"),
 }
 
@@ -73,7 +73,7 @@ def sizes(pictures: Sequence[Picture], facts: Sequence[PictureFacts]) -> Iterato
 
 
 def names(listing: Listing) -> Iterator[Finding]:
-    """Files named after another class, classes outside the alphabet, folders merged into one class."""
+    """Files named after another class, and classes outside the alphabet."""
     labels = {picture.label for picture in listing.pictures}
     wrong = [p.path for p in listing.pictures if _misnamed(p, labels)]
     what = "the file name starts with a different class from the one it is filed under"
@@ -81,15 +81,6 @@ def names(listing: Listing) -> Iterator[Finding]:
     words = sorted(label for label in labels if not is_known(label))
     what = "classes other than letters, digits, space, del and nothing"
     yield from _finding("own-words", "note", words, what, "keep them if intended; otherwise rename or remove them")
-    spellings: dict[str, set[str]] = defaultdict(set)
-    for folder, label in {(picture.path.rpartition("/")[0], picture.label) for picture in listing.pictures}:
-        spellings[label].update(part for part in folder.split("/") if part and normalise_label(part) == label)
-    for label, several in sorted(spellings.items()):
-        if len(several) > 1:
-            what = f"folders merged into one class {label}: {', '.join(sorted(several))}"
-            yield from _finding(
-                "spellings", "note", sorted(several), what, "keep them if they are meant to be one class"
-            )
 
 
 def _misnamed(picture: Picture, labels: set[str]) -> bool:

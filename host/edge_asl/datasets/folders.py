@@ -14,6 +14,7 @@ from edge_asl.datasets.listing import (
     Issue,
     Listing,
     Severity,
+    is_unread,
     list_folder,
     number_of,
     shot_of,
@@ -21,7 +22,7 @@ from edge_asl.datasets.listing import (
     stem_of,
     walk,
 )
-from edge_asl.datasets.signers import person_of
+from edge_asl.datasets.signers import other_tables, person_of
 from edge_asl.datasets.types import Picture
 from edge_asl.errors import DataError
 
@@ -33,6 +34,8 @@ class _Folders(NamedTuple):
 
     classes: list[str]
     flats: list[str]
+    above: list[str]
+    """Those around these, the root's among them, as prefixes: ``""``, ``train/``."""
 
 
 def list_folders(root: Path) -> Listing:
@@ -43,6 +46,8 @@ def list_folders(root: Path) -> Listing:
     """
     listing = Listing("folders", [], [])
     found = _find_folders(root, "", deepest=2)
+    for prefix in found.above:
+        listing.issues.extend(_beside(list_folder(root / prefix), prefix))
     for folder in found.classes:
         _add_class(listing, root, folder)
     for folder in found.flats:
@@ -60,7 +65,9 @@ def holds_people(root: Path, folders: Sequence[str]) -> bool:
 def list_people(root: Path) -> Listing:
     """List ``ann/A/…jpg``: a folder for each person, in it one for each class. ``ann-1``, ``ann-2`` are one person."""
     listing = Listing("people", [], [])
-    folders = list_folder(root).folders
+    here = list_folder(root)
+    folders = here.folders
+    listing.issues.extend(_beside(here, ""))
     for folder in folders:
         below = list_folder(root / folder)
         own = Listing("people", [], listing.issues)
@@ -68,6 +75,7 @@ def list_people(root: Path) -> Listing:
             what = "a picture beside the folders of a person's signs; skipped"
             own.issues.append(Issue("no-label", "warning", f"{folder}/{name}", what, "move it into its sign's folder"))
         own.issues.extend(skipped(f"{folder}/{name}", "litter") for name in below.litter)
+        own.issues.extend(skipped(f"{folder}/{name}", "other") for name in below.others if is_unread(name))
         for name in below.folders:
             _add_class(own, root, f"{folder}/{name}", empty="warning")
         listing.pictures.extend(_shown_by(folder, picture) for picture in own.pictures)
@@ -116,12 +124,22 @@ def _find_folders(root: Path, prefix: str, deepest: int) -> _Folders:
             f"{root / prefix}: expected one folder per class, found {classes[0]}/ beside {wrappers[0]}/, "
             f"which contains folders itself; use one of them as the data folder, or move {classes[0]}/ elsewhere"
         )
-    found = _Folders([prefix + name for name in classes], [prefix + name for name in flats])
+    found = _Folders([prefix + name for name in classes], [prefix + name for name in flats], [prefix])
     for name in wrappers:
         below = _find_folders(root, f"{prefix}{name}/", deepest - 1)
-        found.classes.extend(below.classes)
-        found.flats.extend(below.flats)
+        for mine, theirs in zip(found, below, strict=True):
+            mine.extend(theirs)
     return found
+
+
+def _beside(here: Folder, prefix: str) -> Iterator[Issue]:
+    """What lies beside class folders and a user may expect to count; texts and tables do lie there."""
+    for name in here.pictures:
+        what = "a picture beside the class folders; skipped"
+        yield Issue("no-label", "warning", prefix + name, what, "move it into its class's folder")
+    yield from (skipped(prefix + name, "other") for name in here.others if is_unread(name))
+    if prefix:
+        yield from other_tables(here.others, prefix)
 
 
 def _is_part(name: str) -> bool:
@@ -146,23 +164,25 @@ def _label(folder: str) -> str:
 
 def _add_class(listing: Listing, root: Path, folder: str, empty: Severity = "error") -> None:
     label = _label(folder)
-    before = len(listing.pictures)
+    before, others = len(listing.pictures), 0
     for path, kind in walk(root / folder, f"{folder}/"):
         if kind == "picture":
             listing.pictures.append(_picture(path, label))
         else:
             listing.issues.append(skipped(path, kind))
+            others += 1
     name = folder.rpartition("/")[2]
     if is_renamed(name):
         listing.issues.append(Issue("renamed", "note", folder, f"{name} is class {label}", "rename the folder"))
     if len(listing.pictures) == before:
-        what = f"no pictures of class {label}"
+        what = f"no pictures of class {label}" + (f", only {others} other files or folders" if others else "")
         listing.issues.append(Issue("empty-class", empty, folder, what, "add some or remove the folder"))
 
 
 def _add_flat(listing: Listing, folder: Path, prefix: str) -> None:
     renamed: dict[str, str] = {}
-    for name in list_folder(folder).pictures:
+    here = list_folder(folder)
+    for name in here.pictures:
         label = label_in_name(stem_of(name))
         if label is not None:
             listing.pictures.append(_picture(prefix + name, label))
@@ -174,6 +194,12 @@ def _add_flat(listing: Listing, folder: Path, prefix: str) -> None:
             listing.issues.append(Issue("no-label", "warning", prefix + name, what, fix))
     for label, path in renamed.items():
         listing.issues.append(Issue("renamed", "note", path, f"its kind is class {label}", "rename the files"))
+    listing.issues.extend(skipped(prefix + name, "other") for name in here.others if is_unread(name))
+    for name in here.folders if prefix else ():
+        what = "a folder beside pictures that are named after their class; skipped"
+        listing.issues.append(
+            Issue("folder-beside", "warning", prefix + name, what, "keep pictures in one of the ways")
+        )
 
 
 def _picture(path: str, label: str) -> Picture:

@@ -21,15 +21,18 @@ Severity = Literal["error", "warning", "note"]
 
 _DEEPEST = 6  # folders below the root; anything deeper is a loop of symbolic links or a home folder
 
-# Pictures and films in other formats: of these a user expects that they count.
-_OTHER_PICTURES = frozenset(
-    {
-        *(".gif", ".avif", ".jxl", ".jp2", ".j2k", ".psd", ".svg", ".ppm", ".pgm", ".tga", ".exr", ".hdr"),
-        *(".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".raw"),
-        *(".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg", ".mpeg", ".mts", ".wmv"),
-        *(".zip", ".rar", ".7z", ".tar", ".gz", ".npy", ".npz"),
-    }
-)
+# Pictures in other formats, films and archives: of these a user expects that they count.
+_REMEDIES = {
+    **dict.fromkeys((".gif", ".avif", ".jxl", ".jp2", ".j2k", ".psd", ".svg"), "convert it to JPEG or PNG"),
+    **dict.fromkeys((".ppm", ".pgm", ".tga", ".exr", ".hdr", ".ico"), "convert it to JPEG or PNG"),
+    **dict.fromkeys((".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".rw2"), "convert it to JPEG or PNG"),
+    **dict.fromkeys((".raf", ".pef", ".srw", ".raw"), "convert it to JPEG or PNG"),
+    **dict.fromkeys((".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".3gp"), "take single pictures out of the film"),
+    **dict.fromkeys((".mpg", ".mpeg", ".mts", ".wmv"), "take single pictures out of the film"),
+    **dict.fromkeys((".zip", ".rar", ".7z", ".tar", ".gz"), "unpack it"),
+    **dict.fromkeys((".npy", ".npz"), "write its pictures as JPEG or PNG"),
+    **dict.fromkeys((".icloud", ".crdownload", ".part", ".partial", ".download"), "finish its download"),
+}
 
 _TRAILING_NUMBER = re.compile(r"\d+$")
 # Roboflow writes every augmented copy of A0.jpg as A0_jpg.rf.<hash>.jpg.
@@ -98,8 +101,10 @@ def _add_entry(found: Folder, entry: os.DirEntry[str], folder: Path) -> None:
     is_folder = entry.is_dir()
     is_picture = not is_folder and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - 10⁵ names
     if name.startswith("."):
+        if name.endswith(".icloud"):
+            found.others.append(name)  # stands for a picture that is only in Apple's cloud
         # ._A1.jpg is no picture but what macOS knows of one.
-        if is_folder or (is_picture and not name.startswith("._")):
+        elif is_folder or (is_picture and not name.startswith("._")):
             found.litter.append(name)
     elif is_litter(name, folder=is_folder):
         if is_folder or is_picture:
@@ -132,9 +137,20 @@ def skipped(path: str, kind: Kind) -> Issue:
         what = "left by a system or tool, or hidden; skipped"
         return Issue("litter", "note", path, what, "remove it, or rename it if it is yours")
     suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
-    if suffix in _OTHER_PICTURES:
-        return Issue(f"unread{suffix}", "warning", path, f"{suffix} is not read; skipped", "convert it to JPEG or PNG")
+    if remedy := _REMEDIES.get(suffix):
+        return Issue(f"unread{suffix}", "warning", path, f"{suffix} is not read; skipped", remedy)
+    if not suffix:
+        what, remedy = (
+            "its name has no suffix such as .jpg; skipped",
+            "add it if it is a picture, else move it elsewhere",
+        )
+        return Issue("no-suffix", "warning", path, what, remedy)
     return Issue("not-a-picture", "warning", path, "not a picture; skipped", "move it elsewhere")
+
+
+def is_unread(name: str) -> bool:
+    """Whether a file is a picture, a film or an archive of a kind that is not read, by its suffix."""
+    return os.path.splitext(name)[1].lower() in _REMEDIES  # noqa: PTH122
 
 
 def stem_of(path: str) -> str:

@@ -16,6 +16,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asl.datasets.broken import Broken
 from edge_asl.datasets.disk_space import require_space
 from edge_asl.datasets.types import Dataset, Frame, Picture
 from edge_asl.errors import DataError
@@ -58,6 +59,12 @@ def write_pixel_store(dataset: Dataset, spec: Input, target: Path, advance: Adva
         left.unlink()  # by a build that was killed
     total = len(dataset.pictures)
     needed = total * spec.height * spec.width * 3
+    broken = Broken(dataset)
+
+    def prepare(picture: Picture) -> Frame | None:
+        frame = broken.load(picture)
+        return None if frame is None or broken else model_picture(frame, picture, spec)
+
     require_space(target.parent, needed, f"{total} decoded pictures", "free some space or choose another --out")
     with (
         replacing_file(target) as beside,
@@ -66,10 +73,11 @@ def write_pixel_store(dataset: Dataset, spec: Input, target: Path, advance: Adva
     ):
         for start in range(0, total, _AHEAD):
             chunk = dataset.pictures[start : start + _AHEAD]
-            prepared = pool.map(lambda p: model_picture(dataset.load(p), p, spec), chunk)
-            for done, picture in enumerate(prepared, start + 1):
-                file.write(np.ascontiguousarray(picture).data)
+            for done, picture in enumerate(pool.map(prepare, chunk), start + 1):
+                if picture is not None:
+                    file.write(np.ascontiguousarray(picture).data)
                 advance(done)
+        broken.complain()
 
 
 class PixelStore:

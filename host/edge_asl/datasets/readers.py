@@ -15,7 +15,7 @@ from edge_asl.datasets.pixels import list_pixels, pixel_tables, to_frame
 from edge_asl.datasets.remarks import remarks_on
 from edge_asl.datasets.shards.index import INDEX, is_sharded
 from edge_asl.datasets.shards.layout import list_shards
-from edge_asl.datasets.signers import assign_signers, compile_pattern
+from edge_asl.datasets.signers import SIGNERS, assign_signers, compile_pattern, other_tables
 from edge_asl.datasets.sources import combine, keep_labels, source_names
 from edge_asl.datasets.types import Dataset, Frame, Picture, file_of
 from edge_asl.datasets.yolo import list_yolo, yolo_parts
@@ -92,7 +92,9 @@ def sound(listing: Listing, least: int = 2) -> Listing:
     if len(found) < least:
         what = f"only class {found[0]}" if found else "none"
         wanted = "two classes" if least == 2 else "pictures of one class"
-        raise DataError(f"{name}: expected {wanted} or more, found {what}; add folders, or use the folder above")
+        missing = [] if found else remarks_on(listing).warnings
+        why = f" ({'; '.join(missing[:2])})" if missing else ""
+        raise DataError(f"{name}: expected {wanted} or more, found {what}{why}; add folders, or use the folder above")
     return listing
 
 
@@ -132,7 +134,10 @@ def _list(root: Path, layout: str, pattern: re.Pattern[str] | None) -> Listing:
         raise DataError(f"{root}: expected a folder for layout {chosen}, found a file; name its folder")
     listing = assign_signers(_LISTERS[chosen](root), root, pattern)
     if root.is_dir():
-        listing.issues.extend(skipped(name, "litter") for name in list_folder(root).litter)
+        here = list_folder(root)
+        listing.issues.extend(skipped(name, "litter") for name in here.litter)
+        if not (root / SIGNERS).is_file():
+            listing.issues.extend(other_tables(here.others, ""))
     return listing
 
 

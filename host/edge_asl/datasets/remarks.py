@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from edge_asl.datasets.labels import normalise_label
 from edge_asl.datasets.listing import Issue, Listing, Severity
 from edge_asl.datasets.types import Dataset, Picture
+from edge_asl.errors import DataError
 from edge_asl.progress import Progress
 
 
@@ -22,9 +25,21 @@ class Remarks(NamedTuple):
 
 def remarks_on(listing: Listing, hashes: Sequence[str] = ()) -> Remarks:
     """What to say of a listing that is sound; ``hashes``: of the pictures' contents, in their order, if known."""
-    issues = [*listing.issues, *same_but_for_case(listing.pictures)]
+    issues = [*listing.issues, *from_pictures(listing.pictures)]
     issues += two_labels(listing.pictures, hashes) if hashes else []
     return Remarks(tuple(_lines(issues, "warning")), tuple(_lines(issues, "note")))
+
+
+def from_pictures(pictures: Sequence[Picture]) -> Iterator[Issue]:
+    """What the pictures' names, classes and people tell, all of them together."""
+    yield from _alike("capitals", "classes", Counter(picture.label for picture in pictures))
+    yield from _alike("people-alike", "people", Counter(picture.signer for picture in pictures if picture.signer))
+    yield from merged_folders(pictures)
+
+
+def with_issues(dataset: Dataset, issues: Sequence[Issue]) -> Dataset:
+    """The same data set with more to say of it."""
+    return dataset._replace(warnings=(*dataset.warnings, *_lines(issues, "warning")))
 
 
 def tell(said: Dataset | Remarks, progress: Progress) -> None:
@@ -44,19 +59,51 @@ def _lines(issues: Iterable[Issue], severity: Severity) -> Iterator[str]:
         first, count = same[0], len(same)
         more = f" and {count - 1} more like it" if count > 1 else ""
         remedy = f"; {first.fix}" if first.fix and severity != "note" else ""
-        yield f"{f'{count} × ' if count > 1 else ''}{first.path}{more}: {first.what}{remedy}"
+        yield f"{f'{count} × ' if count > 1 else ''}{first.path}{more}: {_what(same)}{remedy}"
 
 
-def same_but_for_case(pictures: Iterable[Picture]) -> Iterator[Issue]:
-    """Classes such as hello and Hello, which are two: names are as the user wrote them."""
-    spelled: dict[str, Counter[str]] = defaultdict(Counter)
-    for picture in pictures:
-        spelled[picture.label.casefold()][picture.label] += 1
+_EACH = {"renamed": 40, "spellings": 10, "signers": 10, "class-without-picture": 40, "class-twice": 10}
+"""Kinds of which each is told, not an example: up to so many."""
+
+
+def _what(same: Sequence[Issue]) -> str:
+    most = _EACH.get(same[0].kind, 1)
+    told = list(dict.fromkeys(issue.what for issue in same))
+    left = f"; and {len(told) - most} more" if 1 < most < len(told) else ""
+    return "; ".join(told[:most]) + left
+
+
+def _alike(kind: str, which: str, counts: Mapping[str, int]) -> Iterator[Issue]:
+    """Classes such as hello and Hello, or people: two, as names are what the user wrote, but hardly meant to be."""
+    spelled: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(counts):
+        spelled[" ".join(unicodedata.normalize("NFKC", name).casefold().split())].append(name)
     for several in spelled.values():
         if len(several) > 1:
-            names = " and ".join(f"{label} ({count})" for label, count in sorted(several.items()))
-            what = "two classes that differ only in capitals"
-            yield Issue("capitals", "warning", names, what, "rename one if they are meant to be one class")
+            names = " and ".join(f"{name} ({counts[name]})" for name in several)
+            what = f"{len(several)} {which} that differ only in capitals, width or spaces"
+            yield Issue(kind, "warning", names, what, "rename one if they are meant to be one")
+
+
+def merged_folders(pictures: Iterable[Picture]) -> Iterator[Issue]:
+    """Folders whose pictures count as one class though they are called differently: ``A`` and ``a``, é in two codes."""
+    spellings: dict[str, set[str]] = defaultdict(set)
+    for folder, label in {(picture.path.rpartition("/")[0], picture.label) for picture in pictures}:
+        spellings[label].update(part for part in folder.split("/") if part and _as_label(part) == label)
+    for label, several in sorted(spellings.items()):
+        names = [name if name == unicodedata.normalize("NFC", name) else ascii(name) for name in sorted(several)]
+        what = f"folders merged into one class {label}: {', '.join(names)}"
+        if len(several) > 1:
+            for name in sorted(several):
+                yield Issue("spellings", "note", name, what, "keep them if they are meant to be one class")
+
+
+def _as_label(name: str) -> str | None:
+    """A folder's name as a label; None where it is none, as of a folder around classes."""
+    try:
+        return normalise_label(name)
+    except DataError:
+        return None
 
 
 def two_labels(pictures: Sequence[Picture], hashes: Sequence[str]) -> Iterator[Issue]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from edge_asl.datasets.labels import normalise_label
@@ -19,6 +20,9 @@ _WITH_SESSION = [*_COLUMNS, "session"]
 
 MOST_UNMATCHED, SHARE_UNMATCHED = 5, 0.1
 """With more rows than both that name no picture, a table is taken to be wrong."""
+
+# Explorer hides the .txt of signers.csv.txt; Excel offers .xlsx first.
+_TABLE = re.compile(r"signers?\b.*\.(?:csv|tsv|txt|xlsx?|ods|numbers)", re.IGNORECASE)
 
 _SITTING = re.compile(r"(?P<person>.+)-\d+")
 
@@ -41,6 +45,14 @@ def assign_signers(listing: Listing, root: Path, pattern: re.Pattern[str] | None
         known |= _from_pattern(listing, pattern)
     named = [picture._replace(signer=known.get(picture.path, picture.signer)) for picture in listing.pictures]
     return listing._replace(pictures=named)
+
+
+def other_tables(names: Iterable[str], prefix: str) -> Iterator[Issue]:
+    """Files that look like ``signers.csv`` and are not read, as they are called otherwise or lie in ``prefix``."""
+    for name in names:
+        if _TABLE.fullmatch(name) and (prefix or name != SIGNERS):
+            what = f"people are read only from {SIGNERS} in the data folder itself; skipped"
+            yield Issue("signers-elsewhere", "warning", prefix + name, what, "save it there, as that")
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
@@ -116,7 +128,10 @@ def _rows(table: Path) -> list[list[str]]:
         raise DataError(f"{table}: cannot be read as {','.join(_COLUMNS)}: {error}; save it in UTF-8") from error
     header = [name.strip().lower() for name in rows[0]] if rows else []
     if header not in (_COLUMNS, _WITH_SESSION):
-        raise DataError(f"{table}:1: expected the header {','.join(_COLUMNS)}, found {','.join(header)!r}")
+        raise DataError(
+            f"{table}:1: expected the header {','.join(_COLUMNS)}, with commas between, found {','.join(header)!r}; "
+            "write it so"
+        )
     for line, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):
             raise DataError(f"{table}:{line}: expected {','.join(header)}, found {','.join(row)!r}; correct the line")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import string
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 from edge_asl.datasets.labels import is_renamed, label_in_name, normalise_label
 from edge_asl.datasets.listing import Issue, Listing, number_of, shot_of, skipped, stem_of, walk
 from edge_asl.datasets.types import Picture
-from edge_asl.datasets.yolo_names import find_names, not_found
+from edge_asl.datasets.yolo_names import LISTS, find_names, not_found
 from edge_asl.errors import DataError
 from edge_asl_device.contract.preprocess import Box
 
@@ -41,8 +43,10 @@ def list_yolo(root: Path) -> Listing:
                 _add(listing, root, path, names)
             elif not path.rpartition("/")[2].lower().endswith((".txt", ".names", ".yaml", ".yml", ".cache")):
                 listing.issues.append(skipped(path, kind))
+    listing.issues.extend(_without_pictures(root, parts))
     if written:
         listing.issues.extend(_about_names(root, files, written))
+        listing.issues.extend(_about_classes(files, names, {picture.label for picture in listing.pictures}))
     else:
         listing.issues.append(_assumed(root, parts, listing.pictures))
     return listing
@@ -61,6 +65,34 @@ def _about_names(root: Path, files: list[Path], written: dict[int, str]) -> list
             what = f"{name} is class {normalise_label(name)}"
             told.append(Issue("renamed", "note", f"{where}, class {number}", what, "rename it"))
     return told
+
+
+def _about_classes(files: list[Path], names: dict[int, str], shown: set[str]) -> Iterator[Issue]:
+    """Classes that a file names and no picture shows, and numbers that share a name."""
+    where = ", ".join(file.name for file in files)
+    for label in dict.fromkeys(label for label in names.values() if label not in shown):
+        what, fix = f"no picture of class {label}; the model will not know it", "add some, or remove the name"
+        yield Issue("class-without-picture", "warning", where, what, fix)
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for number, label in names.items():
+        numbers[label].append(number)
+    for label, several in numbers.items():
+        if len(several) > 1:
+            what = f"classes {' and '.join(map(str, several))} are all called {label} and count as one"
+            yield Issue("class-twice", "warning", where, what, "name them apart if they are not meant to be one")
+
+
+def _without_pictures(root: Path, parts: list[str]) -> Iterator[Issue]:
+    """Label files whose picture is not there, in any format."""
+    for part in parts:
+        there = {path.rpartition(".")[0] for path, _ in walk(root / part / "images", "")}
+        for path, kind in walk(root / part / "labels", ""):
+            stem, _, suffix = path.rpartition(".")
+            if kind == "other" and suffix == "txt" and stem not in there and path.rpartition("/")[2] not in LISTS:
+                what = "a label file whose picture is not there; skipped"
+                yield Issue(
+                    "no-picture", "warning", f"{part}labels/{path}", what, f"add images/{stem}.jpg, or remove it"
+                )
 
 
 def _add(listing: Listing, root: Path, path: str, names: dict[int, str]) -> None:
@@ -93,12 +125,13 @@ def _boxes(path: Path, names: dict[int, str]) -> list[tuple[str, Box]] | None:
 
 
 def _box(line: str, where: str, names: dict[int, str]) -> tuple[str, Box]:
+    fields = line.split()
     try:
-        number, cx, cy, width, height = line.split()
+        number, cx, cy, width, height = fields
         index, box = int(number), Box(float(cx), float(cy), float(width), float(height))
     except ValueError as error:
         raise DataError(
-            f"{where}: expected 'class cx cy width height', found {line.strip()[:60]!r}; export boxes, not polygons"
+            f"{where}: expected 'class cx cy width height', found {line.strip()[:60]!r}; {_remedy(fields)}"
         ) from error
     if not all(-_ROUNDING <= v <= 1 + _ROUNDING for v in box) or box.width <= 0 or box.height <= 0:
         raise DataError(f"{where}: expected a box within 0–1, found {tuple(box)}; export normalised boxes")
@@ -106,6 +139,16 @@ def _box(line: str, where: str, names: dict[int, str]) -> tuple[str, Box]:
         known = f"{min(names)} to {max(names)}"
         raise DataError(f"{where}: expected a class that has a name ({known}), found {index}; name it in classes.txt")
     return names[index], box
+
+
+def _remedy(fields: list[str]) -> str:
+    if len(fields) > 6:
+        return "export boxes, not polygons"
+    if len(fields) == 6:
+        return "export labels, not a model's predictions, whose sixth number is a confidence"
+    if len(fields) == 5:
+        return "the class is a whole number, the others are numbers with a point"
+    return "correct the line"
 
 
 def _assumed(root: Path, parts: list[str], pictures: list[Picture]) -> Issue:

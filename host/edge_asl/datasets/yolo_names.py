@@ -15,7 +15,7 @@ import yaml
 
 from edge_asl.errors import DataError
 
-_LISTS = ("classes.txt", "obj.names", "classes.names", "predefined_classes.txt")
+LISTS = ("classes.txt", "obj.names", "classes.names", "predefined_classes.txt")
 _LIST_SUFFIX, _YAML = ".names", (".yaml", ".yml")
 _SEARCHED = "classes.txt, *.names, and *.yaml with names"
 
@@ -52,9 +52,18 @@ def _agreed(read: Iterable[tuple[Path, Mapping[int, str]]]) -> tuple[dict[int, s
 
 def not_found(root: Path, parts: Sequence[str]) -> DataError:
     """What to say where there are none."""
-    places = ", ".join(f"{folder}/" for folder in [*_places(root, parts), root.absolute().parent])
+    whole = root.absolute()
+    places = ", ".join(f"{folder}/" for folder in [*_places(root, parts), whole.parent])
+    # One in the folder above may be of other data.
+    near = next(
+        (path for path in _candidates([whole.parent]) if not _is_about(path, whole.name) and _has_names(path)), None
+    )
+    if near:
+        said = f"; {near} names classes, but not this folder: copy it to {root} if it belongs to it, or write "
+    else:
+        said = "; write "
     return DataError(
-        f"{root}: expected the names of the classes, found none; looked for {_SEARCHED} in {places}; write "
+        f"{root}: expected the names of the classes, found none; looked for {_SEARCHED} in {places}{said}"
         f"{root / 'classes.txt'}, one name a line in the order of their numbers (the alphabet: A, B, C and so on)"
     )
 
@@ -84,7 +93,7 @@ def _candidates(folders: Iterable[Path]) -> Iterator[Path]:
 
 def _may_name(name: str) -> bool:
     low = name.lower()
-    return not low.startswith(".") and (low in _LISTS or low.endswith((_LIST_SUFFIX, *_YAML)))
+    return not low.startswith(".") and (low in LISTS or low.endswith((_LIST_SUFFIX, *_YAML)))
 
 
 def _read(path: Path) -> dict[int, str]:
@@ -93,6 +102,13 @@ def _read(path: Path) -> dict[int, str]:
         return _yaml_names(path, text)
     # An empty line between others is a class without a name: labelImg counts it, too.
     return {number: line.strip() for number, line in enumerate(text.splitlines()) if line.strip()}
+
+
+def _has_names(path: Path) -> bool:
+    try:
+        return bool(_read(path))
+    except DataError:
+        return False
 
 
 def _text(path: Path) -> str:

@@ -69,12 +69,17 @@ SSH = (
         "ssh cannot read the key {file} ({what}); is it the private half, whole, and not PuTTY's .ppk?",
     ),
     Saying(
-        r"^no such identity: (?P<file>.+?): ",
-        "the key {file} that ssh's configuration names does not exist; correct IdentityFile, or make the key",
+        r"^no such identity: (?P<file>.+?): |^Warning: Identity file (?P<given>.+?) not accessible: No such file",
+        "the key {file}{given} that ssh's configuration names does not exist; correct IdentityFile, or make the key",
     ),
     Saying(
         r"sign_and_send_pubkey: signing failed .*?(?:from agent: )?(?P<what>agent refused operation|[^:]+)$",
         "the SSH agent did not sign with your key ({what}); unlock it with ssh-add, or touch the token",
+    ),
+    Saying(
+        r"no mutual signature (?:supported|algorithm)",
+        "this ssh and the device sign with your RSA key in no common way; make a key of type ed25519 (ssh-keygen -t "
+        "ed25519) and run ssh-copy-id{config} {name}",
     ),
     Saying(
         r"Too many authentication failures",
@@ -84,6 +89,15 @@ SSH = (
     Saying(
         r"(?:Your password has expired|required to change your password)",
         "its user must change the password first; run ssh{config} {name} in a terminal and do so",
+    ),
+    Saying(
+        r"System is booting up|Unprivileged users are not permitted to log in yet|System is going down",
+        "it is starting up or shutting down and lets nobody in yet; wait a minute",
+    ),
+    Saying(r"(?:Your )?account has expired", "its user's account has expired; on the device: sudo chage -E -1 USER"),
+    Saying(
+        r"tailscale: tailnet policy does not permit",
+        "Tailscale's rules do not let you in by SSH; allow it in the tailnet's policy (ssh)",
     ),
     # Not Permission denied of a banner or of a command: the methods stand in brackets.
     Saying(
@@ -105,15 +119,19 @@ SSH = (
         "the jump host let ssh in but did not reach the device ({what}); is the device switched on?",
     ),
     Saying(r"Connection refused", "nothing listens on its SSH port; enable SSH on the device (raspi-config)"),
-    Saying(r"No route to host", "there is no route to it; is it switched on and on this network?"),
-    Saying(r"Network is unreachable", "this machine has no way to that network; is it connected?"),
+    Saying(
+        r"^banner exchange: .*port (?P<port>\d+): invalid format|^Bad remote protocol version|^Protocol mismatch",
+        "what listens on that port is no SSH server; name the right one, as in ssh://pi@kiosk-1:22",
+    ),
+    Saying(r"No route to host|Host is down", "there is no route to it; is it switched on and on this network?"),
+    Saying(r"Network is (?:unreachable|down)", "this machine has no way to that network; is it connected?"),
     Saying(r"[Tt]imed out", NO_ANSWER),
     Saying(
         r"^bind (?P<address>\S+): Cannot assign",
         "ssh's BindAddress {address} is not this machine's; correct it in ~/.ssh/config",
     ),
     Saying(
-        r"^kex_exchange_identification: (?P<what>.*)",
+        r"^(?:kex|ssh)_exchange_identification: (?P<what>.*)",
         "it took the connection and closed it at once ({what}); it may be starting up, or has too many connections or "
         "has banned this address: wait a minute",
     ),
@@ -121,7 +139,7 @@ SSH = (
 
 DEVICE = (
     Saying(
-        r"python3: (?:command )?not found|python3: No such file|No such file or directory: 'python3'",
+        r"python3['’]?: (?:command )?not found|python3['’]?: No such file|No such file or directory: 'python3'",
         "python3 is not installed; on the device: sudo apt install python3",
     ),
     Saying(
@@ -144,6 +162,15 @@ DEVICE = (
     Saying(r"No space left on device", "its disk is full; free some space"),
     Saying(r"Read-only file system", "its disk can only be read; is the card worn out, or the overlay file system on?"),
     Saying(
+        r"Input/output error",
+        "its card or disk cannot be read any more (Input/output error); save what is on it and replace it",
+    ),
+    Saying(
+        r"is not recognized as an internal or external command|is not recognized as the name of a cmdlet",
+        "it runs Windows; a device runs Linux",
+    ),
+    Saying(r"^Killed$", "the agent was ended there, most likely for want of memory; restart the device"),
+    Saying(
         r"(?:fork|retry).*: (?:Cannot allocate memory|Resource temporarily unavailable)",
         "it is out of memory; restart it",
     ),
@@ -161,6 +188,9 @@ NOISE = re.compile(
     r"|: terminating, \d+ bad configuration",
 )
 """Lines that are never the reason: warnings of shells and of ssh itself that come before it, and words of farewell."""
+
+FAREWELL = re.compile(r"^Connection (?:closed|reset) by \S+ port \d+\s*$|^shell request failed")
+"""Lines of ssh that say no more than that it is over."""
 
 
 def ssh_reason(name: str, said: str, limit_s: int, config: Sequence[str] = ()) -> str | None:
@@ -217,4 +247,6 @@ def refusal_in(said: str) -> str:
 
 def telling_line(said: str) -> str:
     """Of what ssh, sudo or a shell wrote, the line that tells most; empty if none does."""
-    return telling_line_of(said, NOISE)
+    # The reason, such as a banner's, comes before ssh's last words, which count only where there are no others.
+    before = "\n".join(line for line in said.splitlines() if not FAREWELL.search(line))
+    return telling_line_of(before, NOISE) or telling_line_of(said, NOISE)

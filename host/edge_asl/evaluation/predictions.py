@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_asl.datasets.broken import Broken
 from edge_asl.datasets.labels import order_labels
 from edge_asl.datasets.types import Dataset, Frame, Picture
 from edge_asl.evaluation.conditions import Conditions, conditions_of
@@ -43,11 +44,14 @@ def predict_together(
     """
     with ExitStack() as opened, progress.task("classified", len(pictures)) as advance:
         readers = [_Reader(opened.enter_context(Recogniser.open(bundle))) for bundle in bundles]
+        broken = Broken(dataset)
         for done, picture in enumerate(pictures):
-            frame, first = dataset.load(picture), done % len(readers)
-            for reader in (*readers[first:], *readers[:first]):
-                reader.read(picture, frame)
+            frame, first = broken.load(picture), done % len(readers)
+            if frame is not None and not broken:
+                for reader in (*readers[first:], *readers[:first]):
+                    reader.read(picture, frame)
             advance(done + 1)
+        broken.complain()
         return [reader.predictions(pictures) for reader in readers]
 
 

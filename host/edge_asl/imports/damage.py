@@ -66,11 +66,18 @@ def meaning_of_file(head: bytes, size: int, said: str) -> str | None:
         return f"an empty file; {_AGAIN}"
     if head.startswith(HDF5):
         return meaning_of(_HDF5, said)
+    if known := foreign_kind(head):
+        return known
+    shown = head.decode("latin-1")[:20]
+    return one_line(f"a file that begins {shown!r}; name a weights or model file that Keras wrote")
+
+
+def foreign_kind(head: bytes) -> str | None:
+    """What a file that begins so is instead of a model, and what to do; None if its beginning does not tell."""
     text = head.decode("latin-1")
     title = re.search(r"(?is)<title[^>]*>\s*(.*?)\s*</title", text)
     facts = {"title": f" ({title[1][:60]!r})" if title else "", "begins": repr(text[:40])}
     for pattern, sentence in _KINDS:
         if re.search(pattern, text):
             return one_line(sentence.format(**facts))
-    shown = text[:20]
-    return one_line(f"a file that begins {shown!r}; name a weights or model file that Keras wrote")
+    return None

@@ -10,6 +10,7 @@ from edge_asl.datasets.digest import known_contents
 from edge_asl.datasets.labels import Choice, order_labels
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.remarks import tell
+from edge_asl.datasets.small_copies import told_of_small_copies
 from edge_asl.datasets.split_files import peek_split, read_split
 from edge_asl.datasets.splits import describe_left_out, describe_part, pictures_of
 from edge_asl.datasets.types import Dataset, Picture
@@ -40,6 +41,7 @@ def read_known(bundle: Bundle, data: Sequence[Path], layout: str, progress: Prog
         DataError: the folders cannot be read, or show none of the bundle's signs.
     """
     dataset = read_dataset(data, layout, labels=Choice(frozenset(), frozenset(bundle.labels)), least=1)
+    dataset = told_of_small_copies(dataset, progress)
     tell(dataset, progress)
     if not dataset.pictures:
         raise DataError(

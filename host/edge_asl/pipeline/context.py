@@ -18,6 +18,7 @@ from edge_asl.datasets.pixel_store import PixelStore
 from edge_asl.datasets.public_data import public_data_of
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.remarks import tell
+from edge_asl.datasets.small_copies import FILE, told_of_small_copies
 from edge_asl.datasets.split_files import read_split, write_split
 from edge_asl.datasets.splits import describe_left_out, describe_split, make_split, pictures_of
 from edge_asl.datasets.types import Dataset, Picture, Split
@@ -135,6 +136,7 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
         cache=request.work / HASHES,
     )
     progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} classes in {dataset.name}")
+    dataset = told_of_small_copies(dataset, progress, request.work / FILE)
     tell(dataset, progress)
     if len(dataset.labels) < 2:
         found = ", ".join(dataset.labels) or "none"
@@ -212,6 +214,12 @@ def check_request(request: BuildRequest) -> None:
     for folder in request.data:
         if not folder.exists():
             raise DataError(f"{folder}: no such folder of pictures; check the path")
+        for made, option in ((request.out, "--out"), (request.calibration, "--calibration")):
+            if folder.is_dir() and folder.resolve() in made.resolve().parents:
+                raise DataError(
+                    f"{made}: lies within the data folder {folder}, where it would count as pictures of a class; "
+                    f"choose another {option}, or name another data folder"
+                )
     check_bundle_path(request.out)
     if request.version is not None and not re.fullmatch(VERSION, request.version):
         raise DataError(

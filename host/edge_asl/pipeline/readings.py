@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asl.datasets.broken import Broken
 from edge_asl.datasets.types import Dataset, Frame
 from edge_asl.evaluation.conditions import conditions_of
 from edge_asl.evaluation.kept import conditions_array
@@ -43,11 +44,14 @@ def read_hands(stage_of: Callable[[], HandStage], dataset: Dataset, advance: Adv
         PictureError: a picture cannot be read.
     """
     readings, own = empty_readings(len(dataset.pictures), VIEWS), threading.local()
+    broken = Broken(dataset)
 
     def read(row: int) -> None:
+        frame = broken.load(dataset.pictures[row])
+        if frame is None or broken:  # nothing will come of these readings
+            return
         if not hasattr(own, "stage"):
             own.stage = stage_of()
-        frame = dataset.load(dataset.pictures[row])
         hand = own.stage.find(frame)
         if hand is not None:
             rng = np.random.default_rng((seed, row))
@@ -59,6 +63,7 @@ def read_hands(stage_of: Callable[[], HandStage], dataset: Dataset, advance: Adv
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for done, _ in enumerate(pool.map(read, range(len(dataset.pictures))), 1):
             advance(done)
+    broken.complain()
     return readings
 
 

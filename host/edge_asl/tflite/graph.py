@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edge_asl.errors import QuantizationError
+from edge_asl.imports.damage import HEAD, foreign_kind
 from edge_asl_device.errors import BundleError
 
 IDENTIFIER = b"TFL3"
@@ -78,9 +79,10 @@ def load_model(data: bytes, name: str) -> Any:
     from ai_edge_litert import schema_py_generated as schema
 
     if data[4:8] != IDENTIFIER:
+        known = foreign_kind(data[:HEAD]) if data else None
         raise QuantizationError(
             f"{name}: expected a TensorFlow Lite model ({IDENTIFIER.decode()} at bytes 4 to 8), "
-            f"found {data[4:8]!r} in {len(data)} bytes; copy or build it again"
+            f"found {known or f'{data[4:8]!r} in {len(data)} bytes; copy or build it again'}"
         )
     with damage_as_error(name):
         # Unpacking follows every offset and reads all weights, so none can point outside the file.

@@ -5,6 +5,7 @@ Real MP4 files whose boxes are changed: what a player reads, not what an encoder
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import subprocess
@@ -63,6 +64,13 @@ def read(path: Path) -> list[tuple[float, NDArray[np.uint8]]]:
         return [(frame.time_s, frame.picture) for frame in video.frames()]
 
 
+@contextlib.contextmanager
+def cv2_capture(path: Path) -> Iterator[cv2.VideoCapture]:
+    capture = cv2.VideoCapture(str(path))
+    yield capture
+    capture.release()
+
+
 TURNS = {
     "upright": (1, 0, 0, 1),
     "90": (0, 1, -1, 0),
@@ -73,6 +81,21 @@ TURNS = {
     "90, mirrored": (0, 1, 1, 0),
     "270, mirrored": (0, -1, -1, 0),
 }
+
+
+@pytest.mark.parametrize("matrix", TURNS.values(), ids=TURNS)
+def test_the_whole_films_matrix_counts_too(tmp_path: Path, matrix: tuple[int, int, int, int]):
+    """As if the track's own header said it; and the track's turn comes first."""
+    a, b, c, d = matrix
+    whole = struct.pack(">5i", a * ONE, b * ONE, 0, c * ONE, d * ONE)
+    wanted = read(turned(film(tmp_path / "track.mp4", marked()), *matrix))[0][1]
+    found = read(patched(film(tmp_path / "movie.mp4", marked()), b"mvhd", (36, whole)))[0][1]
+    np.testing.assert_array_equal(found, wanted)
+
+    both = turned(patched(film(tmp_path / "both.mp4", marked()), b"mvhd", (36, whole)), *TURNS["90"])
+    with cv2_capture(both) as capture:
+        track, movie = np.array(TURNS["90"]).reshape(2, 2), np.array(matrix).reshape(2, 2)
+        assert turn_of(both, capture) == Turn.matrix(*(track @ movie).flatten().tolist())
 
 
 @pytest.mark.parametrize("matrix", TURNS.values(), ids=TURNS)

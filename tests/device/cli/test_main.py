@@ -131,7 +131,8 @@ def test_one_bad_picture_does_not_stop_the_others(
     told = capsys.readouterr()
     assert [Path(line["file"]).stem for line in objects(told.out)] == ["A", "L", "Y", "nothing"]
     assert errors(told.err) == [
-        f"edge-asl-device: {folder}/B.jpg: not a picture: no decoder accepts its 20 bytes; remove it",
+        f"edge-asl-device: {folder}/B.jpg: a JPEG that is cut short, damaged or of a rare kind: no decoder accepts its "
+        "20 bytes; copy it again from the original, or remove it",
         f"edge-asl-device: {folder}/empty.jpg: not a picture: the file is empty; remove it",
     ]
 
@@ -168,7 +169,7 @@ NO_BUNDLE = (
         ("recover --root TMP/a.png --mode plain", "TMP/a.png: nothing is installed here"),
         (
             "run BUNDLE --headless --source TMP/a.mp4",
-            "TMP/a.mp4: not a video file that OpenCV can read",
+            "TMP/a.mp4: not a video file that OpenCV can read; copy it again, or convert it to MP4",
         ),
     ],
 )

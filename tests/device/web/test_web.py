@@ -218,7 +218,10 @@ def test_served_to_others_it_asks_for_the_token(golden_bundle: Path, tmp_path: P
         (["--source", "rehearsal:TMP"], "TMP/video.mp4: no such video file"),
         (["--fast"], "--fast works only with --headless"),
         (["--source", "TMP/none.mp4"], "TMP/none.mp4: no such source; use auto, picamera2"),
-        (["--source", "TMP/short"], "TMP/short: not a video file that OpenCV can read"),
+        (
+            ["--source", "TMP/short"],
+            "TMP/short: not a video file that OpenCV can read; copy it again, or convert it to MP4",
+        ),
         (["--source", "rehearsal:TMP/none"], "rehearsal:TMP/none: no such source; use auto, picamera2"),
         (["--demo", "TMP"], "--demo brings its own bundle; leave out --demo or"),
     ],

@@ -162,7 +162,7 @@ def test_classes_that_differ_in_capitals_are_two_and_a_line_says_so(tmp_path: Pa
         noise(tmp_path / name / "1.png", seed)
     data = read_dataset(tmp_path)
     assert data.labels == ("A", "Hello", "hello")
-    assert any("Hello (1) and hello (1): two classes" in line for line in data.warnings)
+    assert any("Hello (1) and hello (1): 2 classes" in line for line in data.warnings)
     assert any(finding.kind == "capitals" for finding in check_dataset(tmp_path).findings)
 
 

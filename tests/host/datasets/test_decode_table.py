@@ -223,7 +223,7 @@ def test_classify_sees_the_same(files: Path, golden_bundle: Path) -> None:
         ("a.gif", "found GIF; convert it"),
         ("a.avif", "found AVIF; convert it"),
         ("moving.webp", "found an animated WebP"),
-        ("float.tif", "not a picture|expected 8 or 16 bits"),
+        ("float.tif", "of a rare kind|expected 8 or 16 bits"),
         ("clear.tif", "TIFF without transparent parts"),
     ],
 )
@@ -242,6 +242,36 @@ def test_what_is_not_read_is_refused_in_one_line(tmp_path: Path, name: str, says
         decode_picture(path.read_bytes(), name)
     assert "\n" not in str(raised.value)
     assert examine_file(path).defect in ("format", "unreadable")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"<!DOCTYPE html>\n<html>404</html>", "found a web page; download it again"),
+        (b"\n <html><body>sign in", "found a web page; download it again"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "found a Git LFS pointer; run git lfs pull"),
+        (b'{"error": "quota"}', "found JSON text; download it again"),
+        (b"P6\n2 2\n255\n" + bytes(12), "not a picture: no decoder accepts its 23 bytes"),
+        (bytes(500), "not a picture: no decoder accepts its 500 bytes"),
+    ],
+)
+def test_what_lies_in_place_of_a_picture_is_told_the_same_everywhere(tmp_path: Path, data: bytes, says: str) -> None:
+    """A PPM is a picture to OpenCV and to Pillow, but not to most other programs."""
+    (tmp_path / "A").mkdir()
+    (tmp_path / "A" / "x.jpg").write_bytes(data)
+    with pytest.raises(PictureError) as caught:
+        decode_picture(data, "x.jpg")
+    assert says in str(caught.value)
+    assert examine_file(tmp_path / "A" / "x.jpg").defect in ("format", "unreadable", "truncated")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
+def test_a_file_that_is_cut_is_not_called_something_else(kind: str) -> None:
+    whole = with_pillow(kind, "RGB", 1)
+    with pytest.raises(
+        PictureError, match=r"that is cut short, damaged or of a rare kind: .*; copy it again from the original"
+    ):
+        decode_picture(whole[: len(whole) // 2], "x")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "HEIC"])

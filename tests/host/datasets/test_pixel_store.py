@@ -118,6 +118,23 @@ def test_a_picture_that_cannot_be_read_is_named_and_nothing_takes_the_old_ones_p
     assert (tmp_path / "pictures.u8").read_bytes() == before
 
 
+def test_all_pictures_that_cannot_be_read_are_told_at_once(tmp_path: Path):
+    data = tmp_path / "data"
+    for number in range(30):
+        draw(data / "AB"[number % 2] / f"{number:02}.png", 50, 50, number)
+        if number in (0, 3, 4, 9, 10, 12, 20, 29):
+            (data / "AB"[number % 2] / f"{number:02}.png").write_text("<!DOCTYPE html><title>404</title>")
+
+    with pytest.raises(PictureError) as caught:
+        stored(read_dataset(data), spec(), tmp_path)
+
+    said = str(caught.value)
+    assert said.startswith(f"8 pictures cannot be read: {data}/A/00.png: expected one of JPEG, ")
+    assert "found a web page; download it again" in said
+    assert "; likewise A/04.png, A/10.png, A/12.png, A/20.png and 3 more; edge-asl data check says" in said
+    assert not (tmp_path / "pictures.u8").exists()
+
+
 def test_what_a_killed_build_left_is_removed(drawn: Path, tmp_path: Path):
     left = tmp_path / ".1.tmp.pictures.u8"
     left.write_bytes(b"half")

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from edge_asl.errors import DataError
+from edge_asl.pipeline.context import BuildRequest, open_context
 from edge_asl.pipeline.writable import check_replaceable_folder, check_report, check_writable
+from edge_asl.progress import Quiet
+from edge_asl.recipes.recipe import load_recipe
 
 
 def test_a_trial_leaves_nothing(tmp_path: Path) -> None:
@@ -34,3 +37,19 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
         check_writable(Path("/proc/nowhere/models"), "another --out")
     with pytest.raises(DataError, match="found the root of a disk"):
         check_replaceable_folder(Path("/proc"), "another --out")
+
+
+@pytest.mark.parametrize("option", ["--out", "--calibration"])
+def test_nothing_is_written_among_the_pictures(tmp_path: Path, option: str) -> None:
+    """Who stands in the data folder and takes the defaults would train classes models and calibration_data."""
+    data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    for label in "AB":
+        (data / label).mkdir(parents=True)
+    out = (data if option == "--out" else elsewhere) / "models" / "demo"
+    calibration = (data if option == "--calibration" else elsewhere) / "calibration_data"
+    request = BuildRequest([data], "demo", load_recipe("demo", []), "none", out, calibration)
+
+    with pytest.raises(DataError, match=rf"lies within the data folder .*data, .*; choose another {option}, or name"):
+        open_context(request, Quiet())
+    assert sorted(path.name for path in data.iterdir()) == ["A", "B"]
+    assert not elsewhere.exists()

@@ -126,12 +126,22 @@ def test_every_truncation_is_one_line(tiny_models: TinyModels, tmp_path: Path):
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a zip", b"\x89HDF\r\n\x1a\n" + bytes(100)])
-def test_another_format_is_refused(tmp_path: Path, content: bytes):
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "b'' in 0 bytes; copy or build it again"),
+        (b"PK\x03\x04 a zip", "a ZIP archive; unpack it"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "b"),
+        (b"<!DOCTYPE html><title>Sign in</title>", r"a web page \('Sign in'\); download it again"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer instead of the file; run git lfs pull"),
+    ],
+)
+def test_another_format_is_refused(tmp_path: Path, content: bytes, found: str):
     path = tmp_path / "other.tflite"
     path.write_bytes(content)
 
-    with pytest.raises(QuantizationError, match=r"expected a TensorFlow Lite model \(TFL3 at bytes 4 to 8\), found b"):
+    expected = rf"expected a TensorFlow Lite model \(TFL3 at bytes 4 to 8\), found {found}"
+    with pytest.raises(QuantizationError, match=expected):
         model_facts(path)
 
 
