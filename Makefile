@@ -32,7 +32,7 @@ setup: .venv/.complete   ## make .venv with the pinned packages and both distrib
 test: setup .venv-device/.complete   ## the tests; the device's in an environment of its own, beside the others (two cores)
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-builds test-device test-both test-host
 
-# The longest first: what trains takes a third of the time.
+# The longest first: what trains takes more than a third of the time.
 BUILDS := tests/host/pipeline tests/host/training tests/host/search
 
 test-builds: setup   ## the workstation's tests that train networks

@@ -73,8 +73,7 @@ def test_three_words_from_memory_and_with_a_skip(kiosk: Kiosk, open_page: OpenPa
     spells(page, "A")
     assert page.inner_text("#coach") == STRINGS["en"]["practice.nearly"]
     told = page.request.get(f"{kiosk.url}/metrics").text()
-    words = next(line for line in told.splitlines() if line.startswith("edge_asl_practice_words_total "))
-    assert float(words.split()[1]) >= 4, "a slow machine gives further words meanwhile"
+    assert "edge_asl_practice_words_total 4.0" in told
     assert "edge_asl_practice_skips_total 1.0" in told
     assert "ball" not in told.lower(), "what was spelled stays here"
 

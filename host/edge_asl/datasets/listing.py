@@ -22,13 +22,13 @@ Severity = Literal["error", "warning", "note"]
 _DEEPEST = 6  # folders below the root; anything deeper is a loop of symbolic links or a home folder
 
 # Pictures in other formats, films and archives: of these a user expects that they count.
+_CONVERT, _TAKE_OUT = "convert it to JPEG or PNG", "take single pictures out of the film"
 _REMEDIES = {
-    **dict.fromkeys((".gif", ".avif", ".jxl", ".jp2", ".j2k", ".psd", ".svg"), "convert it to JPEG or PNG"),
-    **dict.fromkeys((".ppm", ".pgm", ".tga", ".exr", ".hdr", ".ico"), "convert it to JPEG or PNG"),
-    **dict.fromkeys((".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".rw2"), "convert it to JPEG or PNG"),
-    **dict.fromkeys((".raf", ".pef", ".srw", ".raw"), "convert it to JPEG or PNG"),
-    **dict.fromkeys((".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".3gp"), "take single pictures out of the film"),
-    **dict.fromkeys((".mpg", ".mpeg", ".mts", ".wmv"), "take single pictures out of the film"),
+    **dict.fromkeys((".gif", ".avif", ".jxl", ".jp2", ".j2k", ".psd", ".svg", ".ppm", ".pgm", ".tga"), _CONVERT),
+    **dict.fromkeys((".exr", ".hdr", ".ico", ".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf"), _CONVERT),
+    **dict.fromkeys((".rw2", ".raf", ".pef", ".srw", ".raw"), _CONVERT),
+    **dict.fromkeys((".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".3gp"), _TAKE_OUT),
+    **dict.fromkeys((".mpg", ".mpeg", ".mts", ".wmv"), _TAKE_OUT),
     **dict.fromkeys((".zip", ".rar", ".7z", ".tar", ".gz"), "unpack it"),
     **dict.fromkeys((".npy", ".npz"), "write its pictures as JPEG or PNG"),
     **dict.fromkeys((".icloud", ".crdownload", ".part", ".partial", ".download"), "finish its download"),

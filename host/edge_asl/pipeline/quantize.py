@@ -47,9 +47,15 @@ def quantize_sign_network(network: keras.Model, calibration: NDArray[np.float32]
 
 
 def _converted(network: keras.Model, representative: Callable[[], Iterable[Any]]) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        _save(network, folder)
-        return _to_int8(tf.lite.TFLiteConverter.from_saved_model(folder), representative)
+    with tempfile.TemporaryDirectory() as folder, native_output_silenced():
+        try:
+            _save(network, folder)
+            model: bytes = _converter(folder, representative).convert()
+        except Exception as error:
+            # The converter raises whatever its stages raise; to the user it all means the same.
+            reason = " ".join(str(error).split())[:300]
+            raise QuantizationError(f"model: full-integer conversion failed: {reason}") from error
+    return model
 
 
 def _save(network: keras.Model, folder: str) -> None:
@@ -70,7 +76,8 @@ def _save(network: keras.Model, folder: str) -> None:
     tf.saved_model.save(saved, folder, signatures=graph)
 
 
-def _to_int8(converter: Any, representative: Callable[[], Iterable[Any]]) -> bytes:
+def _converter(folder: str, representative: Callable[[], Iterable[Any]]) -> Any:
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -78,14 +85,7 @@ def _to_int8(converter: Any, representative: Callable[[], Iterable[Any]]) -> byt
     converter.inference_output_type = tf.int8
     # One scale for the head's matrix: neither old runtimes nor the Edge TPU compiler support one per class.
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    with native_output_silenced():
-        try:
-            model: bytes = converter.convert()
-        except Exception as error:
-            # The converter raises whatever its stages raise; to the user it all means the same.
-            reason = " ".join(str(error).split())[:300]
-            raise QuantizationError(f"model: full-integer conversion failed: {reason}") from error
-    return model
+    return converter
 
 
 def choose_calibration_rows(

@@ -35,6 +35,7 @@ EXPERIMENTS: dict[str, dict[str, str]] = {
     "frozen statistics": {"training.batch_norm": "frozen"},
     "last layers": {"training.layers": str(LAYERS), "training.variants": "0", "training.batch_norm": "frozen"},
     "last layers, kept": {"training.layers": str(LAYERS), "training.variants": "2", "training.epochs": "3"},
+    "averaging": SMALL | {"training.label_smoothing": "0"},
     "no averaging": SMALL | {"training.averaging": "0", "training.label_smoothing": "0"},
     "much smoothing": SMALL | {"training.averaging": "0", "training.label_smoothing": "0.5"},
     "head first": {"training.head_epochs": "150", "training.head_learning_rate": "0.03", "training.epochs": "0"},
@@ -142,9 +143,10 @@ def test_smoothing_makes_the_first_loss_larger_than_none(trained: dict[str, dict
 
 
 def test_without_averaging_the_last_weights_count(trained: dict[str, dict[str, Any]]):
-    without = trained["no averaging"]
+    with_average, without = trained["averaging"], trained["no averaging"]
 
     assert without["validation_loss"] == pytest.approx(without["history"][0]["validation_loss"], rel=1e-3)
+    assert with_average["head"] != without["head"]
 
 
 def test_the_head_alone_learns_on_frozen_features(trained: dict[str, dict[str, Any]]):
