@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from kiosk import Kiosk
 from sshd import MISSING, Sshd, free_ports
 
 from edge_asl.deploy.facts import read_facts
-from edge_asl.deploy.ssh import Ssh
+from edge_asl.deploy.ssh import Ssh, shared_folder
 from edge_asl.deploy.target import Target
 from edge_asl.errors import Unreachable
 from edge_asl_device.releases.installation import Mode
@@ -109,6 +110,49 @@ def test_a_start_file_that_prints(tmp_path: Path):
     assert "42" in raw, "the start file was read"
     assert facts.root == target.root
     assert ended == (1, "one\ntwo", "")
+
+
+def test_the_next_command_finds_the_connection_open(tmp_path: Path, workstation: dict[str, str]):
+    with Sshd(tmp_path / "sshd") as server:
+        device = Kiosk(server, tmp_path / "kiosk", workstation)
+        log = server.folder / "sshd.log"
+
+        def connections_after_status() -> int:
+            assert "nothing has been deployed" in device.run("status").error
+            return log.read_text().count("Accepted publickey")
+
+        assert [connections_after_status() for _ in range(2)] == [1, 1]
+        server.drop()
+        assert connections_after_status() == 2, "a broken one is not tried"
+        server.config.write_text(server.config.read_text() + "    Compression no\n")
+        assert connections_after_status() == 3, "another configuration may lead elsewhere"
+
+
+def _dropping(server: Sshd) -> Iterator[bytes]:
+    """Nothing to read, and the cable is pulled."""
+    server.drop()
+    yield b""
+
+
+def test_a_connection_that_broke_is_forgotten(tmp_path: Path):
+    target = Target("kiosk", Mode.PLAIN, str(tmp_path / "kiosk"), tmp_path / "sshd" / "ssh_config")
+    with Sshd(tmp_path / "sshd") as server:
+        with pytest.raises(Unreachable, match="the connection broke"), target.session() as session:
+            session.run(["sleep", "30"], _dropping(server))
+        with target.session() as session:
+            assert session.run(["echo", "here"]).out == "here\n"
+
+
+def test_connections_are_found_by_their_user_alone(tmp_path: Path):
+    folder = shared_folder(tmp_path)
+    assert folder is not None
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert shared_folder(tmp_path) == folder
+    folder.chmod(0o777)
+    assert shared_folder(tmp_path) is None, "anybody could listen there"
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    assert shared_folder(tmp_path) is None, "somebody else could decide where"
 
 
 def test_a_port_behind_a_colon():

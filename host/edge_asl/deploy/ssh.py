@@ -1,14 +1,20 @@
 """The system's OpenSSH, so that ``~/.ssh/config``, agent, jump hosts and host-key checking are the user's own.
 
-All commands share one connection. Host keys are checked as the user's configuration says, never less. Nothing prompts:
-whatever would need an answer is an error that says what to do.
+All commands share one connection, and it stays open for the next program, as Ansible's do: to connect takes longer than
+all that an unchanged deployment asks. Host keys are checked as the user's configuration says, never less. Nothing
+prompts: whatever would need an answer is an error that says what to do.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
+import secrets
 import shlex
 import shutil
+import socket
+import stat
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -23,10 +29,11 @@ CONNECT_S = 15
 ALIVE_S = 5
 ALIVE_COUNT = 4
 """A pulled cable is noticed after 20 s; a Pi that is busy with its card answers within that."""
-LEFT_BEHIND_S = 120
-"""The shared connection of a command that was killed closes by itself."""
+KEPT_S = 120
+"""How long a connection that nobody uses stays open."""
 LOST = 255
 """ssh's own exit status if there is no connection, or no longer."""
+_SUFFIX = ".ssh"  # while ssh makes a socket, it has a longer name
 
 
 def check_name(name: str) -> None:
@@ -104,16 +111,19 @@ class Ssh:
         return f"the connection broke: {telling_line(said).rstrip('.') or 'no reason given'}; try again"
 
     def __enter__(self) -> Self:
-        """Begin to connect; the first command waits for it."""
-        # Not below TMPDIR, which may be long: a socket's path has at most 108 bytes.
+        """Begin to connect, if no connection has been kept; the first command waits for it."""
         with contextlib.ExitStack() as stack:
-            self._socket = stack.enter_context(tempfile.TemporaryDirectory(prefix="edge-asl-", dir="/tmp")) + "/s"
-            self._begin_connecting(stack)
+            folder = shared_folder() or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edge-asl-")))
+            which = _digest(self.name, self._config)
+            kept = next((path for path in folder.glob(f"{which}-*{_SUFFIX}") if _listens(path)), None)
+            self._socket = str(kept or folder / f"{which}-{secrets.token_hex(4)}{_SUFFIX}")
+            if kept is None:
+                self._begin_connecting(stack)
             self._cleanup = stack.pop_all()
         return self
 
     def _begin_connecting(self, stack: contextlib.ExitStack) -> None:
-        shared = ["-o", "ControlMaster=yes", "-o", f"ControlPersist={LEFT_BEHIND_S}", "-fNT"]
+        shared = ["-o", "ControlMaster=yes", "-o", f"ControlPersist={KEPT_S}", "-fNT"]
         master = [*self._base, *self._options(), *shared, self.name]
         # Into a file: the connection in the background would hold a pipe open.
         said = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack is one
@@ -135,11 +145,46 @@ class Ssh:
         if reason:
             raise Unreachable(f"{self.name}: {reason}")
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
+        if kind is not None and issubclass(kind, Unreachable):
+            self._disconnect()
+        self._cleanup.close()
+
+    def _disconnect(self) -> None:
+        """Close the connection, and let nobody find it even if it does not close."""
         command = [*self._base, "-o", f"ControlPath={self._socket}", "-O", "exit", self.name]
         with contextlib.suppress(subprocess.TimeoutExpired):
             subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False)
-        self._cleanup.close()
+        Path(self._socket).unlink(missing_ok=True)
+
+
+def shared_folder(parent: Path = Path("/tmp")) -> Path | None:
+    """Where this user's connections are found, and by nobody else; None if others could reach it."""
+    # Not below TMPDIR, which may be long: a socket's path has at most 108 bytes.
+    folder = parent / f"edge-asl-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(0o700)
+    found = folder.lstat()
+    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return folder if own else None
+
+
+def _digest(name: str, config: Sequence[str]) -> str:
+    """Of what decides where a connection leads, as far as it can be told without ssh."""
+    file = Path(config[-1]) if config else Path("~/.ssh/config").expanduser()
+    changed = file.stat().st_mtime_ns if file.exists() else 0
+    return hashlib.sha256(f"{name}\0{file.absolute()}\0{changed}".encode()).hexdigest()[:16]
+
+
+def _listens(path: Path) -> bool:
+    """Whether ssh listens at a socket; one that nobody listens at any more is deleted."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        try:
+            asking.connect(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+            return False
+    return True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
