@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -128,17 +127,11 @@ def test_the_next_command_finds_the_connection_open(tmp_path: Path, workstation:
         assert connections_after_status() == 3, "another configuration may lead elsewhere"
 
 
-def _dropping(server: Sshd) -> Iterator[bytes]:
-    """Nothing to read, and the cable is pulled."""
-    server.drop()
-    yield b""
-
-
 def test_a_connection_that_broke_is_forgotten(tmp_path: Path):
     target = Target("kiosk", Mode.PLAIN, str(tmp_path / "kiosk"), tmp_path / "sshd" / "ssh_config")
     with Sshd(tmp_path / "sshd") as server:
         with pytest.raises(Unreachable, match="the connection broke"), target.session() as session:
-            session.run(["sleep", "30"], _dropping(server))
+            session.run(["sh", "-c", "echo begun; sleep 30"], on_line=lambda _line: server.drop())
         with target.session() as session:
             assert session.run(["echo", "here"]).out == "here\n"
 

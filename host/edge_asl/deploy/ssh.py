@@ -34,6 +34,8 @@ KEPT_S = 120
 LOST = 255
 """ssh's own exit status if there is no connection, or no longer."""
 _SUFFIX = ".ssh"  # while ssh makes a socket, it has a longer name
+# Not TMPDIR, which may be long: a socket's path has at most 108 bytes.
+_SHORT = Path("/tmp")  # noqa: S108 - others may not even look into the folder there
 
 
 def check_name(name: str) -> None:
@@ -113,7 +115,9 @@ class Ssh:
     def __enter__(self) -> Self:
         """Begin to connect, if no connection has been kept; the first command waits for it."""
         with contextlib.ExitStack() as stack:
-            folder = shared_folder() or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edge-asl-")))
+            folder = shared_folder() or Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="edge-asl-", dir=_SHORT))
+            )
             which = _digest(self.name, self._config)
             kept = next((path for path in folder.glob(f"{which}-*{_SUFFIX}") if _listens(path)), None)
             self._socket = str(kept or folder / f"{which}-{secrets.token_hex(4)}{_SUFFIX}")
@@ -158,9 +162,8 @@ class Ssh:
         Path(self._socket).unlink(missing_ok=True)
 
 
-def shared_folder(parent: Path = Path("/tmp")) -> Path | None:
+def shared_folder(parent: Path = _SHORT) -> Path | None:
     """Where this user's connections are found, and by nobody else; None if others could reach it."""
-    # Not below TMPDIR, which may be long: a socket's path has at most 108 bytes.
     folder = parent / f"edge-asl-{os.getuid()}"
     with contextlib.suppress(FileExistsError):
         folder.mkdir(0o700)
