@@ -39,6 +39,7 @@ def in_child(script: str, *arguments: object) -> str:
     command = [sys.executable, script, *map(str, arguments)]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert run.returncode == 0, run.stderr[-3000:]
+    assert "WARNING:tensorflow" not in run.stderr, run.stderr[-3000:]
     return run.stdout
 
 

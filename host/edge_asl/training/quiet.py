@@ -1,4 +1,4 @@
-"""TensorFlow and Keras, imported with oneDNN and without the pages that their C++ side prints about missing GPUs.
+"""TensorFlow and Keras, imported with oneDNN and without the pages that they print about missing GPUs and traced graphs.
 
 Whatever matters arrives as an exception. All of ``training`` imports them from here.
 """
@@ -14,5 +14,8 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 with native_output_silenced():
     import keras
     import tensorflow as tf
+
+# Every training of a process traces graphs of its own; from the fifth on TensorFlow would call that a mistake.
+tf.get_logger().setLevel("ERROR")
 
 __all__ = ["keras", "tf"]
