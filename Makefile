@@ -29,13 +29,12 @@ setup: .venv/.complete   ## make .venv with the pinned packages and both distrib
 .venv/.complete: $(PINS) pyproject.toml host/pyproject.toml device/pyproject.toml
 	constraints/setup.sh .venv workspace device host
 
-test: setup .venv-device/.complete   ## the tests; the device's in an environment of its own, beside the others (two cores)
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-builds test-device test-both test-host
+test: setup .venv-device/.complete   ## all tests but the slow ones; the device's in an environment of its own, beside the others (two cores)
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-both test-device test-host
 
-# The longest first: what trains takes more than a third of the time.
 BUILDS := tests/host/pipeline tests/host/training tests/host/search
 
-test-builds: setup   ## the workstation's tests that train networks
+test-builds: setup   ## the workstation's tests that train networks (a quarter of an hour)
 	$(BIN)/pytest $(BUILDS)
 
 test-host: setup     ## the workstation's other tests
