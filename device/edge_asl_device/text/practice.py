@@ -94,8 +94,7 @@ class Practice:
 
     def __init__(self, words: Words, seed: int) -> None:
         self._seed = seed
-        self.finished = 0
-        """Words, without those of which a sign was skipped."""
+        self._spelled: list[tuple[str, ...]] = []
         self.skips = 0
         """Signs, in all."""
         self._skipped: tuple[int, ...] = ()
@@ -103,6 +102,11 @@ class Practice:
         self._time_s: float | None = None
         self._shuffle(words)
         self.next_word()
+
+    @property
+    def finished(self) -> int:
+        """Words, without those of which a sign was skipped."""
+        return len(self._spelled)
 
     def use_words(self, words: Words) -> None:
         """Go on with these, in another language say; at once while nothing of a given word has been spelled."""
@@ -116,12 +120,16 @@ class Practice:
         self._given = [0] * len(self._levels)
 
     def next_word(self) -> None:
-        """Show another word, harder ones once enough were spelled."""
-        level = min(self.finished // WORDS_A_LEVEL, len(self._levels) - 1)
-        words = self._levels[level]
-        self._begin(words[self._given[level] % len(words)])
+        """Show another word: harder ones once enough were spelled, then the same ones from memory, then more hard ones."""
+        enough = max(FEWEST, WORDS_A_LEVEL * len(self._levels))
+        if enough <= self.finished < 2 * enough:
+            self._begin(self._spelled[self.finished - enough], from_memory=True)
+        else:
+            level = min(self.finished // WORDS_A_LEVEL, len(self._levels) - 1)
+            words = self._levels[level]
+            self._begin(words[self._given[level] % len(words)])
+            self._given[level] += 1
         self._given_word = True
-        self._given[level] += 1
 
     def own_word(self, signs: tuple[str, ...]) -> None:
         """Show a word of the visitor's own; see ``spelled``."""
@@ -189,7 +197,7 @@ class Practice:
         self._at += 1
         self._shown, self._tried_s, self._wrong = shown, 0.0, None
         if self.next is None and not self._skipped:
-            self.finished += 1
+            self._spelled.append(self._signs)
         return self.next is None
 
     def _judge(self, time_s: float, leading: str | None, held: float, accepted: str | None) -> None:

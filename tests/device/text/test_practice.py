@@ -154,18 +154,22 @@ def test_from_memory_and_the_next_one_by_itself(visitor: Visitor):
     assert not visitor.practice.view().from_memory
 
 
-def test_words_become_harder_and_never_run_out():
+def test_words_become_harder_then_come_from_memory_and_never_run_out():
     levels = load_words("en")
     practice = Practice(words_for(LETTERS, levels), seed=2)
     seen = []
     for _ in range(60):
-        seen.append(practice.word)
+        seen.append((practice.word, practice.view().from_memory))
         visitor = Visitor(practice)
         for sign in practice.word:
             visitor.shows(sign)
         practice.next_word()
-    assert all(word in levels[0] for word in seen[:WORDS_A_LEVEL])
-    assert all(word in levels[-1] for word in seen[WORDS_A_LEVEL * (len(levels) - 1) :])
+    enough = WORDS_A_LEVEL * len(levels)
+    for level, words in enumerate(levels):
+        assert {word for word, _ in seen[WORDS_A_LEVEL * level : WORDS_A_LEVEL * (level + 1)]} <= set(words)
+    assert [word for word, _ in seen[enough : 2 * enough]] == [word for word, _ in seen[:enough]]
+    assert [from_memory for _, from_memory in seen] == [enough <= at < 2 * enough for at in range(60)]
+    assert {word for word, _ in seen[2 * enough :]} == set(levels[-1])
 
 
 @pytest.mark.parametrize("word", ["", "ABCDEFGHIJKLM", "A B", "Ä", "nothing", "A1"])

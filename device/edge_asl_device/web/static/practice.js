@@ -46,10 +46,10 @@ const advice = ({ signs, at, skipped, from_memory, taken_for, once_more, may_ski
   return hidden ? t("practice.from-memory") : form;
 };
 
-/** From memory the picture only comes to whoever has tried for long. */
-const drawShape = ({ signs, at, from_memory, may_skip }) => {
-  const label = signs[at];
-  const hidden = from_memory && !may_skip;
+/** From memory the picture only comes to whoever has tried for long; a word that is over shows what was left out of it. */
+const drawShape = ({ signs, at, skipped, from_memory, may_skip }) => {
+  const label = signs[at] ?? signs[skipped[0]];
+  const hidden = from_memory && !may_skip && at < signs.length;
   const picture = label === undefined || hidden ? null : pictureOf(label);
   setAttribute(byId("shape"), "data-shows", label === undefined ? "done" : picture ? "picture" : "name");
   if (picture) setAttribute(byId("shape-picture"), "src", picture);
