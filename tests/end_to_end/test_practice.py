@@ -214,6 +214,10 @@ def test_it_attracts_when_nobody_is_there(open_page: OpenPage, shown: Shown):
         keep(page, f"attract-{size[0]}x{size[1]}")
     assert {size: found for size, found in cut.items() if found} == {}
     assert "HELLO" in page.inner_text("#attract-text")
+    until(page, "document.getElementById('example').textContent === 'HELLO'")
+    assert not page.is_visible("#placeholder")
+    shown.show(scene="no-hand", visit=Visit(1, False), text="HE")
+    until(page, "document.getElementById('example').textContent === ''")  # nothing is added to what somebody has left
     shown.show(scene="hand", visit=Visit(2, True), letter=Letter("B", 0.9, 0.2))
     page.wait_for_selector("#reading[data-phase=letter]")
     assert not page.is_visible("#attract")

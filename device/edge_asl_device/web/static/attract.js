@@ -21,6 +21,7 @@ const draw = (elapsed) => {
   setText(byId("attract-now"), word.slice(place, place + 1));
   setText(byId("attract-ahead"), word.slice(place + 1));
   setText(byId("attract-text"), t("attract.text", { word }));
+  return word.slice(0, place);
 };
 
 /** Whether it is shown instead of the invitation. */
@@ -31,6 +32,7 @@ export const attractState = (live, state, hello) => {
   word = t("attract.word");
   const elapsed = alone === null ? -1 : now - alone - hello.attract_after_s * 1000;
   const shown = elapsed >= 0 && !still.matches && [...word].every(pictureOf);
-  if (shown) draw(elapsed);
+  const written = shown ? draw(elapsed) : "";
+  setText(byId("example"), state?.text ? "" : written); // where their own text will be
   return shown;
 };
