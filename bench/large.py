@@ -102,10 +102,10 @@ def check(data: Path, scratch: Path, clock: Clock) -> None:
 
 
 def pack(data: Path, scratch: Path, clock: Clock) -> None:
-    """``edge-asl data shard``."""
+    """``edge-asl data shard``, in shards so small that each tenth has as many of them to read back."""
     from edge_asl.datasets.shards.sharding import ShardRequest, shard
 
-    shard(ShardRequest([data], scratch / "shards"), clock)
+    shard(ShardRequest([data], scratch / "shards", per_shard=1000), clock)
 
 
 def build(data: Path, scratch: Path, clock: Clock) -> None:

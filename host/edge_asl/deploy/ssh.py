@@ -149,8 +149,8 @@ class Ssh:
         if reason:
             raise Unreachable(f"{self.name}: {reason}")
 
-    def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
-        if kind is not None and issubclass(kind, Unreachable):
+    def __exit__(self, *exception: object) -> None:
+        if any(isinstance(one, Unreachable) for one in exception):
             self._disconnect()
         self._cleanup.close()
 

@@ -1,4 +1,4 @@
-"""TensorFlow and Keras, imported with oneDNN and without the pages that they print about missing GPUs and traced graphs.
+"""TensorFlow and Keras, imported with oneDNN and without what they print about missing GPUs and traced graphs.
 
 Whatever matters arrives as an exception. All of ``training`` imports them from here.
 """
