@@ -120,7 +120,7 @@ class Practice:
         self._given = [0] * len(self._levels)
 
     def next_word(self) -> None:
-        """Show another word: harder ones once enough were spelled, then these again from memory, then more hard ones."""
+        """Show another word: harder ones once enough were spelled, then these from memory, then more hard ones."""
         enough = max(FEWEST, WORDS_A_LEVEL * len(self._levels))
         if enough <= self.finished < 2 * enough:
             self._begin(self._spelled[self.finished - enough], from_memory=True)
