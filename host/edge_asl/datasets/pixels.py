@@ -31,6 +31,23 @@ def pixel_tables(root: Path) -> list[Path]:
     return [path for path in candidates if is_pixel_table(path)]
 
 
+def almost_pixel_tables(root: Path) -> dict[str, str]:
+    """CSV files that are no pixel tables but may be meant as such: name → what they begin with.
+
+    Those that name people or boxes are none of them.
+    """
+    candidates = [root] if root.is_file() else sorted(root.glob("*.csv"))
+    found = {}
+    for path in candidates:
+        if path.suffix.lower() != ".csv" or is_pixel_table(path):
+            continue
+        with path.open("rb") as file:
+            names = _header(file.readline(65536))
+        if len(names) > _PIXELS // 2 or "pixel1" in names or names == [""]:
+            found[path.name] = ",".join(names[:3]) + "…" if names != [""] else "nothing"
+    return found
+
+
 def list_pixels(root: Path) -> Listing:
     """Read every table of ``root``: 28×28 grey pictures, row *n* (from 1, after the header) is ``file.csv#n``.
 
@@ -91,10 +108,23 @@ def _row(values: bytes, where: str) -> bytes:
         # bytes() rejects values outside 0–255, int() what is not a number.
         row = bytes(map(int, values.split(b",")))
     except ValueError as error:
-        raise DataError(f"{where}: expected {_PIXELS} numbers 0–255, found: {error}; fix that row") from error
+        number, value = _first_wrong(values)
+        raise DataError(
+            f"{where}: expected {_PIXELS} numbers 0–255, found {value!r} for pixel{number}; fix that row"
+        ) from error
     if len(row) != _PIXELS:
         raise DataError(f"{where}: expected {_PIXELS} pixels, found {len(row)}; fix or remove that row")
     return row
+
+
+def _first_wrong(values: bytes) -> tuple[int, str]:
+    """The number, from 1, and the text of the first value that is no pixel's."""
+    for number, value in enumerate(values.decode("utf-8", "replace").strip().split(","), start=1):
+        try:
+            bytes([int(value)])
+        except ValueError:
+            return number, value
+    return 0, ""
 
 
 def _label(text: bytes, where: str) -> str:

@@ -11,7 +11,7 @@ from edge_asl.datasets.digest import content_hashes, dataset_digest
 from edge_asl.datasets.folders import holds_people, list_flat, list_folders, list_people
 from edge_asl.datasets.labels import Choice, label_in_name, order_labels
 from edge_asl.datasets.listing import Listing, list_folder, skipped, stem_of
-from edge_asl.datasets.pixels import list_pixels, pixel_tables, to_frame
+from edge_asl.datasets.pixels import almost_pixel_tables, list_pixels, pixel_tables, to_frame
 from edge_asl.datasets.remarks import remarks_on
 from edge_asl.datasets.shards.index import INDEX, is_sharded
 from edge_asl.datasets.shards.layout import list_shards
@@ -156,7 +156,8 @@ def detect_layout(root: Path) -> str:
     if len(found) == 1:
         return next(iter(found))
     if not found:
-        raise DataError(f"{root}: expected {_EXPECTED}; found none of them")
+        tables = "".join(f"; {name} begins with {what}" for name, what in almost_pixel_tables(root).items())
+        raise DataError(f"{root}: expected {_EXPECTED}; found none of them{tables}")
     evidence = " and ".join(f"{path} ({layout})" for layout, path in found.items())
     raise DataError(f"{root}: expected one layout, found {evidence}; set the layout to one of {', '.join(found)}")
 

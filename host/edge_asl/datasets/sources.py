@@ -88,7 +88,10 @@ def keep_labels(listing: Listing, choice: Choice) -> Listing:
     found = {picture.label for picture in listing.pictures}
     if missing := order_labels(choice.named - found):
         has = ", ".join(order_labels(found))
-        raise DataError(f"labels: found no picture of {', '.join(missing)}, only of {has}; correct the list")
+        raise DataError(
+            f"labels: found no picture of {', '.join(missing)}, only of {has}; correct the list (--labels, or "
+            "data.labels in the recipe)"
+        )
     left_out = Counter(picture.label for picture in listing.pictures if not choice.has(picture.label))
     kept = [picture for picture in listing.pictures if choice.has(picture.label)]
     return listing._replace(pictures=kept, left_out=left_out)

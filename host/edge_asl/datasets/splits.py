@@ -216,7 +216,8 @@ def _by_counts(pictures: Sequence[Picture], counts: Counts, seed: int, *, in_ord
             f"found {list(counts)}"
         )
     parts: Parts = {part: [] for part in PARTS}
-    for label, units in sorted(_units_by_class(pictures).items()):
+    by_class = _units_by_class(pictures)
+    for label, units in sorted(by_class.items()):
         total = sum(len(unit.paths) for unit in units)
         # Taken from the end.
         left = sorted(units, key=lambda u: (u.position, u.name), reverse=True) if in_order else shuffled(units, seed)
@@ -228,12 +229,21 @@ def _by_counts(pictures: Sequence[Picture], counts: Counts, seed: int, *, in_ord
             while left and len(took) < resolved[i]:
                 took.extend(left.pop().paths)
             if len(took) < resolved[i] and counts[i] != REST:
-                raise DataError(
-                    f"class {label}: expected {'+'.join(map(str, counts))} pictures with bursts kept whole, "
-                    f"found {total}; lower the counts or add pictures"
-                )
+                raise DataError(_too_few(label, counts, by_class))
             parts[PARTS[i]].extend(took[: resolved[i]])
     return parts
+
+
+def _too_few(label: str, counts: Counts, by_class: Mapping[str, list[Unit]]) -> str:
+    units = by_class[label]
+    found = sum(len(unit.paths) for unit in units)
+    whole = " with bursts kept whole" if len(units) < found else ""
+    # What the smallest class can fill.
+    held = max(1, min(sum(len(unit.paths) for unit in some) for some in by_class.values()) * 15 // 100)
+    return (
+        f"class {label}: expected {'+'.join(map(str, counts))} pictures (train, validation, test){whole}, "
+        f"found {found}; add pictures, or lower the counts: --set 'data.counts=[\"rest\", {held}, {held}]'"
+    )
 
 
 def _given(dataset: Dataset, pictures: Sequence[Picture], shares: Shares, seed: int) -> tuple[Parts, Shares]:

@@ -32,7 +32,7 @@ def format_evaluation(evaluation: Evaluation) -> str:
         )
     if evaluation.accuracy_float is not None:
         lines.append(
-            f"float        {evaluation.accuracy_float:.2%}  (int8 loses {evaluation.lost_points:.2f} points, "
+            f"float        {evaluation.accuracy_float:.2%}  (int8 {_change(evaluation.lost_points or 0)}, "
             f"agrees on {evaluation.agreement:.2%})"
         )
     if evaluation.median_ms is not None:
@@ -61,3 +61,7 @@ def _condition_lines(evaluation: Evaluation) -> list[str]:
     for score in evaluation.conditions:
         kinds[score.what].append(f"{score.kind}: {score.accuracy:.1%} of {score.pictures}")
     return [f"{what}: " + "; ".join(rows) for what, rows in kinds.items() if len(rows) > 1]
+
+
+def _change(lost_points: float) -> str:
+    return f"{'gains' if lost_points < 0 else 'loses'} {abs(lost_points):.2f} points"

@@ -16,7 +16,8 @@ Config = dict[str, Any]
 
 _CODE = {"Lambda": "a Lambda layer", "TorchModuleWrapper": "a PyTorch module"}
 _KERAS = frozenset({"keras", "builtins", "tf_keras", "tensorflow"})
-_RESCALES = frozenset({"Rescaling", "Normalization"})
+# A Normalization alone does not tell: it may have been adapted to pixels that were divided before.
+_RESCALES = frozenset({"Rescaling"})
 
 
 def read_config(path: Path) -> Config:

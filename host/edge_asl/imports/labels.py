@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from edge_asl.datasets.labels import labels_in_range, normalise_label
+from edge_asl.datasets.types import Picture
 from edge_asl.errors import ModelError
 
 _NUMBERED = re.compile(r"(\d+)\s+(\S.*)")
@@ -53,23 +54,36 @@ def parse_labels(text: str) -> list[str]:
     return found
 
 
-def labels_of_outputs(named: Sequence[str] | None, where: str, classes: int, data: Iterable[str]) -> tuple[str, ...]:
+def in_keras_order(pictures: Iterable[Picture]) -> list[str]:
+    """The labels of the pictures as Keras numbers their folders: by the folder's own name, so ``Del`` before ``E``.
+
+    The label of a folder ``Del`` is ``del``, which would come after all letters.
+    """
+    named = {picture.label: _folder_of(picture) for picture in pictures}
+    return sorted(named, key=lambda label: named[label])
+
+
+def _folder_of(picture: Picture) -> str:
+    folder = PurePosixPath(picture.path).parent.name
+    return folder if folder and normalise_label(folder) == picture.label else picture.label
+
+
+def labels_of_outputs(named: Sequence[str] | None, where: str, classes: int, data: Sequence[str]) -> tuple[str, ...]:
     """The label of each of a model's outputs, spelled as the data's are.
 
-    ``named`` come from ``where``; without them it is the data's classes in alphabetical order, as Keras and most
-    tutorials number folders, if there are as many of these.
+    ``named`` come from ``where``; without them it is ``data``, the data's classes in the order of ``in_keras_order``,
+    which is how most tutorials number them, if there are as many of these.
 
     Raises:
         ModelError: another number of labels than outputs, or one of them twice.
     """
     if named is None:
-        ordered = sorted(data)
-        if len(ordered) != classes:
+        if len(data) != classes:
             raise ModelError(
-                f"{where}: has {classes} outputs, and the data {len(ordered)} classes: {', '.join(ordered)}; "
+                f"{where}: has {classes} outputs, and the data {len(data)} classes: {', '.join(data)}; "
                 "say which output is which with --labels, or put a labels.txt beside the model"
             )
-        return tuple(ordered)
+        return tuple(data)
     labels = tuple(normalise_label(name) for name in named)
     if len(labels) != classes:
         raise ModelError(

@@ -21,7 +21,7 @@ from edge_asl.datasets.splits import PARTS, UNSPLIT, describe_left_out, describe
 from edge_asl.datasets.types import Dataset, Split
 from edge_asl.errors import ModelError
 from edge_asl.imports.found import Source
-from edge_asl.imports.labels import labels_of_outputs, parse_labels, read_labels
+from edge_asl.imports.labels import in_keras_order, labels_of_outputs, parse_labels, read_labels
 from edge_asl.imports.shape import Shape
 from edge_asl.pipeline.bundle import HASHES, SPLIT
 from edge_asl.pipeline.cache import StepCache
@@ -141,11 +141,11 @@ def _read(request: ImportRequest, source: Source, shape: Shape, progress: Progre
         named, where = read_labels(source.labels), f"{source.labels.name} of {model}"
     else:
         named, where = None, model
-    classes = {picture.label for picture in sound(list_dataset(request.data, request.layout)).pictures}
+    classes = in_keras_order(sound(list_dataset(request.data, request.layout)).pictures)
     labels = labels_of_outputs(named, where, shape.classes, classes)
     known = Labels(frozenset(), frozenset(labels))
     dataset = read_dataset(request.data, request.layout, labels=known, cache=hashes)
-    origin = "the data's classes in alphabetical order" if named is None else where.partition(" ")[0]
+    origin = "the data's folders in alphabetical order" if named is None else where.partition(" ")[0]
     progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} classes in {dataset.name}")
     tell(dataset, progress)
     progress.say(f"  outputs by {origin}: {' '.join(labels)}")

@@ -145,8 +145,8 @@ def test_pixel_table_with_windows_lines_and_letters(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ("0," + ",".join(["256"] * 784), "numbers 0–255"),
-        ("0," + ",".join(["x"] * 784), "numbers 0–255"),
+        ("0,1," + ",".join(["256"] * 783), "numbers 0–255, found '256' for pixel2"),
+        ("0," + ",".join(["x"] * 784), "numbers 0–255, found 'x' for pixel1"),
         ("0,1,2", "784 pixels, found 2"),
         ("26," + ",".join(["1"] * 784), "0–25"),
     ],
@@ -156,6 +156,21 @@ def test_a_wrong_row_is_named(tmp_path: Path, row: str, says: str) -> None:
     with (tmp_path / "t.csv").open("a") as file:
         file.write(row + "\n")
     with pytest.raises(DataError, match=rf"t.csv#3: expected .*{says}"):
+        read_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        (",".join(f"pixel{i}" for i in range(1, 785)), "pixel1,pixel2,pixel3…"),
+        ("letter," + ",".join(f"pixel{i}" for i in range(1, 785)), "letter,pixel1,pixel2…"),
+        ("", "nothing"),
+    ],
+)
+def test_a_table_with_another_head_is_named(tmp_path: Path, head: str, found: str) -> None:
+    (tmp_path / "t.csv").write_text(f"{head}\n")
+    (tmp_path / "scores.csv").write_text("file,score\n")
+    with pytest.raises(DataError, match=rf"found none of them; t\.csv begins with {found}$"):
         read_dataset(tmp_path)
 
 

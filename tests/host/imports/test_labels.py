@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_asl.datasets.types import Picture
 from edge_asl.errors import ModelError
-from edge_asl.imports.labels import labels_of_outputs, parse_labels, read_labels
+from edge_asl.imports.labels import in_keras_order, labels_of_outputs, parse_labels, read_labels
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,12 @@ def test_labels_are_spelled_as_the_datas():
 
 
 def test_without_labels_the_datas_classes_count_in_the_order_of_folders():
-    assert labels_of_outputs(None, "m", 4, ["9", "10", "A", "space"]) == ("10", "9", "A", "space")
+    paths = ["9/a.jpg", "train/10/b.jpg", "E/c.jpg", "Del/d.jpg", "None/e.jpg", "ann/s/f.jpg", "A_1.jpg", "t.csv#3"]
+    labels = ["9", "10", "E", "del", "nothing", "S", "A", "B"]
+    ordered = in_keras_order(map(Picture, paths, labels))
+
+    assert ordered == ["10", "9", "A", "B", "del", "E", "nothing", "S"]
+    assert labels_of_outputs(None, "m", 8, ordered) == tuple(ordered)
     with pytest.raises(ModelError, match="m: has 3 outputs, and the data 2 classes: A, B; say which output is which"):
         labels_of_outputs(None, "m", 3, ["A", "B"])
 
