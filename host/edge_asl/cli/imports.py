@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from edge_asl.cli.options import JsonOption, LayoutOption, option, print_json
-
-
-class Pixels(StrEnum):
-    """How a network wants its pixels; the names are Keras's."""
-
-    tf = "tf"
-    unit = "unit"
-    caffe = "caffe"
-    torch = "torch"
-    raw = "raw"
+from edge_asl.cli.options import (
+    OUTPUTS_HELP,
+    PIXELS_HELP,
+    SIZE_HELP,
+    JsonOption,
+    LayoutOption,
+    Pixels,
+    option,
+    print_json,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -37,22 +35,9 @@ def import_(
         list[Path], option("Folder of labelled pictures of its signs; repeat it for several.", "--data", metavar="DIR")
     ],
     out: Annotated[Path | None, option("Bundle folder; default: models/ and the model's name.")] = None,
-    labels: Annotated[
-        str | None,
-        option(
-            "The signs of the model's outputs, in their order: A-I,K-Y or a file. Default: labels.txt beside "
-            "the model, or the data's classes in alphabetical order.",
-            metavar="LIST",
-        ),
-    ] = None,
-    pixels: Annotated[
-        Pixels | None,
-        option(
-            "How the model wants its pixels: tf (-1 to 1), unit (0 to 1), caffe (BGR minus a mean), torch (mean and "
-            "deviation), raw (0 to 255). Default: found out with the pictures."
-        ),
-    ] = None,
-    size: Annotated[int | None, option("Side of the model's pictures, if it takes any.", min=16, max=1024)] = None,
+    labels: Annotated[str | None, option(OUTPUTS_HELP, metavar="LIST")] = None,
+    pixels: Annotated[Pixels | None, option(PIXELS_HELP)] = None,
+    size: Annotated[int | None, option(SIZE_HELP, min=16, max=1024)] = None,
     layout: LayoutOption = "auto",
     every_picture: Annotated[
         bool, typer.Option("--every-picture", help="Measure on all pictures, not only on those in a test folder.")

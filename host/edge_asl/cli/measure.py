@@ -8,7 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from edge_asl.cli.options import DataOption, JsonOption, LayoutOption, option, print_json
+from edge_asl.cli.options import (
+    OUTPUTS_HELP,
+    PIXELS_HELP,
+    SIZE_HELP,
+    DataOption,
+    JsonOption,
+    LayoutOption,
+    Pixels,
+    option,
+    print_json,
+)
 from edge_asl.errors import DataError
 
 OnlyOption = Annotated[
@@ -45,11 +55,16 @@ def evaluate(
     ] = False,
     stress: Annotated[bool, typer.Option("--stress", help="Also measure on pictures spoilt in a dozen ways.")] = False,
     report: Annotated[Path | None, option("Also write an HTML report here.")] = None,
+    labels: Annotated[str | None, option(f"Keras models: {OUTPUTS_HELP}", metavar="LIST")] = None,
+    pixels: Annotated[Pixels | None, option(f"Keras models: {PIXELS_HELP}")] = None,
+    size: Annotated[int | None, option(f"Keras models: {SIZE_HELP}", min=16, max=1024)] = None,
     json: JsonOption = False,
 ) -> None:
     """Measure a bundle on labelled pictures.
 
-    A Keras model is measured as it is, in floating point, on all of them: --data, --layout and --json go with it.
+    A Keras model, a SavedModel or Teachable Machine's export is measured as it is, in floating point, on all of them.
+    With it go --data, --layout, --labels, --pixels, --size and --json; the middle three say of it what edge-asl import
+    asks, too.
     """
     from edge_asl.datasets.labels import choose_labels
     from edge_asl.imports.found import is_model
@@ -61,10 +76,17 @@ def evaluate(
 
         if part is not Part.auto or only or leave_one_out or stress or report:
             raise DataError(
-                f"{bundle}: a model without a bundle is measured as a whole: only --data, --layout and --json"
+                f"{bundle}: a model without a bundle is measured as a whole: only --data, --layout, --labels, "
+                "--pixels, --size and --json go with it"
             )
-        print_evaluation(evaluate_model(bundle, data, layout, console()), json)
+        scaling = None if pixels is None else pixels.value
+        print_evaluation(evaluate_model(bundle, data, layout, console(), labels, scaling, size), json)
         return
+    if labels or pixels or size:
+        raise DataError(
+            f"{bundle}: a bundle knows its labels, pixels and size: --labels, --pixels and --size are for Keras "
+            "models; --only chooses signs"
+        )
     chosen = None if only is None else choose_labels(only.split(","))
     which = LEFT_OUT if leave_one_out else part.value
     found = evaluate_bundle(bundle, data, which, layout, report, console(), only=chosen, stress=stress)

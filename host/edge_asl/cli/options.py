@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from edge_asl.deploy.target import Target
 
 
+class Pixels(StrEnum):
+    """Ways to scale pixels; ``training/pixels.py`` says what they are."""
+
+    tf = "tf"
+    unit = "unit"
+    caffe = "caffe"
+    torch = "torch"
+    raw = "raw"
+
+
 class RuntimeName(StrEnum):
     """Which TensorFlow Lite runtime a device gets."""
 
@@ -51,6 +61,15 @@ DataArgument = Annotated[
     list[Path],
     typer.Argument(help="Folders of labelled pictures (or CSV files).", show_default=False, metavar="DIR…"),
 ]
+PIXELS_HELP = (
+    "How the model wants its pixels: tf (-1 to 1), unit (0 to 1), caffe (BGR minus a mean), torch (mean and "
+    "deviation), raw (0 to 255). Default: found out with the pictures."
+)
+OUTPUTS_HELP = (
+    "The signs of the model's outputs, in their order: A-I,K-Y or a file. Default: labels.txt beside the model, or the "
+    "data's classes in alphabetical order."
+)
+SIZE_HELP = "Side of the model's pictures, if it takes any."
 SignerPatternOption = Annotated[str | None, option("Regular expression on the path; its first group names the person.")]
 WheelhouseOption = Annotated[Path | None, option("Folder of wheels to use instead of the internet.")]
 

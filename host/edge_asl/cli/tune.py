@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -20,6 +21,8 @@ from edge_asl.cli.options import (
     print_json,
 )
 from edge_asl.errors import RecipeError
+
+_Number = TypeVar("_Number", int, float)
 
 STUDY_HELP = (
     "Where the study is kept, for several workstations at once: a journal file (….journal) on a shared disk, or a "
@@ -85,9 +88,9 @@ def tune(
     from edge_asl.search.tune import tune as run
 
     space = Space(
-        None if backbones is None else backbones.split(","),
-        None if widths is None else [_number("--widths", word) for word in widths.split(",")],
-        None if sizes is None else [int(_number("--sizes", word)) for word in sizes.split(",")],
+        None if backbones is None else [word.strip() for word in backbones.split(",")],
+        None if widths is None else [_number("--widths", word, float) for word in widths.split(",")],
+        None if sizes is None else [_number("--sizes", word, int) for word in sizes.split(",")],
     )
     target = parsed_target(on, mode, root, ssh_config)
     request = TuneRequest(
@@ -101,8 +104,9 @@ def tune(
         typer.echo(format_tuned(found))
 
 
-def _number(name: str, word: str) -> float:
+def _number(name: str, word: str, kind: Callable[[str], _Number]) -> _Number:
     try:
-        return float(word)
+        return kind(word)
     except ValueError as error:
-        raise RecipeError(f"{name}: expected numbers such as 96,128, found {word.strip()!r}") from error
+        example = "96,128" if kind is int else "0.35,1"
+        raise RecipeError(f"{name}: expected numbers such as {example}, found {word.strip()!r}") from error

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 from edge_asl.errors import ModelError
-from edge_asl_device.contract.manifest import LABELS
+from edge_asl_device.contract.manifest import LABELS, MANIFEST
 from edge_asl_device.files import sha256_of
 
 Kind = Literal["Keras", "Keras architecture and weights", "SavedModel", "Teachable Machine", "TensorFlow Lite"]
@@ -51,8 +51,10 @@ class Source(NamedTuple):
 
 
 def is_model(path: Path) -> bool:
-    """Whether a path is a model's, and not a bundle's."""
-    return path.suffix.lower() in (".keras", ".h5", ".hdf5", ".zip", ".tflite") or (path / "saved_model.pb").is_file()
+    """Whether a path is a model's, and not a bundle's, which has a manifest."""
+    if not path.is_dir():
+        return path.suffix.lower() in (".keras", ".h5", ".hdf5", ".zip", ".tflite")
+    return not (path / MANIFEST).exists() and ((path / "saved_model.pb").is_file() or bool(_models_in(path)))
 
 
 def find_model(given: Path, unpacked: Path) -> Source:

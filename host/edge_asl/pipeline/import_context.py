@@ -145,7 +145,7 @@ def _read(request: ImportRequest, source: Source, shape: Shape, progress: Progre
     labels = labels_of_outputs(named, where, shape.classes, classes)
     known = Labels(frozenset(), frozenset(labels))
     dataset = read_dataset(request.data, request.layout, labels=known, cache=hashes)
-    origin = "the data's folders in alphabetical order" if named is None else where.partition(" ")[0]
+    origin = "the data's classes in alphabetical order" if named is None else where.partition(" ")[0]
     progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} classes in {dataset.name}")
     tell(dataset, progress)
     progress.say(f"  outputs by {origin}: {' '.join(labels)}")

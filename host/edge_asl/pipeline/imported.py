@@ -80,15 +80,25 @@ def import_model(request: ImportRequest, progress: Progress) -> Evaluation:
     return evaluation
 
 
-def evaluate_model(model: Path, data: Sequence[Path], layout: str, progress: Progress) -> Evaluation:
+def evaluate_model(
+    model: Path,
+    data: Sequence[Path],
+    layout: str,
+    progress: Progress,
+    labels: str | None = None,
+    pixels: str | None = None,
+    size: int | None = None,
+) -> Evaluation:
     """Measure a Keras model or SavedModel as it is, in floating point, on all pictures of its labels.
+
+    ``labels``, ``pixels`` and ``size`` are those of ``ImportRequest``.
 
     Raises:
         EdgeAslError: model or data cannot be read, or the model is no better than chance.
     """
     with tempfile.TemporaryDirectory() as folder:
         out, kept = Path(folder, "models", "model"), Path(folder, "calibration")
-        request = ImportRequest(model, data, out, kept, layout=layout, every_picture=True)
+        request = ImportRequest(model, data, out, kept, labels, pixels, size, layout, every_picture=True)
         request.as_build.work.mkdir(parents=True)
         source = find_model(model, request.as_build.work / "unpacked")
         if source.kind == "TensorFlow Lite":
@@ -180,7 +190,7 @@ def _report(context: BuildContext, request: ImportRequest, choice: Choice) -> No
     if choice.order is not None:
         context.progress.say(
             f"warning: with the labels in another order {choice.ordered:.1%} would be right; "
-            f"if it is the model's, import with --labels {order_of(choice)}"
+            f"if it is the model's, say --labels {order_of(choice)}"
         )
 
 

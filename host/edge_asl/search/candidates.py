@@ -77,6 +77,7 @@ def entries_of(recipe: str, settings: Sequence[str], space: Space, weights: str 
         RecipeError: the recipe reads hands, a value is out of range, or no candidate is left.
     """
     base = load_recipe(recipe, settings)
+    _check_weights(weights)
     if base.reads == "hand":
         raise RecipeError(
             f"recipe {recipe}: expected one that sees a square, such as digits-mobilenet; of one that reads hands "
@@ -93,6 +94,30 @@ def entries_of(recipe: str, settings: Sequence[str], space: Space, weights: str 
             f"or train from nothing with --weights {NO_WEIGHTS}"
         )
     return found
+
+
+def _check_weights(weights: str | None) -> None:
+    if weights in (None, IMAGENET, NO_WEIGHTS) or Path(str(weights)).is_dir():
+        return
+    found = "a file" if Path(str(weights)).exists() else "neither, and no such folder"
+    raise RecipeError(
+        f"--weights {weights}: expected imagenet, none, or a folder of files such as "
+        f"mobilenet_v2_0.35_224_no_top.weights.h5, found {found}; name the folder"
+    )
+
+
+def without_weights(recipe: str, settings: Sequence[str], space: Space, weights: str | None) -> list[str]:
+    """What was asked for and is not searched: ``mobilenet_v2 of width 0.4``, as there are no weights for it."""
+    base = load_recipe(recipe, settings)
+    found = set()
+    for backbone in space.backbones or _USUAL_BACKBONES:
+        asked = space.widths if space.widths is not None and BACKBONES[backbone].widths else None
+        widths = _widths(backbone, base, None, weights) if asked is None else asked
+        tried = _widths(backbone, base, asked, weights)
+        for width in widths:
+            if width not in tried or _weights_for(Candidate(backbone, width, 0), weights) is None:
+                found.add(backbone if width is None else f"{backbone} of width {width:g}")
+    return sorted(found)
 
 
 def _grid(base: Recipe, space: Space, weights: str | None) -> Iterable[Candidate]:

@@ -16,7 +16,7 @@ from edge_asl.pipeline.bundle import HASHES, check_bundle_path
 from edge_asl.pipeline.context import BuildRequest, open_context
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import digest_of
-from edge_asl.search.candidates import Candidate, Entry, entries_of, searched_apart
+from edge_asl.search.candidates import Candidate, Entry, entries_of, searched_apart, without_weights
 from edge_asl.search.outcome import Tuned, finish
 from edge_asl.search.request import TuneRequest, Tuning
 from edge_asl.search.studies import BUNDLE, DIGEST, MEDIAN_MS, WHY, SharedStudy, open_study
@@ -56,6 +56,8 @@ def tune(request: TuneRequest, progress: Progress) -> Tuned:
 
 def _open(request: TuneRequest, progress: Progress) -> Tuning:
     entries = entries_of(request.recipe, request.settings, request.space, request.weights)
+    if missing := without_weights(request.recipe, request.settings, request.space, request.weights):
+        progress.say(f"not searched, as there are no weights for it: {', '.join(missing)}")
     check_bundle_path(request.out)
     device = device_of(request.target)
     # The data and the split are everybody's; nothing is built here.

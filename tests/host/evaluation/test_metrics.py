@@ -17,6 +17,7 @@ from edge_asl.errors import DataError
 from edge_asl.evaluation.intervals import Interval, bootstrap_people, wilson
 from edge_asl.evaluation.metrics import Evaluation, Predictions, evaluate_predictions, to_manifest_metrics
 from edge_asl.evaluation.reliability import reliability_bins
+from edge_asl.evaluation.text import format_evaluation
 
 LABELS = ("A", "B", "C", "D")
 
@@ -152,6 +153,9 @@ def test_float_and_int8_are_compared():
     found = evaluate([0, 0, 0, 1], rows, probabilities_float=better)
 
     assert (found.accuracy, found.accuracy_float, found.agreement, found.lost_points) == (0.5, 0.75, 0.75, 25.0)
+    assert "(int8 loses 25.00 points, agrees on 75.00%)" in format_evaluation(found)
+    other = evaluate([0, 0, 0, 1], better.tolist(), probabilities_float=np.array(rows, np.float32))
+    assert "(int8 gains 25.00 points, agrees on 75.00%)" in format_evaluation(other)
 
 
 def test_times_are_median_and_95th_percentile():

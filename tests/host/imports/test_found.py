@@ -11,7 +11,7 @@ import pytest
 from tiny_model import TinyModels, tiny_models
 
 from edge_asl.errors import ModelError
-from edge_asl.imports.found import find_model
+from edge_asl.imports.found import find_model, is_model
 from edge_asl.imports.keras_files import check_no_code, parts_of, read_config, readable_h5, rescales
 from edge_asl.imports.tflite_file import check_tflite
 from edge_asl_device.files import sha256_of
@@ -54,6 +54,13 @@ def zipped(path: Path, *names: str) -> Path:
 def test_folders_and_archives_hold_one_model(tmp_path: Path, names: list[str], found: tuple[str, str]):
     assert find(filled(tmp_path / "folder", *names), tmp_path) == found
     assert find(zipped(tmp_path / "archive.zip", *names), tmp_path) == found
+
+
+def test_a_folder_of_a_model_is_no_bundle(tmp_path: Path):
+    for name in ("model.keras", "keras_model.h5", "saved_model.pb"):
+        assert is_model(filled(tmp_path / name, name).joinpath(name).parent)
+    assert not is_model(filled(tmp_path / "bundle", "manifest.json", "model.tflite"))
+    assert not is_model(filled(tmp_path / "pictures", "A/1.jpg"))
 
 
 def test_labels_beside_the_model_are_found_and_an_archive_is_known_by_its_own_hash(tmp_path: Path):

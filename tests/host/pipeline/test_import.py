@@ -89,7 +89,28 @@ def test_a_keras_model_is_measured_as_it_is(foreign_models: ForeignModels, expor
     assert found["accuracy"] > 0.9
     refused = edge_asl("evaluate", model, "--data", exported, "--stress")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "only --data, --layout and --json" in refused.stderr
+    assert "only --data, --layout, --labels, --pixels, --size and --json" in refused.stderr
+
+
+def test_of_a_keras_model_can_be_said_what_it_wants(foreign_models: ForeignModels, exported: Path, tmp_path: Path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    shutil.copyfile(foreign_models.folder / "plain.keras", folder / "plain.keras")
+    (folder / "labels.txt").write_text("L\nB\nA\nnothing\n")
+
+    said = edge_asl("evaluate", folder, "--data", exported, "--labels", "A,B,L,nothing", "--pixels", "unit")
+
+    assert said.returncode == 0, said.stderr[-2000:]
+    assert "unit: right on 96 pictures: unit" in said.stderr
+    wrong = edge_asl("evaluate", folder, "--data", exported)
+    assert "--labels A,B,L,nothing" in wrong.stderr
+
+
+def test_a_bundle_says_itself_what_it_wants(golden_bundle: Path, exported: Path):
+    run = edge_asl("evaluate", golden_bundle, "--data", exported, "--labels", "A,B")
+
+    assert run.returncode == 1
+    assert "--only chooses signs" in run.stderr.splitlines()[-1]
 
 
 def import_arguments(model: Path, data: Path, folder: Path) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from edge_asl.errors import RecipeError
 from edge_asl.recipes.recipe import load_recipe
-from edge_asl.search.candidates import IMAGENET_WIDTHS, Space, entries_of, searched_apart
+from edge_asl.search.candidates import IMAGENET_WIDTHS, Space, entries_of, searched_apart, without_weights
 
 RECIPE = "digits-mobilenet"
 
@@ -41,6 +41,8 @@ def test_widths_without_weights_are_tried_only_from_nothing():
     space = Space(["mobilenet_v2"], [0.35, 0.4], [96])
 
     assert list(entries_of(RECIPE, (), space, "imagenet")) == ["mobilenet_v2-0.35-96"]
+    assert without_weights(RECIPE, (), space, "imagenet") == ["mobilenet_v2 of width 0.4"]
+    assert without_weights(RECIPE, (), space, "none") == without_weights(RECIPE, (), Space(), None) == []
     assert list(entries_of(RECIPE, (), space, "none")) == ["mobilenet_v2-0.35-96", "mobilenet_v2-0.4-96"]
 
 
@@ -51,6 +53,11 @@ def test_a_folder_gives_each_candidate_the_file_that_is_named_after_it(tmp_path:
     space = Space(["mobilenet", "mobilenet_v2"], [0.25, 0.35, 1.0], [96, 128])
     entries = entries_of(RECIPE, (), space, str(tmp_path))
 
+    assert without_weights(RECIPE, (), space, str(tmp_path)) == [
+        "mobilenet of width 0.35",
+        "mobilenet_v2 of width 0.25",
+        "mobilenet_v2 of width 1",
+    ]
     found = {name: Path(entry.weights).name for name, entry in entries.items()}
     assert found == {
         "mobilenet-0.25-96": files[0],
@@ -68,6 +75,8 @@ def test_a_folder_gives_each_candidate_the_file_that_is_named_after_it(tmp_path:
         ("letters", Space(), None, ("letters", "sees a square", "digits-mobilenet", "full landmark model")),
         (RECIPE, Space(["mobilnet"]), None, ("--backbones", "mobilenet_v2", "'mobilnet'")),
         (RECIPE, Space(["mobilenet"], [1.0], [16]), None, ("model.size", "32")),
+        (RECIPE, Space(), "nowhere", ("--weights nowhere", "no such folder", "name the folder")),
+        (RECIPE, Space(), __file__, ("--weights", "found a file")),
         (RECIPE, Space(["alexnet"]), "imagenet", ("--weights imagenet", "none")),
     ],
 )
