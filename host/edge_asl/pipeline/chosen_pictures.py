@@ -24,6 +24,12 @@ ALL_PICTURES = "all pictures"
 _LEARNED = "these include the pictures that the bundle was trained on; expect lower accuracy on other people"
 
 
+_ELSEWHERE = (
+    "it was trained elsewhere, so nobody here can tell whether it has learned from some of these pictures; if it has, "
+    "the figures flatter it"
+)
+
+
 class Chosen(NamedTuple):
     """The pictures to measure on."""
 
@@ -68,14 +74,21 @@ def choose_part(bundle: Bundle, dataset: Dataset, part: str) -> Chosen:
     same = built_from(bundle, dataset)
     if part == ALL or (part == AUTO and not same):
         learned = same or learned_from(bundle, dataset)
-        return Chosen(list(dataset.pictures), ALL_PICTURES, _LEARNED if learned else None)
+        return Chosen(
+            list(dataset.pictures), ALL_PICTURES, trained_elsewhere(bundle) or (_LEARNED if learned else None)
+        )
     part = "test" if part == AUTO else part
     path = work_folder(bundle.folder) / SPLIT
     if not path.is_file():
         raise DataError(f"{path}: the split that the bundle was built with is missing; --split all takes every picture")
     split = read_split(path, dataset)
-    warning = f"the {part} part was used in training; expect lower accuracy on other people"
-    return Chosen(pictures_of(dataset, split, part), describe_part(split, part), None if part == "test" else warning)
+    used = f"the {part} part was used in training; expect lower accuracy on other people" if part != "test" else None
+    return Chosen(pictures_of(dataset, split, part), describe_part(split, part), trained_elsewhere(bundle) or used)
+
+
+def trained_elsewhere(bundle: Bundle) -> str | None:
+    """A warning of a bundle that was imported: its working folder says what calibrated it, not what it learned from."""
+    return None if bundle.manifest.provenance.imported is None else _ELSEWHERE
 
 
 def learned_from(bundle: Bundle, dataset: Dataset) -> frozenset[str]:

@@ -20,6 +20,7 @@ from edge_asl.pipeline.chosen_pictures import (
     choose_signs,
     knows_its_pictures,
     learned_from,
+    trained_elsewhere,
 )
 from edge_asl_device.contract.bundle import Bundle
 
@@ -61,7 +62,8 @@ def common_pictures(bundles: Mapping[str, Bundle], dataset: Dataset, part: str, 
         raise DataError(_nothing_left(dataset, part, len(asked), missing))
     split = " and ".join(_distinct(one.split for one in chosen.values()))
     if split == ALL_PICTURES and any(missing.values()):
-        split = "pictures that none has learned from"
+        doubt = any(one.warning for one in chosen.values())
+        split = f"pictures that none {'is known to have' if doubt else 'has'} learned from"
     pictures, split = choose_signs(pictures, only, split)
     return Common(
         pictures,
@@ -101,7 +103,8 @@ def _fair_to(bundle: Bundle, view: Dataset, part: str) -> Chosen:
     if part != AUTO:
         return choose_part(bundle, view, ALL)
     learned = learned_from(bundle, view)
-    return Chosen([picture for picture in view.pictures if picture.path not in learned], ALL_PICTURES, None)
+    unlearned = [picture for picture in view.pictures if picture.path not in learned]
+    return Chosen(unlearned, ALL_PICTURES, trained_elsewhere(bundle))
 
 
 class _Signs(NamedTuple):

@@ -58,7 +58,8 @@ def load_foreign(source: Source, size: int | None) -> Foreign:
     height, width, channels, first = _picture(tuple(network.inputs[0].shape), size, where)
     if "float" not in str(network.inputs[0].dtype):
         raise ModelError(
-            f"{where}: expected an input of floats, found {network.inputs[0].dtype}; export it without that"
+            f"{where}: expected an input of floats, found {network.inputs[0].dtype}; where it was "
+            "made, leave the input's dtype at float32 and save it again"
         )
     outputs = tuple(network.outputs[0].shape)
     if len(outputs) != 2 or not outputs[1]:

@@ -20,13 +20,14 @@ from edge_asl.datasets.synthetic.pictures import write_pictures
 from edge_asl.datasets.types import Dataset
 from edge_asl.errors import DataError
 from edge_asl.evaluation.predictions import predict
+from edge_asl.pipeline.chosen_pictures import choose_part
 from edge_asl.pipeline.common_pictures import common_pictures, of_labels
 from edge_asl.pipeline.compare import compare_bundles
 from edge_asl.pipeline.evaluate import evaluate_bundle
 from edge_asl.progress import Quiet
 from edge_asl.tflite.inspect import inspect_path, models_of
 from edge_asl_device.contract.bundle import Bundle, read_bundle
-from edge_asl_device.contract.manifest import MANIFEST
+from edge_asl_device.contract.manifest import MANIFEST, Imported
 from edge_asl_device.errors import BundleError
 
 
@@ -202,6 +203,26 @@ def test_a_working_folder_of_another_build_is_not_believed(
     found = common_pictures({"shipped": shipped, "again": shipped}, read_dataset(folders[0]), "auto", None)
     assert len(found.pictures) == 32
     assert all("nobody can tell" in warning for warning in found.warnings)
+
+
+def test_of_an_imported_bundle_nobody_knows_what_it_learned_from(
+    golden_bundle: Path, folders: list[Path], tmp_path: Path
+) -> None:
+    built, made = (as_built(golden_bundle, tmp_path / name, folders[:1]) for name in ("built", "made"))
+    origin = Imported("model.keras", "0" * 64, "Keras", "unit")
+    provenance = msgspec.structs.replace(made.manifest.provenance, imported=origin)
+    imported = made._replace(manifest=msgspec.structs.replace(made.manifest, provenance=provenance))
+    for data in folders:  # what it was calibrated with, and others
+        found = common_pictures({"built": built, "imported": imported}, read_dataset(data), "auto", None)
+        assert [warning.partition(",")[0] for warning in found.warnings] == ["imported: it was trained elsewhere"]
+    mixed = common_pictures({"built": built, "imported": imported}, read_dataset(folders), "auto", None)
+    assert mixed.split == "pictures that none is known to have learned from"
+    assert evaluate_warning(imported, folders[1]) is not None
+    assert evaluate_warning(built, folders[1]) is None
+
+
+def evaluate_warning(bundle: Bundle, data: Path) -> str | None:
+    return choose_part(bundle, read_dataset(data), "auto").warning
 
 
 def test_signs_that_not_all_know_are_left_out(golden_bundle: Path, folders: list[Path], tmp_path: Path) -> None:
