@@ -22,6 +22,11 @@ class StepCache:
         """Whether this step already made ``outputs`` from inputs of this ``digest``."""
         return self._done.get(name) == [digest, *map(_stamp, outputs)]
 
+    def later(self, name: str, than: str) -> bool:
+        """Whether step ``name`` was done once more after step ``than``, by the times in the record."""
+        latest = [max((_when(stamp) for stamp in self._done.get(step, [])[1:]), default=0) for step in (name, than)]
+        return latest[0] > latest[1] > 0
+
     def run(
         self,
         name: str,
@@ -52,6 +57,12 @@ def _stamp(path: Path) -> str:
     except OSError:
         return "missing"
     return f"{found.st_size}:{found.st_mtime_ns}"
+
+
+def _when(stamp: str) -> int:
+    """Nanoseconds; 0 of a file that is missing."""
+    time = stamp.partition(":")[2]
+    return int(time) if time.isdecimal() else 0
 
 
 def _read(path: Path) -> dict[str, list[str]]:

@@ -14,12 +14,14 @@ from edge_asl.datasets.labels import Choice
 from edge_asl.datasets.pixel_store import model_picture
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split
-from edge_asl.datasets.splits import PARTS, describe_part, pictures_of
+from edge_asl.datasets.splits import PARTS, describe_part, describe_split, pictures_of
 from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.errors import DataError
 from edge_asl.evaluation.metrics import Predictions
 from edge_asl.evaluation.predictions import predict
 from edge_asl.pipeline.bundle import SPLIT, work_folder
+from edge_asl.pipeline.cache import StepCache
+from edge_asl.pipeline.chosen_pictures import built_from
 from edge_asl.pipeline.square_models import ARCHITECTURE, FLOAT_WEIGHTS
 from edge_asl.progress import Progress
 from edge_asl_device.contract.bundle import Bundle, read_bundle
@@ -51,21 +53,36 @@ def export_bundle(folder: Path, data: Sequence[Path], layout: str, out: Path, pr
     manifest, work = bundle.manifest, work_folder(folder)
     if not isinstance(manifest, SquareManifest):
         raise DataError(
-            f"{folder}: expected a bundle that sees a square, found one that reads hands: it is no Keras model"
+            f"{folder}: expected a bundle that sees a square, found one that reads hands: it is no Keras "
+            "model; build with a recipe that sees a square, such as digits-mobilenet"
         )
     for needed in (work / ARCHITECTURE, work / FLOAT_WEIGHTS):
         if not needed.is_file():
             raise DataError(
                 f"{needed}: the float network is missing; export where the bundle was built, or build again"
             )
+    if StepCache(work, progress).later("training", "bundle"):
+        raise DataError(
+            f"{work}: another network was trained here after this bundle was written; finish that build with the same "
+            "edge-asl build, then export"
+        )
+    dataset = split = None
+    if data:  # before the network is made, which takes long: this may be refused
+        dataset = read_dataset(data, layout, labels=Choice(frozenset(), frozenset(bundle.labels)))
+        if not built_from(bundle, dataset):
+            raise DataError(
+                f"{dataset.name}: expected the pictures that {folder} was built from, found others; name the folders "
+                "of that build"
+            )
+        split = read_split(work / SPLIT, dataset)
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing_folder(out) as beside:
         (beside / LABELS).write_text("".join(f"{label}\n" for label in bundle.labels), encoding="utf-8")
+        progress.say("the float network for Keras")
         _write_network(work, beside)
         score = None
-        if data:
-            dataset = read_dataset(data, layout, labels=Choice(frozenset(), frozenset(bundle.labels)))
-            split = read_split(work / SPLIT, dataset)
+        if dataset is not None and split is not None:
+            progress.say(f"the split, {describe_split(split, dataset)}")
             _write_parts(dataset, split, manifest.input, beside, progress)
             score = _write_scores(bundle, dataset, split, beside, progress)
         files = tuple(sorted(path.name for path in beside.iterdir()))

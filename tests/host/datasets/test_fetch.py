@@ -277,7 +277,9 @@ def test_two_processes_do_not_fetch_into_one_folder(
 
 
 def test_what_cannot_be_fetched_says_so(pictures: Path, mirror: tuple[Path, str], table: Path, tmp_path: Path):
+    git(tmp_path, "init", "--quiet", "--bare", "other.git")
     cases = {
+        r"not our ref.*it is no copy of that set$": digits(table, tmp_path / "d", mirror=str(tmp_path / "other.git")),
         r"no-such: no such public data set; there are sign-language-digits": FetchRequest("no-such", tmp_path / "d"),
         r"asl-alphabeth: .* did you mean asl-alphabet\?": FetchRequest("asl-alphabeth", tmp_path / "d"),
         r"nowhere.git: git could not fetch commit": digits(table, tmp_path / "d", mirror=str(tmp_path / "nowhere.git")),

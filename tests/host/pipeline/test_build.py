@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -310,6 +311,26 @@ def test_export_says_why_it_cannot(built: Built, tmp_path: Path):
         assert (run.returncode, run.stdout) == (1, "")
         assert message in run.stderr
         assert not (tmp_path / "exported").exists()
+    few = shutil.copytree(built.data, tmp_path / "few")
+    next((few / SIGNS[0]).iterdir()).unlink()
+    other = edge_asl("export", built.bundle, "--data", few, "--out", tmp_path / "exported")
+    assert (other.returncode, other.stdout) == (1, "")
+    assert f"expected the pictures that {built.bundle} was built from, found others" in other.stderr
+    assert not list(tmp_path.glob("*exported*"))
+
+
+def test_export_refuses_a_network_that_is_not_the_bundles(built: Built, tmp_path: Path):
+    """A second build that was stopped after its training leaves other weights beside the bundle of the first."""
+    bundle = shutil.copytree(built.bundle, tmp_path / "models" / built.bundle.name)
+    work = shutil.copytree(built.work, tmp_path / "models" / ".work" / built.bundle.name)
+    record = json.loads((work / "steps.json").read_text())
+    record["training"][1] = f"1:{time.time_ns()}"
+    (work / "steps.json").write_text(json.dumps(record))
+
+    run = edge_asl("export", bundle, "--out", tmp_path / "exported")
+
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "another network was trained here after this bundle was written" in run.stderr
 
 
 def test_without_a_test_part_the_validation_part_is_measured_and_the_report_says_so(drawn: Path, tmp_path: Path):

@@ -102,9 +102,10 @@ def _fetch(repository: Repository, chosen: PublicSet, tree: Path, progress: Prog
         try:
             repository.fetch("--depth=1", "origin", commit)
         except _Failed as error:
+            lacks = "not our ref" in str(error)
+            remedy = "it is no copy of that set" if lacks else "check the network, or name a mirror with --from"
             raise DataError(
-                f"{repository.url}: git could not fetch commit {commit[:12]} of {chosen.name}: {error}; "
-                "check the network, or name a mirror with --from"
+                f"{repository.url}: git could not fetch commit {commit[:12]} of {chosen.name}: {error}; {remedy}"
             ) from error
     found = repository.local("rev-parse", f"{commit}^{{commit}}").decode().strip()
     if found != commit:
