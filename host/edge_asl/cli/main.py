@@ -54,6 +54,10 @@ _REMEDIES = {
 }
 
 
+_STOPPED = 130
+"""The exit status of what Ctrl-C ended, as shells have it."""
+
+
 def main() -> None:
     """Run one command; an ``EdgeAslError`` becomes one line on stderr and exit status 1."""
     prepare_terminal()
@@ -74,8 +78,16 @@ def main() -> None:
         sys.stderr.write(f"edge-asl: {path}: {error.strerror}; {_REMEDIES[error.errno]}\n")
         raise SystemExit(1) from None
     except KeyboardInterrupt:
-        sys.stderr.write("edge-asl: stopped; run the same command again to continue\n")
-        raise SystemExit(130) from None
+        _say_stopped()
+        raise SystemExit(_STOPPED) from None
+    except SystemExit as end:
+        if end.code == _STOPPED:  # Typer makes this of a KeyboardInterrupt, without a word
+            _say_stopped()
+        raise
+
+
+def _say_stopped() -> None:
+    sys.stderr.write("edge-asl: stopped; run the same command again to continue\n")
 
 
 def _leave_out_all_but(name: str) -> None:

@@ -7,8 +7,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -337,3 +339,19 @@ def test_options_that_cannot_be_are_refused_with_status_2():
         assert run.returncode == 2
         assert "Traceback" not in run.stderr
         assert run.stdout == ""
+
+
+def test_what_is_stopped_says_how_to_go_on(tmp_path: Path):
+    command = [sys.executable, "-m", "edge_asl", "synth", "pictures", str(tmp_path / "drawn"), "--count", "100000"]
+    run = subprocess.Popen(command, env=os.environ | QUIET, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.rglob("*.jpg")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        run.send_signal(signal.SIGTERM)  # as Ctrl-C, which a shell's background jobs ignore
+        said = run.communicate(timeout=60)[1]
+    finally:
+        run.kill()
+
+    assert run.returncode == 130
+    assert said.splitlines()[-1] == "edge-asl: stopped; run the same command again to continue"
