@@ -24,13 +24,15 @@ class Backbone(NamedTuple):
     """Settings of ``[model]`` that its constructor takes by the same name."""
     imagenet: bool = True
     """Whether Keras has weights for it."""
+    smallest: int = 32
+    """Side of the smallest picture of which its last map still has a pixel."""
 
 
 # Some have a preprocessing layer of their own; the first EfficientNet's cannot be left out.
 _UNSCALED: Mapping[str, Any] = {"include_preprocessing": False}
 
 BACKBONES = {
-    "alexnet": Backbone("alexnet", "tf", imagenet=False),
+    "alexnet": Backbone("alexnet", "tf", imagenet=False, smallest=215),
     "cnn": Backbone("cnn", "tf", imagenet=False),
     "efficientnet_b0": Backbone("EfficientNetB0", "raw"),
     "efficientnet_v2_b0": Backbone("EfficientNetV2B0", "torch", options=_UNSCALED),

@@ -83,6 +83,8 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f".backbone: expected one of {', '.join(BACKBONES)}, found {self.backbone!r}")
         if self.alpha not in (None, 1.0) and not BACKBONES[self.backbone].widths:
             raise ValueError(f".alpha: expected 1, the only width of {self.backbone}, found {self.alpha:g}")
+        if self.size < (smallest := BACKBONES[self.backbone].smallest):
+            raise ValueError(f".size: expected {smallest} or more for {self.backbone}, found {self.size}")
 
     @property
     def title(self) -> str:

@@ -108,6 +108,10 @@ def test_settings_apply_in_order():
         (["data.counts=[1, 2]"], "recipe demo: data.counts: expected `array` of length 3, got 2"),
         (["model.backbone=resnet"], "recipe demo: model.backbone: expected one of alexnet, "),
         (["model.backbone=vgg16"], "recipe demo: model.alpha: expected 1, the only width of vgg16, found 0.75"),
+        (
+            ["model.backbone=alexnet", "model.alpha=1", "model.size=214"],
+            "recipe demo: model.size: expected 215 or more for alexnet, found 214",
+        ),
         (["model.dense=[{units=0}]"], "recipe demo: model.dense[0].units: expected `int` >= 1"),
         (["model.dense=[{width=8}]"], "recipe demo: model.dense[0]: object contains unknown field `width`"),
         (["data.counts=['all', 1, 1]"], "recipe demo: data.counts[0]: invalid enum value 'all'"),
