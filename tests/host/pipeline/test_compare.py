@@ -190,7 +190,7 @@ def test_one_folder_of_several_is_known_by_its_content(
     for folder in (folders[0], Path(shutil.copytree(folders[0], tmp_path / "elsewhere" / "p"))):
         found = common_pictures({"both": bundle, "golden": other}, read_dataset(folder), "auto", None)
         assert {picture.path for picture in found.pictures} == tests
-        assert found.split == "pictures that none has learned from"
+        assert found.split == "pictures that none is known to have learned from"
         assert found.learned == {"both": 32 - len(tests)}
         assert [warning.partition(":")[0] for warning in found.warnings] == ["golden"], "nobody knows of that one"
 
