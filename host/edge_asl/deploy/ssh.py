@@ -115,9 +115,10 @@ class Ssh:
     def __enter__(self) -> Self:
         """Begin to connect, if no connection has been kept; the first command waits for it."""
         with contextlib.ExitStack() as stack:
-            folder = shared_folder() or Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix="edge-asl-", dir=_SHORT))
-            )
+            folder = shared_folder()
+            if folder is None:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edge-asl-", dir=_SHORT)))
+                stack.callback(self._disconnect)  # nobody would find it again
             which = _digest(self.name, self._config)
             kept = next((path for path in folder.glob(f"{which}-*{_SUFFIX}") if _listens(path)), None)
             self._socket = str(kept or folder / f"{which}-{secrets.token_hex(4)}{_SUFFIX}")
