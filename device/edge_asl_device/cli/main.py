@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # nothing fails for a sign that a terminal lacks
-    options = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = parser(words[0] if words else None).parse_args(words)
     module, _, name = COMMANDS[options.command].partition(":")
     try:
         status: int = getattr(importlib.import_module(f"edge_asl_device.cli.{module}"), name)(options)

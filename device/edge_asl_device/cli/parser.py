@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,15 +21,19 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _BUNDLE = "the folder that edge-asl build wrote"
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line; also what docs/cli.md is made from."""
+def parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The command line; also what docs/cli.md is made from.
+
+    Args:
+        command: if it is one, the others are left out, whose options take a tenth of a short command's time.
+    """
     top = argparse.ArgumentParser(
         prog="edge-asl-device", description="Read hand signs with a quantized model, without internet."
     )
     top.add_argument("--version", action="version", version=f"edge-asl-device {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    for add in (_add_classify, _add_bench, _add_doctor, _add_run, _add_capture, _add_releases):
+    for add in [_ADD[command]] if command is not None and command in _ADD else _ADD.values():
         add(commands)
     return top
 
@@ -90,14 +95,21 @@ def _add_capture(commands: Commands) -> None:
     )
 
 
-def _add_releases(commands: Commands) -> None:
+def _add_activate(commands: Commands) -> None:
     activate = _add(commands, "activate", "switch to a staged release; go back if it is not healthy")
     activate.add_argument("release", help="its digest, or the first characters of it; status lists them")
-    rollback = _add(commands, "rollback", "switch back to the previous release")
-    recover = _add(commands, "recover", "finish or undo a switch that was interrupted (run at boot)")
-    for command in (activate, rollback, recover):
-        _add_switch_options(command, shown=command is activate)
+    _add_switch_options(activate, shown=True)
 
+
+def _add_rollback(commands: Commands) -> None:
+    _add_switch_options(_add(commands, "rollback", "switch back to the previous release"))
+
+
+def _add_recover(commands: Commands) -> None:
+    _add_switch_options(_add(commands, "recover", "finish or undo a switch that was interrupted (run at boot)"))
+
+
+def _add_trust(commands: Commands) -> None:
     trust = _add(commands, "trust", "list the trusted signing keys, or add one")
     trust.add_argument(
         "key", nargs="?", help="a public key, as in a .pub file; from then on unsigned bundles are refused"
@@ -105,12 +117,14 @@ def _add_releases(commands: Commands) -> None:
     trust.add_argument("--first", action="store_true", help="add it only if no key is trusted yet")
     _add_installation(trust)
 
+
+def _add_status(commands: Commands) -> None:
     status = _add(commands, "status", "show the current and the previous release, and the last switch")
     _add_installation(status)
     status.add_argument("--json", action="store_true", help="one JSON object")
 
 
-def _add_switch_options(command: argparse.ArgumentParser, *, shown: bool) -> None:
+def _add_switch_options(command: argparse.ArgumentParser, *, shown: bool = False) -> None:
     _add_installation(command)
     command.add_argument(
         "--health-limit",
@@ -148,3 +162,18 @@ def _add(commands: Commands, name: str, does: str) -> argparse.ArgumentParser:
     added = commands.add_parser(name, help=does, description=does[0].upper() + does[1:] + ".")
     added.set_defaults(command=name)
     return added
+
+
+_ADD: Mapping[str, Callable[[Commands], None]] = {
+    "classify": _add_classify,
+    "bench": _add_bench,
+    "doctor": _add_doctor,
+    "run": _add_run,
+    "capture": _add_capture,
+    "activate": _add_activate,
+    "rollback": _add_rollback,
+    "recover": _add_recover,
+    "trust": _add_trust,
+    "status": _add_status,
+}
+"""In the order of the help."""

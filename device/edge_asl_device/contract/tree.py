@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,7 +51,7 @@ class Tree(NamedTuple):
             FileError: anything is missing, extra, linked or changed.
         """
         missing = dict.fromkeys((*self.files, *self.links))
-        parents = {"", *(name[:end] for name in missing for end, letter in enumerate(name) if letter == "/")}
+        parents = {"", *folders_of(missing)}
 
         def enters(name: str) -> bool:
             above, _, last = name.rpartition("/")
@@ -72,6 +72,17 @@ class Tree(NamedTuple):
                 raise FileError(f"{folder / name}: not a listed file", "remove it")
         if missing:
             raise FileError(f"{folder / next(iter(missing))}: missing")
+
+
+def folders_of(names: Iterable[str]) -> set[str]:
+    """The folders in which files of these names lie, and all above those."""
+    found: set[str] = set()
+    for name in names:
+        folder = name.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def read_verified(path: Path, sha256: str, most: int) -> bytes:

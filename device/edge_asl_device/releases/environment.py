@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
-from edge_asl_device.contract.tree import Entry, Tree
+from edge_asl_device.contract.tree import Entry, Tree, folders_of
 from edge_asl_device.errors import ReleaseError, one_line
 
 ENVIRONMENT = "environment.json"
@@ -64,9 +64,11 @@ class EnvironmentManifest(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"links: expected {PYTHON_LINK} alone, found {', '.join(sorted(self.links)) or 'none'}")
         if not _ABSOLUTE.fullmatch(self.links[PYTHON_LINK]):
             raise ValueError(f"links: expected an interpreter's absolute path, found {self.links[PYTHON_LINK]!r}")
-        files = self.files.keys()
-        for name in files:
-            _check_name(name, files)
+        for name in self.files:
+            _check_name(name)
+        # A file below another file, or below the link, would be written through it.
+        if wrong := folders_of(self.files) & {*self.files, PYTHON_LINK, ENVIRONMENT}:
+            raise ValueError(f"files: other files lie below {min(wrong)}, which is not a folder")
 
     def encoded(self) -> bytes:
         """The bytes whose hash is the digest; equal manifests give equal bytes."""
@@ -104,13 +106,9 @@ def parse_environment(data: bytes, where: str = ENVIRONMENT) -> EnvironmentManif
         raise ReleaseError(one_line(f"{where}: {error}; deploy again")) from error
 
 
-def _check_name(name: str, files: Collection[str]) -> None:
+def _check_name(name: str) -> None:
     if not _RELATIVE.fullmatch(name):
         raise ValueError(f"files: expected a path below the folder, in plain ASCII and without .., found {name!r}")
-    # A file below another file, or below the link, would be written through it.
-    for end in (at for at, letter in enumerate(name) if letter == "/"):
-        if name[:end] in files or name[:end] in (PYTHON_LINK, ENVIRONMENT):
-            raise ValueError(f"files: {name} lies below {name[:end]}, which is not a folder")
     if name in (PYTHON_LINK, ENVIRONMENT):
         raise ValueError(f"files: {name} must not be listed as a file")
     # Python would run this instead of the listed source.

@@ -25,13 +25,17 @@ from edge_asl_device.releases.trust import read_signers
 def status(installation: Installation) -> dict[str, Any]:
     """Everything ``edge-asl-device status`` shows, JSON-able. What cannot be read is replaced by the problem."""
     current, previous = installation.linked(installation.current), installation.linked(installation.previous)
+    staged = installation.staged()
+    releases: dict[str | None, dict[str, Any]] = {
+        digest: _release(installation, digest) for digest in {current, previous, *staged} if digest
+    }
     record = read_record(installation)
     found: dict[str, Any] = {
         "root": str(installation.root),
         "mode": str(installation.mode),
-        "current": _release(installation, current),
-        "previous": _release(installation, previous),
-        "releases": [_release(installation, digest) for digest in installation.staged()],
+        "current": releases.get(current),
+        "previous": releases.get(previous),
+        "releases": [releases[digest] for digest in staged],
         "activation": None if record is None else msgspec.to_builtins(record) | {"at_work": at_work(installation)},
         "signers": _or_problem(lambda: [signer.principal for signer in read_signers(installation.signers)]),
         "running": _or_problem(lambda: service_manager_of(installation).running()) if current else False,
@@ -51,9 +55,7 @@ def _or_problem(read: Callable[[], Any]) -> Any:
         return {"problem": str(error)}
 
 
-def _release(installation: Installation, digest: str | None) -> dict[str, Any] | None:
-    if digest is None:
-        return None
+def _release(installation: Installation, digest: str) -> dict[str, Any]:
     bundle = installation.releases / digest / "bundle"
     signature = bundle / SIGNATURE
     try:

@@ -21,10 +21,8 @@ measurement is begin, receive, perhaps discard, and end.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import glob
-import hashlib
 import json
 import os
 import platform
@@ -36,13 +34,12 @@ import subprocess
 import sys
 import sysconfig
 import time
-import zipfile
-import zlib
 from types import SimpleNamespace
-from typing import IO, TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as in typing, which few commands would need, and a small Pi takes long to import
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import IO, Any
 
 CHUNK = 1 << 18
 PIECE = 3500  # characters of an answer in one frame: with its mark less than pipe(7) passes on whole
@@ -123,7 +120,7 @@ def facts(paths: SimpleNamespace) -> None:
         glibc=platform.libc_ver()[1] if platform.libc_ver()[0] == "glibc" else "",
         distribution=system.get("ID", ""),
         codename=system.get("VERSION_CODENAME", ""),
-        system=system.get("PRETTY_NAME", platform.platform()),
+        system=system.get("PRETTY_NAME") or platform.platform(),
         platform=sysconfig.get_platform(),
         uid=os.getuid(),
         user=os.environ.get("SUDO_USER") or user_name(),
@@ -425,6 +422,8 @@ def size_of(path: str) -> int | None:
 
 
 def hash_of(path: str) -> str:
+    import hashlib
+
     found = hashlib.sha256()
     with open(path, "rb") as file:
         for chunk in iter(lambda: file.read(CHUNK), b""):
@@ -436,6 +435,9 @@ def unpack(
     paths: SimpleNamespace, mode: str, owner: str, commands: list[tuple[str, dict[str, Any]]], break_lock: bool = False
 ) -> None:
     """All commands of a deployment up to the switch at once, for tools that deliver an update package."""
+    import zipfile
+    import zlib
+
     prepare_root(paths, mode, owner, break_lock)
     try:
         for command, arguments in commands:
@@ -468,6 +470,8 @@ def open_transfer(paths: SimpleNamespace) -> tuple[dict[str, Any], Callable[[str
 
     From an update package, or from standard input: a line of JSON, then the objects' bytes one after the other.
     """
+    import zipfile
+
     if not zipfile.is_zipfile(sys.argv[0]):
         return json.loads(sys.stdin.buffer.readline()), lambda _sha: sys.stdin.buffer
     package = zipfile.ZipFile(sys.argv[0])
@@ -536,6 +540,8 @@ def name_objects(paths: SimpleNamespace, hashes: list[str]) -> None:
 
 
 def digest(text: str) -> str:
+    import hashlib
+
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -609,6 +615,8 @@ def replace_folder(beside: str, target: str) -> None:
 
 def exchange(one: str, other: str) -> bool:
     """Swap two folders. False where the file system cannot; ext4, btrfs, xfs and tmpfs can."""
+    import ctypes
+
     here = -100  # AT_FDCWD
     try:
         rename = ctypes.CDLL(None).renameat2

@@ -89,9 +89,10 @@ class Payload(NamedTuple):
 def load_ahead() -> None:
     """What ``build_payload`` needs of every environment, while a device is still answering."""
     with contextlib.suppress(Exception):  # who needs it is told
-        from edge_asl.deploy.environment.layout import device_files
+        from edge_asl.deploy.environment.layout import device_files, read_ahead
 
         device_files()
+        read_ahead()
 
 
 def build_payload(bundle: Path, platform: Platform, kind: str, wheelhouse: Path | None, progress: Progress) -> Payload:

@@ -199,8 +199,12 @@ class Session:
 
 
 def agent_argv(command: str, arguments: dict[str, Any], interpreter: str = "python3") -> list[str]:
-    """A command of ``agent.py``, whose text is to come first on standard input."""
-    return [interpreter, "-c", _BOOT, str(AGENT.stat().st_size), command, json.dumps(arguments)]
+    """A command of ``agent.py``, whose text is to come first on standard input.
+
+    Python runs without what others have installed and without its environment variables (``-I -S``): the agent needs
+    nothing of them, and they are half of what starting takes.
+    """
+    return [interpreter, "-I", "-S", "-c", _BOOT, str(AGENT.stat().st_size), command, json.dumps(arguments)]
 
 
 class _StallWatch:

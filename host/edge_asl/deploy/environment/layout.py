@@ -61,6 +61,9 @@ exec "$(dirname "$(readlink -f "$0")")/python" -m edge_asl_device "$@"
 
 T = TypeVar("T")
 
+_ahead: dict[Path, LaidOut] = {}
+"""Folder → what ``read_ahead`` found there, until somebody asks for it."""
+
 
 class LaidOut(NamedTuple):
     """An environment in a folder on this workstation."""
@@ -106,11 +109,20 @@ def environment_for(
         _lay_out_environment(choice, ours, cache / "packages" / pinned, packages, folder)
 
     try:
-        return _cached(cache / "environments" / whole, _read_environment, make)
+        return _cached(
+            cache / "environments" / whole, lambda folder: _ahead.pop(folder, None) or _read_environment(folder), make
+        )
     except OSError as error:
         raise PlatformError(
             f"{cache}: cannot store an environment: {error.strerror or error}; free some space or set XDG_CACHE_HOME"
         ) from error
+
+
+def read_ahead() -> None:
+    """Read the environment that was used last, which is probably the next one, too."""
+    folders = sorted((cache_folder() / "environments").glob("[!.]*"), key=lambda folder: folder.stat().st_mtime)
+    if folders and (found := _read_environment(folders[-1])) is not None:
+        _ahead[folders[-1]] = found
 
 
 @functools.cache
