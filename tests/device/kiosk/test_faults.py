@@ -337,7 +337,7 @@ def test_a_full_disk_behind_the_log(golden_bundle: Path, camera: tuple[str, Call
         page.close()
     finally:
         process.terminate()
-        assert process.wait(5) == 0
+        assert process.wait(20) == 0
 
 
 def _answers(port: int) -> bool:
@@ -377,7 +377,9 @@ def test_a_clock_that_is_set_back_a_day_and_forth_again(
 
 
 @pytest.mark.parametrize("state", ["live", "missing", "frozen", "silent", "black", "wedged"])
-def test_sigterm_ends_within_two_seconds(golden_bundle: Path, camera: tuple[str, Callable[[str], None]], state: str):
+def test_sigterm_ends_it_before_systemd_would_kill_it(
+    golden_bundle: Path, camera: tuple[str, Callable[[str], None]], state: str
+):
     with Program("run", golden_bundle, "--source", camera[0], "--mute") as program:
         page = program.wait_until_ready().listen()
         wait_for(lambda: camera_state(page) == "live")
@@ -387,9 +389,9 @@ def test_sigterm_ends_within_two_seconds(golden_bundle: Path, camera: tuple[str,
         camera[1](state)
         time.sleep(1)
         children = program.children()
-        assert program.end() < 2
+        assert program.end() < 5
         assert program.process.returncode == 0
-        assert page.ended.wait(2)
+        assert page.ended.wait(10)
         wait_for(lambda: not any(_runs(pid) for pid in children), 20, "no capture process is left")
 
 
@@ -397,7 +399,7 @@ def test_sigterm_ends_within_two_seconds(golden_bundle: Path, camera: tuple[str,
 def test_sigterm_while_it_starts(golden_bundle: Path, after_s: float):
     with Program("run", golden_bundle, "--source", FILM, "--mute") as program:
         time.sleep(after_s)
-        assert program.end() < 2
+        assert program.end() < 5
         assert program.process.returncode in (0, -signal.SIGTERM)
 
 

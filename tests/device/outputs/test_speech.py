@@ -150,7 +150,7 @@ def test_words_that_would_come_too_late_are_dropped(named_espeak: Callable[[str]
         started = time.monotonic()
         for word in "ABCDEFGH":
             voice.say(word)
-        assert time.monotonic() - started < 0.5, "saying returns at once"
+        assert time.monotonic() - started < 10, "saying waits for no voice, which takes a minute"
         assert results.count("dropped") >= 4
 
 
@@ -161,7 +161,7 @@ def test_leaving_ends_it_soon(named_espeak: Callable[[str], None]):
         voice.say("B")
         wait_for(lambda: voice.state == "speaking")
         started = time.monotonic()
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 15, "and not after a minute"
 
 
 def test_leaving_waits_for_no_voice_that_hangs(named_espeak: Callable[[str], None], results: list[str]):
@@ -174,7 +174,7 @@ def test_leaving_waits_for_no_voice_that_hangs(named_espeak: Callable[[str], Non
             voice.say(word)
         assert "dropped" in results
         started = time.monotonic()
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 15, "and not after 20 s"
 
 
 def test_what_the_last_visitor_spelled_is_cut_off_and_that_is_no_failure(
