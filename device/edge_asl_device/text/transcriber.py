@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl_device.contract.manifest import Decoder
-from edge_asl_device.text.buffer import NOTHING, Doubts, TextBuffer
+from edge_asl_device.text.buffer import DELETE, NOTHING, SPACE, Doubts, TextBuffer
 from edge_asl_device.text.double_letters import DoubleLetter
 from edge_asl_device.text.held_letters import Folding, LastWritten
 from edge_asl_device.text.movement import UNTRACKED, Motion
@@ -22,6 +22,15 @@ GAP_S = 1.0
 # An unsure model is as likely to see a hand forming a letter as an unfamiliar empty room: such time counts half towards
 # the pause that ends a word.
 UNSURE_PAUSE = 0.5
+
+PATIENCE = 4.0
+"""A letter of a followed hand may be so many times as doubtful as the decoder accepts if it is held so many times as
+long: a visitor whose hand is not like the others' would else wait for ever."""
+LEAST = 0.8
+"""… but not less probable than this. From here to 0.95 nine in ten answers are right for people whom a network has not
+seen (docs/training.md), below seven in ten."""
+WAVERS = 0.1
+"""Once it is in front, it may be so much less probable."""
 
 DOUBT = 0.003
 """Less probable labels are not worth remembering."""
@@ -84,6 +93,7 @@ class Transcriber:
         self._time_s: float | None = None
         self._smoothed = np.zeros(len(self._labels), np.float32)
         self._leading: str | None = None
+        self._sure = False
         self._held_s = 0.0
         self._taken = None
         self._released_s = 0.0
@@ -180,15 +190,19 @@ class Transcriber:
         prediction clearly showed another, or the hand moves.
         """
         best = int(self._smoothed.argmax())
-        front = self._labels[best]
-        needed = self._decoder.release_probability if front == self._leading else self._decoder.accept_probability
-        broken = seen != front and probability >= self._decoder.accept_probability
-        leading = front if self._smoothed[best] >= needed and not broken and motion.still else None
+        front, accept = self._labels[best], self._decoder.accept_probability
+        was_sure = front == self._leading and self._sure
+        sure = self._smoothed[best] >= (self._decoder.release_probability if was_sure else accept)
+        lowest = max(LEAST, 1 - PATIENCE * (1 - accept)) - (WAVERS if front == self._leading else 0)
+        unsure = motion.tracked and front not in (NOTHING, SPACE, DELETE) and self._smoothed[best] >= lowest
+        broken = seen != front and probability >= accept
+        leading = front if (sure or unsure) and not broken and motion.still else None
         if motion.spent:
             leading = self._taken
         self._watch(elapsed_s, leading)
-        self._held_s = self._held_s + elapsed_s if leading == self._leading else 0.0
-        self._leading = leading
+        counts_s = elapsed_s if sure else elapsed_s / PATIENCE
+        self._held_s = self._held_s + counts_s if leading == self._leading else 0.0
+        self._leading, self._sure = leading, bool(sure)
 
     def _watch(self, elapsed_s: float, leading: str | None) -> None:
         """Sum up, in seconds, what is shown and not written: before and since the label in front took the lead."""
@@ -218,7 +232,7 @@ class Transcriber:
         if self._taken is None or motion.spent:
             return
         low = self._smoothed[self._labels.index(self._taken)] < self._decoder.release_probability
-        if motion.tracked and motion.still and self._leading is None:
+        if motion.tracked and motion.still and (self._leading is None or not self._sure):
             # A hand that is held lets go of nothing, however unsure the model becomes of it.
             low = np.False_
         # Time counts from the first low moment on: at 10 frames a second a single misread one is no release.

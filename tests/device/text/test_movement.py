@@ -16,21 +16,25 @@ from edge_asl_device.text.transcriber import State, Transcriber
 
 LABELS = ("A", "B", "D", "I", "J", "L", "Y", "Z")
 HOLD = 1.0
+DECODER = Decoder()
+STRICT = Decoder(accept_probability=0.95, release_probability=0.4)
 
 
 class Kiosk:
     """Landmarks and what a model would say of them, into text."""
 
-    def __init__(self, labels: tuple[str, ...] = LABELS) -> None:
-        self.transcriber, self.movement, self._labels = Transcriber(labels, Decoder()), Movement(), labels
+    def __init__(self, labels: tuple[str, ...] = LABELS, decoder: Decoder = DECODER, sure: float = 0.95) -> None:
+        self.transcriber, self.movement, self._labels = Transcriber(labels, decoder), Movement(), labels
+        self.sure = sure
+        """What the model gives the label that it sees."""
         self.states: list[State] = []
         self._start_s = 0.0
 
     def see(self, label: str, frames: list[hands.Landmarks | None], fps: float = 30, noise: float = 0.005) -> str:
         """All text after frames in which a model sees ``label``, the next stretch of one film."""
         rng = np.random.default_rng(0)
-        probabilities = np.full(len(self._labels), 0.05 / (len(self._labels) - 1), np.float32)
-        probabilities[self._labels.index(label)] = 0.95
+        probabilities = np.full(len(self._labels), (1 - self.sure) / (len(self._labels) - 1), np.float32)
+        probabilities[self._labels.index(label)] = self.sure
         for points in frames:
             now = np.zeros_like(probabilities) if points is None else probabilities
             if points is not None:
@@ -170,6 +174,53 @@ def test_a_held_letter_that_becomes_unsure_is_not_written_twice(letter: str) -> 
                             motion=kiosk.movement.seen(kiosk._start_s, hands.hand("A"))))  # fmt: skip
         kiosk._start_s += 1 / 30
     assert kiosk.show(letter, "A", *still()) == letter
+
+
+@pytest.mark.parametrize("fps", [10, 30])
+def test_a_letter_that_the_model_is_less_sure_of_must_be_held_longer(fps: float) -> None:
+    kiosk = Kiosk(decoder=STRICT, sure=0.85)
+    assert kiosk.show("A", "A", *still(1.0), fps=fps) == ""
+    assert kiosk.states[-1].leading == "A", "and is shown meanwhile"
+    assert 0.5 < kiosk.states[-1].held < 1
+    assert kiosk.show("A", "A", *still(4.0), fps=fps) == "A"
+
+
+@pytest.mark.parametrize(("accept", "sure"), [(0.95, 0.75), (0.99, 0.9)])
+def test_a_letter_that_is_a_guess_is_never_read(accept: float, sure: float) -> None:
+    decoder = Decoder(accept_probability=accept, release_probability=0.4)
+    assert Kiosk(decoder=decoder, sure=sure).show("A", "A", *still(5.0)) == ""
+
+
+def test_an_unsure_letter_keeps_its_lead_while_the_model_wavers() -> None:
+    kiosk = Kiosk(decoder=STRICT)
+    for _ in range(10):
+        for kiosk.sure in (0.85, 0.75):
+            kiosk.show("A", "A", *still(0.2))
+    assert kiosk.transcriber.text == "A"
+
+
+@pytest.mark.parametrize("sign", ["space", "del", "nothing"])
+def test_an_unsure_sign_that_is_no_letter_does_nothing(sign: str) -> None:
+    kiosk = Kiosk((*LABELS, "space", "del", "nothing"), STRICT, sure=0.97)
+    kiosk.show("A", "A", *still())
+    kiosk.sure = 0.9
+    assert kiosk.show(sign, "B", *still(3.0)) == "A"
+
+
+def test_an_unsure_letter_lets_go_of_none_that_is_held() -> None:
+    kiosk = Kiosk(decoder=STRICT, sure=0.97)
+    kiosk.show("A", "A", *still())
+    kiosk.sure = 0.85
+    kiosk.show("B", "A", *still(0.5))
+    kiosk.sure = 0.97
+    assert kiosk.show("A", "A", *still()) == "A"
+
+
+def test_without_landmarks_an_unsure_letter_is_not_read() -> None:
+    transcriber = Transcriber(LABELS, STRICT)
+    for frame in range(150):
+        transcriber.feed(frame / 30, np.float32(0.85) * np.eye(len(LABELS), dtype=np.float32)[0])
+    assert transcriber.text == ""
 
 
 @pytest.mark.parametrize("letter", "ABDIJLY")
