@@ -23,12 +23,12 @@ GAP_S = 1.0
 # the pause that ends a word.
 UNSURE_PAUSE = 0.5
 
-PATIENCE = 4.0
+PATIENCE = 3.0
 """A letter of a followed hand may be so many times as doubtful as the decoder accepts if it is held so many times as
 long: a visitor whose hand is not like the others' would else wait for ever."""
 LEAST = 0.8
-"""… but not less probable than this. From here to 0.95 nine in ten answers are right for people whom a network has not
-seen (docs/training.md), below seven in ten."""
+"""… but not less probable than this: from here to 0.95 nine in ten answers are right for people whom a network has not
+seen, below seven in ten."""
 WAVERS = 0.1
 """Once it is in front, it may be so much less probable."""
 

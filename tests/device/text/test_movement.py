@@ -178,14 +178,14 @@ def test_a_held_letter_that_becomes_unsure_is_not_written_twice(letter: str) -> 
 
 @pytest.mark.parametrize("fps", [10, 30])
 def test_a_letter_that_the_model_is_less_sure_of_must_be_held_longer(fps: float) -> None:
-    kiosk = Kiosk(decoder=STRICT, sure=0.85)
-    assert kiosk.show("A", "A", *still(1.0), fps=fps) == ""
+    kiosk = Kiosk(decoder=STRICT, sure=0.88)
+    assert kiosk.show("A", "A", *still(0.8), fps=fps) == ""
     assert kiosk.states[-1].leading == "A", "and is shown meanwhile"
     assert 0.5 < kiosk.states[-1].held < 1
     assert kiosk.show("A", "A", *still(4.0), fps=fps) == "A"
 
 
-@pytest.mark.parametrize(("accept", "sure"), [(0.95, 0.75), (0.99, 0.9)])
+@pytest.mark.parametrize(("accept", "sure"), [(0.95, 0.82), (0.99, 0.95)])
 def test_a_letter_that_is_a_guess_is_never_read(accept: float, sure: float) -> None:
     decoder = Decoder(accept_probability=accept, release_probability=0.4)
     assert Kiosk(decoder=decoder, sure=sure).show("A", "A", *still(5.0)) == ""
@@ -194,7 +194,7 @@ def test_a_letter_that_is_a_guess_is_never_read(accept: float, sure: float) -> N
 def test_an_unsure_letter_keeps_its_lead_while_the_model_wavers() -> None:
     kiosk = Kiosk(decoder=STRICT)
     for _ in range(10):
-        for kiosk.sure in (0.85, 0.75):
+        for kiosk.sure in (0.88, 0.78):
             kiosk.show("A", "A", *still(0.2))
     assert kiosk.transcriber.text == "A"
 
@@ -210,7 +210,7 @@ def test_an_unsure_sign_that_is_no_letter_does_nothing(sign: str) -> None:
 def test_an_unsure_letter_lets_go_of_none_that_is_held() -> None:
     kiosk = Kiosk(decoder=STRICT, sure=0.97)
     kiosk.show("A", "A", *still())
-    kiosk.sure = 0.85
+    kiosk.sure = 0.88
     kiosk.show("B", "A", *still(0.5))
     kiosk.sure = 0.97
     assert kiosk.show("A", "A", *still()) == "A"
