@@ -13,6 +13,7 @@ from edge_asl.datasets.listing import Issue, Listing, Severity
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
 from edge_asl.progress import Progress
+from edge_asl_device.errors import visible
 
 
 class Remarks(NamedTuple):
@@ -60,7 +61,7 @@ def _lines(issues: Iterable[Issue], severity: Severity) -> Iterator[str]:
         first, count = same[0], len(same)
         more = f" and {count - 1} more like it" if count > 1 else ""
         remedy = f"; {first.fix}" if first.fix and severity != "note" else ""
-        yield f"{f'{count} × ' if count > 1 else ''}{first.path}{more}: {_what(same)}{remedy}"
+        yield visible(f"{f'{count} × ' if count > 1 else ''}{first.path}{more}: {_what(same)}{remedy}")
 
 
 _EACH = {"renamed": 40, "spellings": 10, "signers": 10, "class-without-picture": 40, "class-twice": 10}

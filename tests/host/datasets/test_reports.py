@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+import struct
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from test_as_people_have_them import boxes, noise
 
+from edge_asl.datasets.check import check_dataset, format_summary
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.errors import DataError, ModelError
 from edge_asl.imports.labels import read_labels
+from edge_asl_device.contract.pictures import decode_picture
+from edge_asl_device.errors import PictureError
 
 
 def classes(root: Path, *names: str) -> Path:
@@ -96,7 +102,7 @@ def test_empty_rows_say_nothing_and_empty_names_are_told(tmp_path: Path) -> None
 def test_letters_of_another_script_are_told(tmp_path: Path) -> None:
     twins = warnings(classes(tmp_path / "a", "A", "\u0410", "B"))
     words = warnings(classes(tmp_path / "c", "hello", "hell\u043e", "B"))
-    alone = warnings(classes(tmp_path / "b", "\u0391", "\uff22", "C", "D", "wi\u0441e"))
+    alone = warnings(classes(tmp_path / "b", "\u0391", "\uff22", "C", "D", "E", "wi\u0441e"))
 
     assert "A (1) and \u0410 [U+0410 CYRILLIC CAPITAL LETTER A] (1): 2 classes that differ only in letters" in twins
     assert "hell\u043e [U+043E CYRILLIC SMALL LETTER O] (1)" in words
@@ -195,3 +201,61 @@ def test_folders_in_capitals_are_named(tmp_path: Path) -> None:
 def test_a_name_that_cannot_be_a_class_comes_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"/A\u200b: label 'A.u200b': not a printable word"):
         read_dataset(classes(tmp_path, "A\u200b", "B"))
+
+
+TABLE = "label," + ",".join(f"pixel{number}" for number in range(1, 785))
+ROW = "," + ",".join(["7"] * 784)
+
+
+@pytest.mark.parametrize("label", ["3.0", "-1", "nan", "+2"])
+def test_numbers_that_are_no_letters_number_are_no_words(tmp_path: Path, label: str) -> None:
+    (tmp_path / "train.csv").write_text(f"{TABLE}\n0{ROW}\n{label}{ROW}\n")
+
+    with pytest.raises(DataError, match=r"train.csv#2: expected a letter, a word or a whole number 0–25"):
+        read_dataset(tmp_path)
+
+
+def test_what_lies_beside_tables_of_pixels_is_told(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text(f"{TABLE}\n0{ROW}\n1{ROW}\n")
+    (tmp_path / "test.csv").write_text(TABLE.removeprefix("label,") + "\n" + ROW[1:] + "\n")
+    noise(tmp_path / "A" / "1.png", 1)
+
+    data = read_dataset(tmp_path)
+    assert len(data.pictures) == 2
+    assert any("test.csv: expected a table that begins label,pixel1, found pixel1,pixel2" in w for w in data.warnings)
+    assert any("A: folders and pictures beside tables of pixels are not read" in note for note in data.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("archive.zip", b"PK", "found archive.zip: unpack it"),
+        ("train.csv", TABLE.replace(",", ";").encode(), "train.csv begins with label;pixel1;pixel2;…"),
+        ("train.csv", TABLE.encode("utf-16"), "train.csv begins with UTF-16, not UTF-8"),
+        ("512.png", b"x", "found 1 pictures whose names start with no class, such as 512.png"),
+    ],
+)
+def test_what_is_there_instead_of_data_is_said(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    with pytest.raises(DataError, match="found an empty folder"):
+        read_dataset(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=re.escape(says)):
+        read_dataset(tmp_path)
+
+
+def test_pictures_that_move_or_were_never_written_are_refused() -> None:
+    with pytest.raises(PictureError, match="found only zero bytes; it was never copied to its end, or is in a cloud"):
+        decode_picture(bytes(5000), "1.jpg")
+    still = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    moving = still[:33] + struct.pack(">I4sIII", 8, b"acTL", 2, 0, 0) + still[33:]
+    assert decode_picture(still, "1.png").shape == (8, 8, 3)
+    with pytest.raises(PictureError, match="found an animated PNG"):
+        decode_picture(moving, "1.png")
+
+
+def test_names_with_line_ends_and_colours_stay_on_their_line(tmp_path: Path) -> None:
+    root = classes(tmp_path, "A", "B")
+    (root / "A" / "evil\x1b[2J\nname.txt").write_text("x")
+
+    assert warnings(root).startswith(r"A/evil\x1b[2J\nname.txt: not a picture; skipped")
+    assert r"A/evil\x1b[2J\nname.txt" in format_summary(check_dataset(root))
