@@ -116,7 +116,7 @@ def _examine_all(listing: Listing, advance: Advance) -> list[PictureFacts]:
 
 def _findings(listing: Listing, facts: list[PictureFacts]) -> Iterator[Finding]:
     pictures = listing.pictures
-    yield from findings.from_issues([*listing.issues, *from_pictures(listing.pictures)])
+    yield from findings.from_issues([*listing.issues, *from_pictures(pictures, listing.left_out)])
     yield from findings.defects(pictures, facts)
     yield from findings.copies(pictures, facts)
     yield from findings.thumbnails(pictures, facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from edge_asl.datasets.alike import classes_alike, people_alike
@@ -27,14 +27,17 @@ class Remarks(NamedTuple):
 
 def remarks_on(listing: Listing, hashes: Sequence[str] = ()) -> Remarks:
     """What to say of a listing that is sound; ``hashes``: of the pictures' contents, in their order, if known."""
-    issues = [*listing.issues, *from_pictures(listing.pictures)]
+    issues = [*listing.issues, *from_pictures(listing.pictures, listing.left_out)]
     issues += two_labels(listing.pictures, hashes) if hashes else []
     return Remarks(tuple(_lines(issues, "warning")), tuple(_lines(issues, "note")))
 
 
-def from_pictures(pictures: Sequence[Picture]) -> Iterator[Issue]:
-    """What the pictures' names, classes and people tell, all of them together."""
-    yield from classes_alike(Counter(picture.label for picture in pictures))
+def from_pictures(pictures: Sequence[Picture], left_out: Mapping[str, int]) -> Iterator[Issue]:
+    """What the pictures' names, classes and people tell, all of them together; of those left out, their classes.
+
+    A class that is not in a bundle may be one that is, but for a letter of another script.
+    """
+    yield from classes_alike(Counter(picture.label for picture in pictures) + Counter(left_out))
     yield from people_alike(Counter(picture.signer for picture in pictures if picture.signer))
     yield from merged_folders(pictures)
 

@@ -64,9 +64,3 @@ def test_a_terminal_of_ascii(golden_bundle: Path, built: Built) -> None:
     run = edge_asl("data", "check", built.data, environment={"PYTHONIOENCODING": "ascii"})
     assert run.returncode == 0, run.stderr
     assert run.stdout.isascii()
-
-
-def test_python_told_not_to_use_utf8_reads_names_all_the_same(folder: Path) -> None:
-    posix = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-
-    assert json.loads(edge_asl_bytes("data", "check", folder, "--json", environment=posix))["per_class"]["grün"] == 24

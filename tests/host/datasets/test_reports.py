@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -12,6 +16,7 @@ import pytest
 from test_as_people_have_them import boxes, noise
 
 from edge_asl.datasets.check import check_dataset, format_summary
+from edge_asl.datasets.labels import choose_labels
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.errors import DataError, ModelError
 from edge_asl.imports.labels import read_labels
@@ -108,6 +113,13 @@ def test_letters_of_another_script_are_told(tmp_path: Path) -> None:
     assert "hell\u043e [U+043E CYRILLIC SMALL LETTER O] (1)" in words
     for said in ("like A, but is written [U+0391 GREEK", "like B, but is written [U+FF22", "like wice, but is written"):
         assert said in alone
+
+
+def test_so_is_a_class_that_is_left_out_for_such_a_letter(tmp_path: Path) -> None:
+    data = read_dataset(classes(tmp_path, "A", "\u0410", "B"), labels=choose_labels(["A-Z"]))
+
+    assert data.labels == ("A", "B")
+    assert any("\u0410 [U+0410 CYRILLIC CAPITAL LETTER A]" in line for line in data.warnings)
 
 
 @pytest.mark.parametrize("names", ["АБВГД", "ΑΒΓΔΟ", "ＡＢＣ", "0O1Il", ("Да", "Нет", "del")])
@@ -259,3 +271,12 @@ def test_names_with_line_ends_and_colours_stay_on_their_line(tmp_path: Path) -> 
 
     assert warnings(root).startswith(r"A/evil\x1b[2J\nname.txt: not a picture; skipped")
     assert r"A/evil\x1b[2J\nname.txt" in format_summary(check_dataset(root))
+
+
+def test_names_are_utf8_even_where_python_is_told_otherwise(tmp_path: Path) -> None:
+    root = classes(tmp_path, "A", "grün")
+    command = [sys.executable, "-m", "edge_asl", "data", "check", str(root), "--json"]
+    posix = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(command, env=posix, capture_output=True, timeout=120, check=False)
+
+    assert json.loads(done.stdout)["per_class"] == {"A": 1, "grün": 1}
