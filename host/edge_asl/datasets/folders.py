@@ -83,6 +83,9 @@ def list_people(root: Path) -> Listing:
             _add_class(own, root, f"{folder}/{name}", empty="warning")
         listing.pictures.extend(_shown_by(folder, picture) for picture in own.pictures)
     listing.issues.extend(_sittings(folders))
+    if folders:
+        what = "folders of classes lie in it and its neighbours, which count as people; if they are classes, move the pictures up into them"
+        listing.issues.append(Issue("people-layout", "note", folders[0], what, "nothing, if they are people"))
     return listing
 
 
@@ -193,10 +196,14 @@ def _add_class(listing: Listing, root: Path, folder: str, empty: Severity = "err
 def _within(pictures: Sequence[Picture], folder: str, label: str) -> Iterator[Issue]:
     """What to say of the folders within a class's folder, whose pictures count as that class."""
     inside: dict[str, None] = {}
+    deeper: dict[str, None] = {}
     for picture in pictures:
         below, _, _ = picture.path.removeprefix(f"{folder}/").rpartition("/")
-        inside.update(dict.fromkeys(below.split("/") if below else ()))
-    known = [name for name in inside if _is_known_folder(name)]
+        first, *others = below.split("/") if below else [""]
+        inside.update({first: None} if first else {})
+        deeper.update(dict.fromkeys(others))
+    # Classes directly below make the layout people; numbers may be sessions.
+    known = [name for name in deeper if _is_known_folder(name) and not name.isdecimal()]
     if len(known) > 1 and not is_known(label):
         what = (
             f"expected a folder of one class or person, found folders of classes further down: {', '.join(known[:5])}"

@@ -53,11 +53,12 @@ def almost_pixel_tables(root: Path) -> dict[str, str]:
 
 
 def _begins(table: Path) -> str:
-    start = table.read_bytes()[:80]
+    with table.open("rb") as file:
+        start = file.read(80)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "UTF-16, not UTF-8"
     text = start.decode("utf-8-sig", "replace").splitlines()[0]
-    return "".join(re.findall(r"[^,;\t]*[,;\t]", text)[:3]) + "…"
+    return "".join(re.findall(r"[^,;\t]*[,;\t]", text)[:3])[:-1] + "…"
 
 
 def _beside(root: Path) -> Iterator[Issue]:

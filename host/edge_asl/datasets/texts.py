@@ -46,7 +46,7 @@ def read_names(path: Path, text: str) -> dict[int, str]:
         DataError: a line holds more than a name: a comment, quotes, its number. What of it would be the name is not
             guessed, as the tools that wrote the boxes counted every line.
     """
-    lines = {number: line.strip() for number, line in enumerate(text.splitlines()) if line.strip()}
+    lines = {number: line.strip() for number, line in enumerate(re.split(r"\r\n?|\n", text)) if line.strip()}
     names = list(lines.values())
     for number, name in lines.items():
         if remedy := _more_than_a_name(name, names):

@@ -46,6 +46,8 @@ def check_spelling(root: Path) -> None:
         DataError: they are.
     """
     for prefix in _prefixes(root):
+        if not any((root / prefix / name).is_dir() for name in ("Images", "IMAGES", "Labels", "LABELS")):
+            continue  # looking for a name is quicker than listing a class's folder
         low = {name.lower(): name for name in list_folder(root / prefix).folders}
         if {"images", "labels"} <= low.keys():
             wrong = next((name for name in (low["images"], low["labels"]) if not name.islower()), None)

@@ -42,6 +42,7 @@ def warnings(root: Path) -> str:
         ('"hello",\n"thanks",\n"yes"\n', 1, "without quotes and commas"),
         ("hello,\nthanks,\nyes\n", 1, "without quotes and commas"),
         ("0 hello\n1 thanks\n2 yes\n", 1, "remove the numbers: a line's place is its number, the first is 0"),
+        ("hello\x0cthanks\n# yes\n", 2, "remove the comment"),
         ("1: hello\n2: thanks\n3: yes\n", 1, "remove the numbers"),
     ],
 )
@@ -175,6 +176,12 @@ def test_where_either_could_be_the_class_it_is_told(tmp_path: Path) -> None:
     assert set(read_dataset(tmp_path, "people").labels) == {"hello", "yes"}
 
 
+def test_folders_that_are_taken_for_people_are_told(tmp_path: Path) -> None:
+    notes = read_dataset(classes(tmp_path, "hello/1", "hello/2", "yes/1", "yes/2")).notes
+
+    assert any("which count as people; if they are classes, move the pictures up" in note for note in notes)
+
+
 def test_folders_within_classes_are_no_more_than_noted(tmp_path: Path) -> None:
     data = read_dataset(classes(tmp_path, "A/ann", "A/bob", "B/ann", "B/1"))
 
@@ -242,7 +249,7 @@ def test_what_lies_beside_tables_of_pixels_is_told(tmp_path: Path) -> None:
     ("name", "content", "says"),
     [
         ("archive.zip", b"PK", "found archive.zip: unpack it"),
-        ("train.csv", TABLE.replace(",", ";").encode(), "train.csv begins with label;pixel1;pixel2;…"),
+        ("train.csv", TABLE.replace(",", ";").encode(), "train.csv begins with label;pixel1;pixel2…"),
         ("train.csv", TABLE.encode("utf-16"), "train.csv begins with UTF-16, not UTF-8"),
         ("512.png", b"x", "found 1 pictures whose names start with no class, such as 512.png"),
     ],
