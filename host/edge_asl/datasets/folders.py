@@ -84,7 +84,10 @@ def list_people(root: Path) -> Listing:
         listing.pictures.extend(_shown_by(folder, picture) for picture in own.pictures)
     listing.issues.extend(_sittings(folders))
     if folders:
-        what = "folders of classes lie in it and its neighbours, which count as people; if they are classes, move the pictures up into them"
+        what = (
+            "folders of classes lie in it and its neighbours, which count as people; if they are classes, "
+            "move the pictures up into them"
+        )
         listing.issues.append(Issue("people-layout", "note", folders[0], what, "nothing, if they are people"))
     return listing
 
