@@ -22,9 +22,14 @@ NOT_SHOWN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\u
 LONGEST_LINE = 1000
 
 
+def visible(text: str) -> str:
+    """``text`` made safe to show: one line, nothing invisible."""
+    return NOT_SHOWN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 def one_line(text: str) -> str:
-    """``text`` made safe to show: one line, nothing invisible, at most 1000 characters."""
-    shown = NOT_SHOWN.sub(lambda found: ascii(found[0])[1:-1], text)
+    """``visible`` text of at most 1000 characters."""
+    shown = visible(text)
     return shown if len(shown) <= LONGEST_LINE else f"{shown[:LONGEST_LINE]}…"
 
 

@@ -156,6 +156,16 @@ def test_a_port_behind_a_colon():
         Ssh("pi@kiosk:/srv/kiosk")
     with pytest.raises(Unreachable, match="Port out of range 0-65535; expected ssh://pi@kiosk-1:2222"):
         Ssh("ssh://pi@kiosk:99999")
+    for name, says in (
+        ("pi@[::1]", "only ssh:// has brackets"),
+        ("http://kiosk", "expected ssh://, found another kind of address"),
+        ("ssh://pi:secret@kiosk", "found a password before the @"),
+        ("kiosk-1,kiosk-2", "many in --inventory"),
+        ("pi@", "expected a device after the @"),
+    ):
+        with pytest.raises(Unreachable, match=says) as raised:
+            Ssh(name)
+        assert "secret" not in str(raised.value)
     for name in ("fe80::1", "pi@::1", "ssh://pi@kiosk:2222", "ssh://[::1]:22", "ssh://[::1]", "kiosk"):
         assert Ssh(name).name == name
 

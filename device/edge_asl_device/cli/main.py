@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from edge_asl_device.cli.parser import parser
-from edge_asl_device.errors import EdgeAslError
+from edge_asl_device.errors import EdgeAslError, visible
 
 COMMANDS = {
     "classify": "models:classify",
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = getattr(importlib.import_module(f"edge_asl_device.cli.{module}"), name)(options)
     except EdgeAslError as error:
-        sys.stderr.write(f"edge-asl-device: {error}\n")
+        sys.stderr.write(f"edge-asl-device: {visible(str(error))}\n")
         return 1
     except BrokenPipeError:
         # The reader of a pipe has left; Python would complain once more when it flushes at exit.

@@ -41,6 +41,7 @@ NO_PICTURES = {
     "a web page": "download it again, from the link that gives the file itself",
     "a Git LFS pointer": "run git lfs pull",
     "JSON text": "download it again, from the link that gives the file itself",
+    "only zero bytes": "it was never copied to its end, or is in a cloud: copy it again from the original",
 }
 """What lies in a file in place of a picture → what to do."""
 
@@ -109,6 +110,8 @@ def format_of(data: bytes) -> str | None:
         return "a Git LFS pointer"
     if text.startswith((b'{"', b"{\n", b"{\r\n")):
         return "JSON text"
+    if data.startswith(bytes(16)) and not any(data):
+        return "only zero bytes"
     others = {b"GIF8": "GIF", b"\0\0\0\x0cjP": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000", b"%PDF": "PDF"}
     others |= {b"8BPS": "Photoshop", b"\xff\x0a": "JPEG XL", b"\0\0\0\x0cJXL": "JPEG XL", b"<svg": "SVG"}
     return next((what for start, what in others.items() if data.startswith(start)), None)
@@ -117,7 +120,9 @@ def format_of(data: bytes) -> str | None:
 def _decode(data: bytes, name: str, kind: str) -> NDArray[np.uint8]:
     """JPEG, PNG, BMP and WebP, B, G, R, upright."""
     if kind == "PNG":
-        header = {chunk: content for chunk, content in png_chunks(data) if chunk in (b"IHDR", b"tRNS")}
+        header = {chunk: content for chunk, content in png_chunks(data) if chunk in (b"IHDR", b"tRNS", b"acTL")}
+        if header.get(b"acTL", b"")[:4] > b"\0\0\0\1":  # its number of frames
+            raise PictureError(f"{name}: expected a picture, found an animated PNG; {_CONVERT}")
         see_through = header.get(b"IHDR", bytes(13))[9:10] in (b"\x04", b"\x06") or b"tRNS" in header
         return turned(_in_colour(data, name, see_through), png_orientation(data))
     if kind == "WebP" and len(data) > 24:

@@ -19,7 +19,7 @@ from edge_asl.cli.improve import improve
 from edge_asl.cli.measure import compare, evaluate, print_evaluation
 from edge_asl.cli.options import BundleArgument, DataOption, JsonOption, LabelsOption, LayoutOption, option, print_json
 from edge_asl.cli.terminal import prepare_terminal
-from edge_asl_device.errors import EdgeAslError
+from edge_asl_device.errors import EdgeAslError, visible
 
 app = typer.Typer(
     help="From a folder of pictures of hand signs to a verified bundle that a Raspberry Pi runs.",
@@ -68,14 +68,14 @@ def main() -> None:
     try:
         app()
     except EdgeAslError as error:
-        sys.stderr.write(f"edge-asl: {error}\n")
+        sys.stderr.write(f"edge-asl: {visible(str(error))}\n")
         raise SystemExit(1) from None
     except OSError as error:
         # A full disk, a missing permission, a file where a folder should be are not bugs; other errors are.
         if error.errno not in _REMEDIES:
             raise
         path = error.filename2 or error.filename or "disk"
-        sys.stderr.write(f"edge-asl: {path}: {error.strerror}; {_REMEDIES[error.errno]}\n")
+        sys.stderr.write(f"edge-asl: {visible(str(path))}: {error.strerror}; {_REMEDIES[error.errno]}\n")
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         _say_stopped()

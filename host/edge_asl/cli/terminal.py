@@ -28,7 +28,7 @@ def prepare_terminal() -> None:
 
 def _read_names_as_utf8() -> None:
     """File names are UTF-8 on every disk of today; in another locale Python would read ä as two other letters."""
-    if sys.getfilesystemencoding() == "utf-8" or _UTF8_MODE in os.environ:
+    if sys.getfilesystemencoding() == "utf-8" or os.environ.get(_UTF8_MODE) == "1":
         return
     environment = os.environ | {_UTF8_MODE: "1", _OURS: "1"}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606

@@ -22,6 +22,7 @@ from edge_asl.datasets.splits import make_split
 from edge_asl.datasets.types import Split, file_of
 from edge_asl.errors import DataError
 from edge_asl.progress import Advance, unwatched
+from edge_asl_device.errors import visible
 
 _BATCH = 64  # pictures between two calls of ``advance``
 _RANK = {"error": 0, "warning": 1, "note": 2}
@@ -115,7 +116,7 @@ def _examine_all(listing: Listing, advance: Advance) -> list[PictureFacts]:
 
 def _findings(listing: Listing, facts: list[PictureFacts]) -> Iterator[Finding]:
     pictures = listing.pictures
-    yield from findings.from_issues([*listing.issues, *from_pictures(listing.pictures)])
+    yield from findings.from_issues([*listing.issues, *from_pictures(pictures, listing.left_out)])
     yield from findings.defects(pictures, facts)
     yield from findings.copies(pictures, facts)
     yield from findings.thumbnails(pictures, facts)
@@ -182,8 +183,8 @@ def _rows(name: str, cells: list[str]) -> Iterator[str]:
 def _finding_lines(summary: DatasetSummary) -> Iterator[str]:
     for finding in summary.findings:
         times = f" ({finding.count})" if finding.paths else ""
-        yield f"{finding.severity:<8} {finding.kind}{times}: {finding.what}"
-        yield from (f"{'':<11}{path}" for path in finding.paths)
+        yield f"{finding.severity:<8} {finding.kind}{times}: {visible(finding.what)}"
+        yield from (f"{'':<11}{visible(path)}" for path in finding.paths)
         if finding.count > len(finding.paths) and finding.paths:
             yield f"{'':<11}… and {finding.count - len(finding.paths)} more"
         yield f"{'':<9}→ {finding.fix}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -50,6 +51,7 @@ def list_folders(root: Path) -> Listing:
         listing.issues.extend(_beside(list_folder(root / prefix), prefix))
     for folder in found.classes:
         _add_class(listing, root, folder)
+    listing.issues.extend(_classes_or_people(root, found.classes))
     for folder in found.flats:
         _add_flat(listing, root / folder, f"{folder}/")
     return listing
@@ -75,11 +77,18 @@ def list_people(root: Path) -> Listing:
             what = "a picture beside the folders of a person's signs; skipped"
             own.issues.append(Issue("no-label", "warning", f"{folder}/{name}", what, "move it into its sign's folder"))
         own.issues.extend(skipped(f"{folder}/{name}", "litter") for name in below.litter)
+        own.issues.extend(skipped(f"{folder}/{name}", "broken") for name in below.broken)
         own.issues.extend(skipped(f"{folder}/{name}", "other") for name in below.others if is_unread(name))
         for name in below.folders:
             _add_class(own, root, f"{folder}/{name}", empty="warning")
         listing.pictures.extend(_shown_by(folder, picture) for picture in own.pictures)
     listing.issues.extend(_sittings(folders))
+    if folders:
+        what = (
+            "folders of classes lie in it and its neighbours, which count as people; if they are classes, "
+            "move the pictures up into them"
+        )
+        listing.issues.append(Issue("people-layout", "note", folders[0], what, "nothing, if they are people"))
     return listing
 
 
@@ -105,9 +114,10 @@ def list_flat(root: Path) -> Listing:
     """List files named after their class: ``A_34.jpg``, ``A34.jpg``, ``del12.jpg``, ``A_test.jpg``."""
     listing = Listing("flat", [], [])
     _add_flat(listing, root, "")
-    if len(listing.issues) > len(listing.pictures):
-        first = listing.issues[0]
-        what = f"{len(listing.issues)} of {len(listing.issues) + len(listing.pictures)} file names start with no class"
+    nameless = [issue for issue in listing.issues if issue.kind == "no-label"]
+    if len(nameless) > len(listing.pictures):
+        first = nameless[0]
+        what = f"{len(nameless)} of {len(nameless) + len(listing.pictures)} file names start with no class"
         listing.issues.insert(0, Issue("layout", "error", first.path, what, first.fix))
     return listing
 
@@ -140,6 +150,7 @@ def _beside(here: Folder, prefix: str) -> Iterator[Issue]:
     yield from (skipped(prefix + name, "other") for name in here.others if is_unread(name))
     if prefix:
         yield from other_tables(here.others, prefix)
+        yield from (skipped(prefix + name, "broken") for name in here.broken)
 
 
 def _is_part(name: str) -> bool:
@@ -155,28 +166,67 @@ def _wraps(name: str, inside: Folder, *, alone: bool) -> bool:
 
 
 def _holds_classes(inside: Folder) -> bool:
-    return sum(is_known(_label(name)) for name in inside.folders) >= 2
+    return sum(_is_known_folder(name) for name in inside.folders) >= 2
 
 
-def _label(folder: str) -> str:
-    return normalise_label(folder.rpartition("/")[2])
+def _is_known_folder(name: str) -> bool:
+    try:
+        return is_known(normalise_label(name))
+    except DataError:
+        return False  # is told where the folder is a class
 
 
 def _add_class(listing: Listing, root: Path, folder: str, empty: Severity = "error") -> None:
-    label = _label(folder)
-    before, others = len(listing.pictures), 0
+    name = folder.rpartition("/")[2]
+    label = normalise_label(name, str(root / folder))
+    before, others = len(listing.pictures), len(listing.issues)
     for path, kind in walk(root / folder, f"{folder}/"):
         if kind == "picture":
             listing.pictures.append(_picture(path, label))
         else:
             listing.issues.append(skipped(path, kind))
-            others += 1
-    name = folder.rpartition("/")[2]
+    left = listing.issues[others:]
+    listing.issues.extend(_within(listing.pictures[before:], folder, label))
     if is_renamed(name):
         listing.issues.append(Issue("renamed", "note", folder, f"{name} is class {label}", "rename the folder"))
     if len(listing.pictures) == before:
-        what = f"no pictures of class {label}" + (f", only {others} other files or folders" if others else "")
+        what = f"no pictures of class {label}"
+        if left:
+            what += f", only {len(left)} other files or folders, such as {left[0].path}: {left[0].what}"
         listing.issues.append(Issue("empty-class", empty, folder, what, "add some or remove the folder"))
+
+
+def _within(pictures: Sequence[Picture], folder: str, label: str) -> Iterator[Issue]:
+    """What to say of the folders within a class's folder, whose pictures count as that class."""
+    inside: dict[str, None] = {}
+    deeper: dict[str, None] = {}
+    for picture in pictures:
+        below, _, _ = picture.path.removeprefix(f"{folder}/").rpartition("/")
+        first, *others = below.split("/") if below else [""]
+        inside.update({first: None} if first else {})
+        deeper.update(dict.fromkeys(others))
+    # Classes directly below make the layout people; numbers may be sessions.
+    known = [name for name in deeper if _is_known_folder(name) and not name.isdecimal()]
+    if len(known) > 1 and not is_known(label):
+        what = (
+            f"expected a folder of one class or person, found folders of classes further down: {', '.join(known[:5])}"
+        )
+        fix = "name the folder that holds these, or put a folder for each class into it or into one for each person"
+        yield Issue("classes-within", "error", folder, what, fix)
+    elif inside:
+        what = "folders within the folder of a class; their pictures count as that class"
+        yield Issue("within", "note", f"{folder}/{next(iter(inside))}", what, "move them if they are classes or people")
+
+
+def _classes_or_people(root: Path, folders: Sequence[str]) -> Iterator[Issue]:
+    """Of ``ann/hello``, ``ann/yes``, ``bob/hello``, ``bob/yes`` nothing tells which is the class."""
+    words = [name for name in folders if not _is_known_folder(name.rpartition("/")[2])]
+    inside = {name: set(list_folder(root / name).folders) for name in words} if len(words) > 1 else {}
+    shared = set.intersection(*inside.values()) if inside else set()
+    if len(shared) > 1:
+        what = f"{len(words)} folders that each hold {', '.join(sorted(shared)[:3])}; the outer ones count as classes"
+        fix = "if they are people, say --layout people (data.layout in a recipe)"
+        yield Issue("classes-or-people", "warning", f"{words[0]} … {words[-1]}", what, fix)
 
 
 def _add_flat(listing: Listing, folder: Path, prefix: str) -> None:
@@ -195,11 +245,26 @@ def _add_flat(listing: Listing, folder: Path, prefix: str) -> None:
     for label, path in renamed.items():
         listing.issues.append(Issue("renamed", "note", path, f"its kind is class {label}", "rename the files"))
     listing.issues.extend(skipped(prefix + name, "other") for name in here.others if is_unread(name))
+    listing.issues.extend(_labels_beside(here, prefix))
     for name in here.folders if prefix else ():
         what = "a folder beside pictures that are named after their class; skipped"
         listing.issues.append(
             Issue("folder-beside", "warning", prefix + name, what, "keep pictures in one of the ways")
         )
+
+
+_LABEL_FILES = (".txt", ".xml", ".json")
+_OF_ALL = re.compile(r"_annotations\..*|_classes\.csv|annotations\.(?:json|xml|csv)|instances_.*\.json", re.IGNORECASE)
+
+
+def _labels_beside(here: Folder, prefix: str) -> Iterator[Issue]:
+    """Boxes and labels as labelImg, CVAT and Roboflow write them beside the pictures: they may say otherwise."""
+    stems = {stem_of(name) for name in here.pictures}
+    for name in here.others:
+        if (name.lower().endswith(_LABEL_FILES) and stem_of(name) in stems) or _OF_ALL.fullmatch(name):
+            what = "labels beside the pictures are not read; a picture's class is what its name begins with"
+            fix = "if they count, put YOLO's text files into labels/ and the pictures into images/, side by side"
+            yield Issue("labels-beside", "warning", prefix + name, what, fix)
 
 
 def _picture(path: str, label: str) -> Picture:

@@ -25,23 +25,23 @@ _COUNTED = re.compile(r"[ _-]?\d+|[_-]test|")
 _JOINING = frozenset({"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))})
 
 
-def normalise_label(text: str) -> str:
+def normalise_label(text: str, where: str = "") -> str:
     """A class's name as the user wrote it, but for ``a`` → ``A``, and ``Delete`` → ``del``, ``None`` → ``nothing``.
 
     Only single letters from a to z are made capitals. Unicode is composed (NFC), because macOS writes file names
-    decomposed and the same class would be two.
+    decomposed and the same class would be two. ``where``: what a message names.
 
     Raises:
         DataError: nothing is left, or the name does not fit on a line of ``labels.txt`` or on a screen.
     """
-    label = unicodedata.normalize("NFC", text).strip()
+    label, at = unicodedata.normalize("NFC", text).strip(), f"{where}: " if where else ""
     hidden = next((c for c in label if not c.isprintable() and c not in _JOINING), None)
     if not label or hidden is not None:
         what = "" if hidden is None else f", it contains the invisible U+{ord(hidden):04X}"
-        raise DataError(f"label {text!r}: not a printable word{what}; rename the class")
+        raise DataError(f"{at}label {text!r}: not a printable word{what}; rename the class")
     if len(label) > LONGEST_LABEL:
         raise DataError(
-            f"label {label[:20]}…: expected at most {LONGEST_LABEL} characters, found {len(label)}; rename it"
+            f"{at}label {label[:20]}…: expected at most {LONGEST_LABEL} characters, found {len(label)}; rename it"
         )
     if len(label) == 1:
         return label.upper() if label.isascii() else label

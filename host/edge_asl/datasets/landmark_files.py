@@ -57,4 +57,4 @@ def _read(path: Path) -> tuple[NDArray[np.float32], list[str]]:
         raise DataError(f"{path}: expected an .npz file with landmarks and label, found {error}") from error
     if landmarks.shape != (len(labels), POINTS, 2) or not np.isfinite(landmarks).all():
         raise DataError(f"{path}: expected finite landmarks ({len(labels)}, {POINTS}, 2), found {landmarks.shape}")
-    return landmarks, [normalise_label(label) for label in labels]
+    return landmarks, [normalise_label(label, str(path)) for label in labels]

@@ -74,6 +74,8 @@ class Folder(NamedTuple):
     folders: list[str]
     litter: list[str]
     """Of what systems and tools leave and what is hidden, the folders and pictures that are therefore not read."""
+    broken: list[str]
+    """Links to something that is not there."""
 
 
 def list_folder(folder: Path) -> Folder:
@@ -82,7 +84,7 @@ def list_folder(folder: Path) -> Folder:
     Raises:
         DataError: the folder cannot be read, or a name in it is not UTF-8.
     """
-    found = Folder([], [], [], [])
+    found = Folder([], [], [], [], [])
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -113,29 +115,54 @@ def _add_entry(found: Folder, entry: os.DirEntry[str], folder: Path) -> None:
         found.folders.append(name)
     elif is_picture and entry.is_file():
         found.pictures.append(name)
+    elif entry.is_symlink() and not entry.is_file():
+        found.broken.append(name)
     else:
         found.others.append(name)
 
 
-Kind = Literal["picture", "other", "litter"]
+Kind = Literal["picture", "other", "litter", "broken", "deeper", "loop"]
 
 
 def walk(folder: Path, prefix: str) -> Iterator[tuple[str, Kind]]:
-    """Every file below ``folder``: its path under ``prefix``, and whether its suffix is a picture's; and litter."""
+    """Every file below ``folder``: its path under ``prefix``, and whether its suffix is a picture's; and litter.
+
+    So are links to nothing, and the folders that are not looked into: too deep, or a link to a folder around it.
+    """
     here = list_folder(folder)
     yield from ((prefix + name, "picture") for name in here.pictures)
     yield from ((prefix + name, "other") for name in here.others)
     yield from ((prefix + name, "litter") for name in here.litter)
+    yield from ((prefix + name, "broken") for name in here.broken)
     for name in here.folders:
-        if prefix.count("/") < _DEEPEST:
+        if _goes_round(folder / name):
+            yield prefix + name, "loop"
+        elif prefix.count("/") < _DEEPEST:
             yield from walk(folder / name, f"{prefix}{name}/")
+        else:
+            yield prefix + name, "deeper"
+
+
+def _goes_round(folder: Path) -> bool:
+    """Whether a folder is a link to one that it lies in."""
+    if not folder.is_symlink():
+        return False
+    around, aim = folder.parent.resolve(), folder.resolve()
+    return aim == around or aim in around.parents
+
+
+_SKIPPED: dict[Kind, tuple[Severity, str, str]] = {
+    "litter": ("note", "left by a system or tool, or hidden; skipped", "remove it, or rename it if it is yours"),
+    "broken": ("warning", "a link to something that is not there; skipped", "copy what it meant here, or remove it"),
+    "deeper": ("warning", f"a folder more than {_DEEPEST} levels down; not looked into", "move its pictures up"),
+    "loop": ("warning", "a link to a folder around it; not followed", "remove it"),
+}
 
 
 def skipped(path: str, kind: Kind) -> Issue:
-    """What to say of a file that is not read, or of litter."""
-    if kind == "litter":
-        what = "left by a system or tool, or hidden; skipped"
-        return Issue("litter", "note", path, what, "remove it, or rename it if it is yours")
+    """What to say of what is not read."""
+    if kind in _SKIPPED:
+        return Issue(kind, _SKIPPED[kind][0], path, *_SKIPPED[kind][1:])
     suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
     if remedy := _REMEDIES.get(suffix):
         return Issue(f"unread{suffix}", "warning", path, f"{suffix} is not read; skipped", remedy)

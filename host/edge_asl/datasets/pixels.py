@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -9,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl.datasets.labels import normalise_label
-from edge_asl.datasets.listing import Issue, Listing
+from edge_asl.datasets.listing import Issue, Listing, list_folder
 from edge_asl.datasets.types import Frame, Picture
 from edge_asl.errors import DataError
 
 SIDE = 28
 _PIXELS = SIDE * SIDE
+# What pandas makes of whole numbers where one is missing.
+_NUMBER = re.compile(r"[-+]\d+|[-+]?\d+\.\d*|nan", re.IGNORECASE)
 
 
 def is_pixel_table(path: Path) -> bool:
@@ -39,13 +44,32 @@ def almost_pixel_tables(root: Path) -> dict[str, str]:
     candidates = [root] if root.is_file() else sorted(root.glob("*.csv"))
     found = {}
     for path in candidates:
-        if path.suffix.lower() != ".csv" or is_pixel_table(path):
+        if path.suffix.lower() != ".csv" or not path.is_file() or is_pixel_table(path):
             continue
-        with path.open("rb") as file:
-            names = _header(file.readline(65536))
+        names = _names(path)
         if len(names) > _PIXELS // 2 or "pixel1" in names or names == [""]:
-            found[path.name] = ",".join(names[:3]) + "…" if names != [""] else "nothing"
+            found[path.name] = _begins(path) if names != [""] else "nothing"
     return found
+
+
+def _begins(table: Path) -> str:
+    with table.open("rb") as file:
+        start = file.read(80)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF-16, not UTF-8"
+    text = start.decode("utf-8-sig", "replace").splitlines()[0]
+    return "".join(re.findall(r"[^,;\t]*[,;\t]", text)[:3])[:-1] + "…"
+
+
+def _beside(root: Path) -> Iterator[Issue]:
+    """Tables, folders and pictures that lie beside the tables that are read."""
+    for name, begins in almost_pixel_tables(root).items():
+        what = f"expected a table that begins label,pixel1, found {begins}; skipped"
+        yield Issue("other-table", "warning", name, what, "correct its first line, or move it elsewhere")
+    here = list_folder(root)
+    for name in (*here.folders, *here.pictures):
+        what = "folders and pictures beside tables of pixels are not read"
+        yield Issue("beside-tables", "note", name, what, "move the tables elsewhere if these are meant")
 
 
 def list_pixels(root: Path) -> Listing:
@@ -68,7 +92,7 @@ def list_pixels(root: Path) -> Listing:
             f"{root}: expected numbers 0–25 for A–Z, found exactly 0–9, which could be the digits; "
             "write letters instead, or store digits as pictures in folders"
         )
-    issues = []
+    issues = list(_beside(root)) if root.is_dir() else []
     if numbered:
         what = "numbers are letters, 0 is A and 25 is Z, as in Sign-Language-MNIST"
         issues.append(Issue("class-names", "note", numbered[0], what, "write letters if it is otherwise"))
@@ -84,6 +108,15 @@ def to_frame(grey: NDArray[np.uint8]) -> Frame:
 def _header(line: bytes) -> list[str]:
     text = line.decode("utf-8-sig", "replace").strip().lower()
     return [name.strip().strip('"') for name in text.split(",")]
+
+
+def _names(table: Path) -> list[str]:
+    """What the first line of any table holds, whatever stands between."""
+    with table.open("rb") as file:
+        line = file.readline(65536)
+    encoding = "utf-16" if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    text = line.decode(encoding, "replace").strip()
+    return [name.strip().strip('"') for name in re.split(r"[,;\t]", text)]
 
 
 def _read_table(table: Path, pictures: list[Picture], pixels: bytearray) -> bool:
@@ -129,8 +162,10 @@ def _first_wrong(values: bytes) -> tuple[int, str]:
 
 def _label(text: bytes, where: str) -> str:
     word = text.decode("utf-8", "replace").strip().strip('"')
+    if _NUMBER.fullmatch(word):
+        raise DataError(f"{where}: expected a letter, a word or a whole number 0–25 for A–Z, found {word!r}; fix it")
     if not word.isdecimal():
-        return normalise_label(word)
+        return normalise_label(word, where)
     if int(word) > 25:
         raise DataError(f"{where}: expected a letter or a number 0–25 for A–Z, found {word}; fix that row")
     return chr(ord("A") + int(word))

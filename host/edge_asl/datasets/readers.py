@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_asl.datasets.digest import content_hashes, dataset_digest
 from edge_asl.datasets.folders import holds_people, list_flat, list_folders, list_people
 from edge_asl.datasets.labels import Choice, label_in_name, order_labels
-from edge_asl.datasets.listing import Listing, list_folder, skipped, stem_of
+from edge_asl.datasets.listing import Listing, is_unread, list_folder, skipped, stem_of
 from edge_asl.datasets.pixels import almost_pixel_tables, list_pixels, pixel_tables, to_frame
 from edge_asl.datasets.remarks import remarks_on
 from edge_asl.datasets.shards.index import INDEX, is_sharded
@@ -18,9 +18,9 @@ from edge_asl.datasets.shards.layout import list_shards
 from edge_asl.datasets.signers import SIGNERS, assign_signers, compile_pattern, other_tables
 from edge_asl.datasets.sources import combine, keep_labels, source_names
 from edge_asl.datasets.types import Dataset, Frame, Picture, file_of
-from edge_asl.datasets.yolo import list_yolo, yolo_parts
+from edge_asl.datasets.yolo import check_spelling, list_yolo, yolo_parts
 from edge_asl.errors import DataError
-from edge_asl_device.contract.pictures import decode_picture, read_picture
+from edge_asl_device.contract.pictures import SUFFIXES, decode_picture, read_picture
 
 _LISTERS = {
     "folders": list_folders,
@@ -92,9 +92,12 @@ def sound(listing: Listing, least: int = 2) -> Listing:
     if len(found) < least:
         what = f"only class {found[0]}" if found else "none"
         wanted = "two classes" if least == 2 else "pictures of one class"
-        missing = [] if found else remarks_on(listing).warnings
+        missing = remarks_on(listing).warnings
         why = f" ({'; '.join(missing[:2])})" if missing else ""
-        raise DataError(f"{name}: expected {wanted} or more, found {what}{why}; add folders, or use the folder above")
+        raise DataError(
+            f"{name}: expected {wanted} or more, found {what}{why}; add folders, or name the folder in which the "
+            "classes' folders lie"
+        )
     return listing
 
 
@@ -136,6 +139,7 @@ def _list(root: Path, layout: str, pattern: re.Pattern[str] | None) -> Listing:
     if root.is_dir():
         here = list_folder(root)
         listing.issues.extend(skipped(name, "litter") for name in here.litter)
+        listing.issues.extend(skipped(name, "broken") for name in here.broken)
         if not (root / SIGNERS).is_file():
             listing.issues.extend(other_tables(here.others, ""))
     return listing
@@ -157,9 +161,27 @@ def detect_layout(root: Path) -> str:
         return next(iter(found))
     if not found:
         tables = "".join(f"; {name} begins with {what}" for name, what in almost_pixel_tables(root).items())
-        raise DataError(f"{root}: expected {_EXPECTED}; found none of them{tables}")
+        raise DataError(f"{root}: expected {_EXPECTED}; found {_instead(root)}{tables}")
     evidence = " and ".join(f"{path} ({layout})" for layout, path in found.items())
     raise DataError(f"{root}: expected one layout, found {evidence}; set the layout to one of {', '.join(found)}")
+
+
+def _instead(root: Path) -> str:
+    """What lies there that is no layout, and what to do about it."""
+    if root.is_file():
+        suffix = root.suffix.lower()
+        if suffix in SUFFIXES:
+            return "a picture; name the folder that holds the classes' folders"
+        return f"a file; {skipped(root.name, 'other').fix}" if is_unread(root.name) else "another file"
+    here = list_folder(root)
+    unread = next((name for name in here.others if is_unread(name)), None)
+    if unread:
+        return f"{unread}: {skipped(unread, 'other').fix}"
+    if not any(here):
+        return "an empty folder"
+    if here.pictures:
+        return f"{len(here.pictures)} pictures whose names start with no class, such as {here.pictures[0]}"
+    return "none of them"
 
 
 def _evidence(root: Path) -> dict[str, str]:
@@ -172,11 +194,14 @@ def _evidence(root: Path) -> dict[str, str]:
         return found
     here = list_folder(root)
     parts = yolo_parts(root)
+    check_spelling(root)
     if parts:
         found["yolo"] = f"{parts[0]}images/ beside {parts[0]}labels/"
     if named := [name for name in here.pictures if label_in_name(stem_of(name))]:
         found["flat"] = named[0]
     belonging = {part.partition("/")[0] for part in parts} | ({"images", "labels"} if "" in parts else set())
+    if parts:  # Roboflow's export may lack the labels of a part: list_yolo says so
+        belonging |= {name for name in here.folders if (root / name / "images").is_dir()}
     # Beside CSV files, folders contain copies of them (Kaggle's archive) or pictures of their rows.
     if not tables and (classes := [name for name in here.folders if name not in belonging]):
         found["people" if holds_people(root, classes) else "folders"] = f"{classes[0]}/"

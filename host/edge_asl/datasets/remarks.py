@@ -7,11 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from edge_asl.datasets.alike import classes_alike, people_alike
 from edge_asl.datasets.labels import normalise_label
 from edge_asl.datasets.listing import Issue, Listing, Severity
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
 from edge_asl.progress import Progress
+from edge_asl_device.errors import visible
 
 
 class Remarks(NamedTuple):
@@ -25,15 +27,18 @@ class Remarks(NamedTuple):
 
 def remarks_on(listing: Listing, hashes: Sequence[str] = ()) -> Remarks:
     """What to say of a listing that is sound; ``hashes``: of the pictures' contents, in their order, if known."""
-    issues = [*listing.issues, *from_pictures(listing.pictures)]
+    issues = [*listing.issues, *from_pictures(listing.pictures, listing.left_out)]
     issues += two_labels(listing.pictures, hashes) if hashes else []
     return Remarks(tuple(_lines(issues, "warning")), tuple(_lines(issues, "note")))
 
 
-def from_pictures(pictures: Sequence[Picture]) -> Iterator[Issue]:
-    """What the pictures' names, classes and people tell, all of them together."""
-    yield from _alike("capitals", "classes", Counter(picture.label for picture in pictures))
-    yield from _alike("people-alike", "people", Counter(picture.signer for picture in pictures if picture.signer))
+def from_pictures(pictures: Sequence[Picture], left_out: Mapping[str, int]) -> Iterator[Issue]:
+    """What the pictures' names, classes and people tell, all of them together; of those left out, their classes.
+
+    A class that is not in a bundle may be one that is, but for a letter of another script.
+    """
+    yield from classes_alike(Counter(picture.label for picture in pictures) + Counter(left_out))
+    yield from people_alike(Counter(picture.signer for picture in pictures if picture.signer))
     yield from merged_folders(pictures)
 
 
@@ -59,10 +64,11 @@ def _lines(issues: Iterable[Issue], severity: Severity) -> Iterator[str]:
         first, count = same[0], len(same)
         more = f" and {count - 1} more like it" if count > 1 else ""
         remedy = f"; {first.fix}" if first.fix and severity != "note" else ""
-        yield f"{f'{count} × ' if count > 1 else ''}{first.path}{more}: {_what(same)}{remedy}"
+        yield visible(f"{f'{count} × ' if count > 1 else ''}{first.path}{more}: {_what(same)}{remedy}")
 
 
 _EACH = {"renamed": 40, "spellings": 10, "signers": 10, "class-without-picture": 40, "class-twice": 10}
+_EACH |= {"another-script": 10, "copied-class": 10}
 """Kinds of which each is told, not an example: up to so many."""
 
 
@@ -71,18 +77,6 @@ def _what(same: Sequence[Issue]) -> str:
     told = list(dict.fromkeys(issue.what for issue in same))
     left = f"; and {len(told) - most} more" if 1 < most < len(told) else ""
     return "; ".join(told[:most]) + left
-
-
-def _alike(kind: str, which: str, counts: Mapping[str, int]) -> Iterator[Issue]:
-    """Classes such as hello and Hello, or people: two, as names are what the user wrote, but hardly meant to be."""
-    spelled: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(counts):
-        spelled[" ".join(unicodedata.normalize("NFKC", name).casefold().split())].append(name)
-    for several in spelled.values():
-        if len(several) > 1:
-            names = " and ".join(f"{name} ({counts[name]})" for name in several)
-            what = f"{len(several)} {which} that differ only in capitals, width or spaces"
-            yield Issue(kind, "warning", names, what, "rename one if they are meant to be one")
 
 
 def merged_folders(pictures: Iterable[Picture]) -> Iterator[Issue]:

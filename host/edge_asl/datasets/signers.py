@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from edge_asl.datasets.labels import normalise_label
 from edge_asl.datasets.listing import Issue, Listing, Severity
+from edge_asl.datasets.texts import read_text
 from edge_asl.errors import DataError
 
 SIGNERS = "signers.csv"
@@ -23,6 +25,10 @@ MOST_UNMATCHED, SHARE_UNMATCHED = 5, 0.1
 
 # Explorer hides the .txt of signers.csv.txt; Excel offers .xlsx first.
 _TABLE = re.compile(r"signers?\b.*\.(?:csv|tsv|txt|xlsx?|ods|numbers)", re.IGNORECASE)
+
+# What a spreadsheet writes for a formula or in place of its value; and a name goes on over a line's end only where
+# a quote is not closed.
+_NO_NAME = re.compile(r"^=|^#(?:NAME\?|REF!|N/A|VALUE!|DIV/0!|NULL!|NUM!)$|[\r\n]")
 
 _SITTING = re.compile(r"(?P<person>.+)-\d+")
 
@@ -84,16 +90,18 @@ def _from_table(listing: Listing, table: Path) -> dict[str, str]:
     known: dict[str, str] = {}
     unmatched: list[tuple[str, str]] = []
     rows = _rows(table)
-    for line, (file, label, signer) in enumerate(rows, start=2):
+    for line, (file, label, signer) in rows:
         where = f"{SIGNERS}:{line}"
         path = file if file in labels else spelled.get(_plain(file))
         if path is None:
             unmatched.append((where, file))
-        elif normalise_label(label) != labels[path]:
+        elif normalise_label(label, f"{table}:{line}") != labels[path]:
             what = f"{file} is {labels[path]} by its folder, but {label} here"
             _note(listing, "signers", "error", where, what)
         elif known.setdefault(path, signer) != signer:
             _note(listing, "signers", "error", where, f"two people are named for {file}")
+        elif not signer:
+            _note(listing, "unknown-person", "warning", path, f"no person stands in {SIGNERS}: person unknown")
     _report_unmatched(listing, unmatched, len(rows))
     for path in sorted(labels.keys() - known.keys()):
         _note(listing, "unknown-person", "warning", path, f"not in {SIGNERS}: person unknown")
@@ -121,18 +129,26 @@ def _note(listing: Listing, kind: str, severity: Severity, path: str, what: str)
     listing.issues.append(Issue(kind, severity, path, what, f"correct {SIGNERS}"))
 
 
-def _rows(table: Path) -> list[list[str]]:
+def _rows(table: Path) -> list[tuple[int, list[str]]]:
+    """The lines that say something, each with its number."""
     try:
-        rows = list(csv.reader(table.read_text("utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table}: cannot be read as {','.join(_COLUMNS)}: {error}; save it in UTF-8") from error
-    header = [name.strip().lower() for name in rows[0]] if rows else []
+        reader = csv.reader(io.StringIO(read_text(table), newline=""), strict=True)
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as error:
+        raise DataError(
+            f"{table}: cannot be read as {','.join(_COLUMNS)}: {error}; look for a quote that is not closed"
+        ) from error
+    header = [name.lower() for name in rows[0][1]] if rows else []
     if header not in (_COLUMNS, _WITH_SESSION):
         raise DataError(
             f"{table}:1: expected the header {','.join(_COLUMNS)}, with commas between, found {','.join(header)!r}; "
             "write it so"
         )
-    for line, row in enumerate(rows[1:], start=2):
+    # Excel writes ,, for an empty row.
+    said = [(line, row) for line, row in rows[1:] if any(row)]
+    for line, row in said:
         if len(row) != len(header):
             raise DataError(f"{table}:{line}: expected {','.join(header)}, found {','.join(row)!r}; correct the line")
-    return [[cell.strip() for cell in row[: len(_COLUMNS)]] for row in rows[1:]]
+        if odd := next((cell for cell in row if _NO_NAME.search(cell)), None):
+            raise DataError(f"{table}:{line}: expected text, found {odd!r}; correct the line")
+    return [(line, row[: len(_COLUMNS)]) for line, row in said]

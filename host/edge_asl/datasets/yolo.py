@@ -8,7 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_asl.datasets.labels import is_renamed, label_in_name, normalise_label
-from edge_asl.datasets.listing import Issue, Listing, number_of, shot_of, skipped, stem_of, walk
+from edge_asl.datasets.listing import (
+    Issue,
+    Listing,
+    is_unread,
+    list_folder,
+    number_of,
+    shot_of,
+    skipped,
+    stem_of,
+    walk,
+)
+from edge_asl.datasets.texts import read_text
 from edge_asl.datasets.types import Picture
 from edge_asl.datasets.yolo_names import LISTS, find_names, not_found
 from edge_asl.errors import DataError
@@ -21,8 +32,30 @@ def yolo_parts(root: Path) -> list[str]:
     """Where ``images/`` lies beside ``labels/``: ``[""]`` is the root itself, ``["train/", "valid/"]`` below."""
     if not root.is_dir():
         return []
-    prefixes = ["", *sorted(f"{p.name}/" for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))]
-    return [p for p in prefixes if (root / p / "images").is_dir() and (root / p / "labels").is_dir()]
+    return [p for p in _prefixes(root) if (root / p / "images").is_dir() and (root / p / "labels").is_dir()]
+
+
+def _prefixes(root: Path) -> list[str]:
+    return ["", *sorted(f"{p.name}/" for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))]
+
+
+def check_spelling(root: Path) -> None:
+    """Do nothing unless ``images`` and ``labels`` are written in another way, which only Windows and macOS overlook.
+
+    Raises:
+        DataError: they are.
+    """
+    for prefix in _prefixes(root):
+        if not any((root / prefix / name).is_dir() for name in ("Images", "IMAGES", "Labels", "LABELS")):
+            continue  # looking for a name is quicker than listing a class's folder
+        low = {name.lower(): name for name in list_folder(root / prefix).folders}
+        if {"images", "labels"} <= low.keys():
+            wrong = next((name for name in (low["images"], low["labels"]) if not name.islower()), None)
+            if wrong:
+                raise DataError(
+                    f"{root / prefix / wrong}: expected YOLO's folders images/ and labels/; "
+                    f"rename it to {wrong.lower()}"
+                )
 
 
 def list_yolo(root: Path) -> Listing:
@@ -36,7 +69,8 @@ def list_yolo(root: Path) -> Listing:
     """
     listing, parts = Listing("yolo", [], []), yolo_parts(root)
     written, files = find_names(root, parts)
-    names = {number: normalise_label(name) for number, name in written.items()} or _LETTERS
+    where = _places(root, files)
+    names = {number: normalise_label(name, where) for number, name in written.items()} or _LETTERS
     for part in parts:
         for path, kind in walk(root / part / "images", f"{part}images/"):
             if kind == "picture":
@@ -44,8 +78,9 @@ def list_yolo(root: Path) -> Listing:
             elif not path.rpartition("/")[2].lower().endswith((".txt", ".names", ".yaml", ".yml", ".cache")):
                 listing.issues.append(skipped(path, kind))
     listing.issues.extend(_without_pictures(root, parts))
+    listing.issues.extend(_beside(root, parts))
     if written:
-        listing.issues.extend(_about_names(root, files, written))
+        listing.issues.extend(_about_names(where, written))
         listing.issues.extend(_about_classes(files, names, {picture.label for picture in listing.pictures}))
     else:
         listing.issues.append(_assumed(root, parts, listing.pictures))
@@ -55,8 +90,11 @@ def list_yolo(root: Path) -> Listing:
 _LETTERS = dict(enumerate(string.ascii_uppercase))
 
 
-def _about_names(root: Path, files: list[Path], written: dict[int, str]) -> list[Issue]:
-    where = ", ".join(str(file.relative_to(root) if file.is_relative_to(root) else file) for file in files)
+def _places(root: Path, files: list[Path]) -> str:
+    return ", ".join(str(file.relative_to(root) if file.is_relative_to(root) else file) for file in files)
+
+
+def _about_names(where: str, written: dict[int, str]) -> list[Issue]:
     told = [
         Issue("class-names", "note", where, "the classes' names are from here", "correct them there if they are wrong")
     ]
@@ -95,6 +133,17 @@ def _without_pictures(root: Path, parts: list[str]) -> Iterator[Issue]:
                 )
 
 
+def _beside(root: Path, parts: list[str]) -> Iterator[Issue]:
+    """What lies beside ``images`` and ``labels`` and a user may expect to count."""
+    used = {part.partition("/")[0] for part in parts} | ({"images", "labels"} if "" in parts else set())
+    here = list_folder(root)
+    yield from (skipped(name, "other") for name in here.others if is_unread(name))
+    for name in here.folders:
+        if name not in used and any(kind == "picture" for _, kind in walk(root / name, "")):
+            what = "a folder of pictures without labels/ beside images/; skipped"
+            yield Issue("no-labels", "warning", name, what, "export its labels, too, if it is to count")
+
+
 def _add(listing: Listing, root: Path, path: str, names: dict[int, str]) -> None:
     before, _, after = path.rpartition("images/")
     text = root / f"{before}labels/{after.rpartition('.')[0]}.txt"
@@ -116,11 +165,9 @@ def _add(listing: Listing, root: Path, path: str, names: dict[int, str]) -> None
 def _boxes(path: Path, names: dict[int, str]) -> list[tuple[str, Box]] | None:
     """The boxes of a label file; None: there is no such file."""
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = read_text(path).splitlines()
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
     return [_box(line, f"{path}:{n}", names) for n, line in enumerate(lines, 1) if line.strip()]
 
 
@@ -137,7 +184,10 @@ def _box(line: str, where: str, names: dict[int, str]) -> tuple[str, Box]:
         raise DataError(f"{where}: expected a box within 0–1, found {tuple(box)}; export normalised boxes")
     if index not in names:
         known = f"{min(names)} to {max(names)}"
-        raise DataError(f"{where}: expected a class that has a name ({known}), found {index}; name it in classes.txt")
+        raise DataError(
+            f"{where}: expected a class that has a name ({known}), found {index}; "
+            "name it where the names are, one on each line"
+        )
     return names[index], box
 
 

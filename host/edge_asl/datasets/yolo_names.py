@@ -13,6 +13,7 @@ from pathlib import Path
 
 import yaml
 
+from edge_asl.datasets.texts import read_names, read_text
 from edge_asl.errors import DataError
 
 LISTS = ("classes.txt", "obj.names", "classes.names", "predefined_classes.txt")
@@ -79,7 +80,7 @@ def _places(root: Path, parts: Sequence[str]) -> list[Path]:
 
 def _is_about(path: Path, name: str) -> bool:
     """Whether a file in the folder above speaks of this one; a YAML file says which folders it describes."""
-    return path.suffix.lower() not in _YAML or name in re.split(r"[\s/\\'\":,\[\]]+", _text(path))
+    return path.suffix.lower() not in _YAML or name in re.split(r"[\s/\\'\":,\[\]]+", read_text(path))
 
 
 def _candidates(folders: Iterable[Path]) -> Iterator[Path]:
@@ -97,11 +98,10 @@ def _may_name(name: str) -> bool:
 
 
 def _read(path: Path) -> dict[int, str]:
-    text = _text(path)
+    text = read_text(path)
     if path.suffix.lower() in _YAML:
         return _yaml_names(path, text)
-    # An empty line between others is a class without a name: labelImg counts it, too.
-    return {number: line.strip() for number, line in enumerate(text.splitlines()) if line.strip()}
+    return read_names(path, text)
 
 
 def _has_names(path: Path) -> bool:
@@ -109,15 +109,6 @@ def _has_names(path: Path) -> bool:
         return bool(_read(path))
     except DataError:
         return False
-
-
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-        # PowerShell's > writes UTF-16.
-        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text: {error}; save it in UTF-8") from error
 
 
 def _yaml_names(path: Path, text: str) -> dict[int, str]:

@@ -46,17 +46,35 @@ def check_name(name: str) -> None:
     """
     if not name or name.startswith("-") or any(letter.isspace() for letter in name):
         raise Unreachable(f"{name!r}: not a valid target; name one such as pi@kiosk-1 or local:FOLDER")
-    if name.startswith("ssh://"):
-        try:
-            _ = urlsplit(name).port
-        except ValueError as error:
-            raise Unreachable(f"{name}: {error}; expected ssh://pi@kiosk-1:2222, for example") from error
+    if "://" in name:
+        _check_url(name)
         return
+    if "," in name:
+        raise Unreachable(f"{name}: expected one device, found a comma; name one, or many in --inventory")
+    if "[" in name or "]" in name:
+        raise Unreachable(f"{name}: only ssh:// has brackets; write pi@fe80::1, or ssh://pi@[fe80::1]:22")
+    if name.endswith("@"):
+        raise Unreachable(f"{name}: expected a device after the @; name one such as pi@kiosk-1")
     host, colon, after = name.partition(":")
     if colon and after.isdecimal():
         raise Unreachable(f"{name}: ssh would take all of it for a host's name; write ssh://{name}")
     if colon and host and after.startswith(("/", "~")):
         raise Unreachable(f"{name}: a folder is named with --root: {host} --root {after}")
+
+
+def _check_url(name: str) -> None:
+    if not name.startswith("ssh://"):
+        raise Unreachable(
+            f"{name}: expected ssh://, found another kind of address; write pi@kiosk-1, or ssh://pi@kiosk-1"
+        )
+    try:
+        url = urlsplit(name)
+        _ = url.port
+    except ValueError as error:
+        raise Unreachable(f"{name}: {error}; expected ssh://pi@kiosk-1:2222, for example") from error
+    if url.password is not None:
+        # Not repeated: it would stand in logs.
+        raise Unreachable("ssh://…: found a password before the @, which ssh takes none of; set up a key (ssh-copy-id)")
 
 
 class Ssh:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from edge_asl.datasets.labels import labels_in_range, normalise_label
+from edge_asl.datasets.texts import read_text
 from edge_asl.datasets.types import Picture
-from edge_asl.errors import ModelError
+from edge_asl.errors import DataError, ModelError
 
 _NUMBERED = re.compile(r"(\d+)\s+(\S.*)")
 
@@ -20,9 +21,11 @@ def read_labels(path: Path) -> list[str]:
         ModelError: the file cannot be read, or its numbers do not count from 0.
     """
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+    except DataError as error:
+        raise ModelError(str(error)) from error
     numbered = [match for line in lines if (match := _NUMBERED.fullmatch(line))]
     if not lines or len(numbered) < len(lines):
         return lines
@@ -84,7 +87,7 @@ def labels_of_outputs(named: Sequence[str] | None, where: str, classes: int, dat
                 "say which output is which with --labels, or put a labels.txt beside the model"
             )
         return tuple(data)
-    labels = tuple(normalise_label(name) for name in named)
+    labels = tuple(normalise_label(name, where) for name in named)
     if len(labels) != classes:
         raise ModelError(
             f"{where}: expected {classes} labels, as many as the model has outputs, found {len(labels)}: "

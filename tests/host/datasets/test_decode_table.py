@@ -252,7 +252,7 @@ def test_what_is_not_read_is_refused_in_one_line(tmp_path: Path, name: str, says
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "found a Git LFS pointer; run git lfs pull"),
         (b'{"error": "quota"}', "found JSON text; download it again"),
         (b"P6\n2 2\n255\n" + bytes(12), "not a picture: no decoder accepts its 23 bytes"),
-        (bytes(500), "not a picture: no decoder accepts its 500 bytes"),
+        (bytes(500), "found only zero bytes; it was never copied to its end, or is in a cloud: copy it again"),
     ],
 )
 def test_what_lies_in_place_of_a_picture_is_told_the_same_everywhere(tmp_path: Path, data: bytes, says: str) -> None:
