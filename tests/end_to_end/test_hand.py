@@ -19,6 +19,11 @@ OpenPage = Callable[..., Any]
 PHONE, TABLET, FULL_HD, PORTRAIT = (360, 640), (1024, 768), (1920, 1080), (1080, 1920)
 FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
 BLACK: NDArray[np.uint8] = np.zeros((480, 640, 3), np.uint8)
+# What to do is read from where the hand is shown.
+FROM_AFAR = ((1280, 720), (1080, 1920), (1920, 1080))
+WORDS_SIZE = (
+    "parseFloat(getComputedStyle(document.getElementById('doubt')).fontSize) / Math.min(innerHeight, innerWidth)"
+)
 OPACITY = "getComputedStyle(document.getElementById('hand')).opacity"
 # Above it a pixel of a black picture is drawn on.
 LIT = 100
@@ -260,6 +265,8 @@ def test_every_stage_fits_every_screen(open_page: OpenPage, shown: Shown, langua
         for size, found in resized(page):
             if "doubt" in state and not visible(page, "doubt"):
                 found = [*found, "the words are missing"]
+            if "doubt" in state and size in FROM_AFAR and page.evaluate(WORDS_SIZE) < 1 / 30:
+                found = [*found, "the words are too small"]
             cut[phase, size] = found + (["the words cover the ring"] if covers_ring(page) else [])
             keep(page, f"{phase}-{language}-{size[0]}x{size[1]}")
     assert {stage: found for stage, found in cut.items() if found} == {}

@@ -12,6 +12,7 @@ import { readingCapture, readingHello, readingState } from "./reading.js";
 import { drawSheets, handSide, sheetState } from "./sheet.js";
 import { openStream } from "./stream.js";
 import { guide, language, loadStrings, nextLanguage, setGuide, setServedLanguage, t } from "./strings.js";
+import "./taps.js";
 
 let link = "connecting";
 let hello = null;
