@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from screens import STRINGS, keep, resized, serious, until
 from shown import Shown
 
-from edge_asl_device.web.messages import Doubt, HandView, Letter, Notice, SquareView
+from edge_asl_device.web.messages import CameraView, Doubt, HandView, Letter, Notice, SquareView
 
 OpenPage = Callable[..., Any]
 
@@ -20,7 +20,7 @@ PHONE, TABLET, FULL_HD, PORTRAIT = (360, 640), (1024, 768), (1920, 1080), (1080,
 FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
 BLACK: NDArray[np.uint8] = np.zeros((480, 640, 3), np.uint8)
 # What to do is read from where the hand is shown.
-FROM_AFAR = ((1280, 720), (1080, 1920), (1920, 1080))
+FROM_AFAR = ((1280, 720), (1920, 1080))
 WORDS_SIZE = (
     "parseFloat(getComputedStyle(document.getElementById('doubt')).fontSize) / Math.min(innerHeight, innerWidth)"
 )
@@ -152,8 +152,6 @@ def test_nothing_is_drawn_without_a_hand_and_a_lost_one_fades(shown: Shown, page
 
 
 def test_a_camera_without_picture_shows_no_hand(shown: Shown, page: Any):
-    from edge_asl_device.web.messages import CameraView
-
     shown.show(hand=HAND, square=SQUARE)
     page.wait_for_selector("#hand:not([data-lost])", state="attached")
     shown.show(camera=CameraView("lost", None), hand=HAND, square=SQUARE)
@@ -298,3 +296,13 @@ def test_what_staff_should_know_is_a_badge_and_lies_over_nothing(shown: Shown, p
     page.click("#close-help")
     shown.show(hand=HAND, square=SQUARE)
     page.wait_for_selector("#badge", state="hidden")
+
+
+def test_why_there_is_no_picture_is_for_staff(shown: Shown, page: Any):
+    """Which package is missing belongs on no exhibit; of a camera that works, nothing is to be said."""
+    for camera, told in ((CameraView("missing", "sudo apt install it"), True), (CameraView("live", "640×480"), False)):
+        shown.show(camera=camera)
+        page.wait_for_selector("#badge", state="visible" if told else "hidden")
+        page.wait_for_selector("#camera[data-fault=missing]" if told else "#camera:not([data-fault])", state="attached")
+        assert "sudo" not in page.inner_text("#fault")
+        assert ("sudo apt install it" in page.locator("#notices").text_content()) == told

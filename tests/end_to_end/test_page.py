@@ -463,6 +463,8 @@ def test_it_recovers_by_itself_when_the_program_restarts(admitted: Any, guarded:
     program.stop()
     assert STRINGS["en"]["link.connecting"] in fault(page, "connecting")
     assert page.is_disabled("#mute")
+    look = "(id) => getComputedStyle(document.getElementById(id)).backgroundColor"
+    assert page.evaluate(look, "practise") == page.evaluate(look, "mute"), "nor does the other look as if it worked"
     program.start()
     page.wait_for_selector("body[data-link=up]", timeout=4_000)
     live(page)
