@@ -215,6 +215,14 @@ def test_each_stage_of_reading_looks_different(shown: Shown, page: Any):
     assert page.inner_text("#guess") == "?"
 
 
+def test_an_open_hand_is_not_asked_to_be_clearer(shown: Shown, page: Any):
+    """Its ring fills: it is no letter, but asks for practice."""
+    for open_hand, phase in ((0.0, "unsure"), (0.3, "hand")):
+        shown.show(hand=HAND, square=SQUARE, doubt=UNSURE, open_hand=open_hand)
+        page.wait_for_selector(f"#reading[data-phase={phase}]")
+        assert visible(page, "doubt") == (open_hand == 0)
+
+
 def test_a_guess_is_smaller_and_fainter_than_a_letter_and_asks(shown: Shown, page: Any):
     shown.show(hand=HAND, square=SQUARE, doubt=GUESSED)
     page.wait_for_selector("#reading[data-phase=unsure]")

@@ -72,7 +72,8 @@ def test_three_words_from_memory_and_with_a_skip(kiosk: Kiosk, open_page: OpenPa
         kiosk.post("practice", do="skip")  # its button comes after ten seconds of trying
         page.wait_for_selector("#spelling [data-is=skipped]")
     spells(page, "A")
-    assert page.inner_text("#coach") == STRINGS["en"]["practice.nearly"]
+    left_out = {"label": "Y", "form": STRINGS["en"]["form.Y"]}
+    assert page.inner_text("#coach") == STRINGS["en"]["practice.nearly"].format(**left_out)
     assert page.get_attribute("#shape-picture", "alt") == STRINGS["en"]["sign.alt"].replace("{label}", "Y"), "left out"
     told = page.request.get(f"{kiosk.url}/metrics").text()
     assert "edge_asl_practice_words_total 4.0" in told
@@ -114,6 +115,7 @@ STATES = {
     "practice-wrong": practising("RAINBOW", at=1, taken_for="Q", may_skip=True),
     "practice-memory": practising("DSCHUNGEL", at=3, from_memory=True, skipped=(1,)),
     "practice-done": practising("ELEPHANT", at=8),
+    "practice-nearly": practising("FABULOUS", at=8, skipped=(0,)),  # with the most words
 }
 
 

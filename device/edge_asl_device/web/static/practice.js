@@ -34,13 +34,19 @@ const drawWord = (practice) => {
   at = practice.at;
 };
 
+const formOf = (label) =>
+  hasString(`form.${label}`) ? t(`form.${label}`) : t("practice.show", { label: labelName(label) });
+
+/** What was left out is pictured, and said. */
+const nearly = (label) => t("practice.nearly", { label: labelName(label), form: formOf(label) });
+
 /** One line of help: what went wrong, else what to do. */
 const advice = ({ signs, at, skipped, from_memory, taken_for, once_more, may_skip }) => {
   const label = signs[at];
   const hidden = from_memory && !may_skip;
-  if (label === undefined) return t(skipped.length ? "practice.nearly" : "practice.done");
+  if (label === undefined) return skipped.length ? nearly(signs[skipped[0]]) : t("practice.done");
   const name = labelName(label);
-  const form = hasString(`form.${label}`) ? t(`form.${label}`) : t("practice.show", { label: name });
+  const form = formOf(label);
   if (once_more) return t("practice.once-more", { label: name });
   if (taken_for) return t("practice.taken-for", { taken: labelName(taken_for), form: hidden ? "" : form }).trim();
   return hidden ? t("practice.from-memory") : form;
