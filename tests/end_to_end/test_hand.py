@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from screens import STRINGS, keep, resized, serious, until
 from shown import Shown
 
-from edge_asl_device.web.messages import CameraView, Doubt, HandView, Letter, Notice, SquareView
+from edge_asl_device.web.messages import CameraView, Doubt, HandView, Hello, Letter, Notice, SquareView
 
 OpenPage = Callable[..., Any]
 
@@ -314,3 +315,16 @@ def test_why_there_is_no_picture_is_for_staff(shown: Shown, page: Any):
         page.wait_for_selector("#camera[data-fault=missing]" if told else "#camera:not([data-fault])", state="attached")
         assert "sudo" not in page.inner_text("#fault")
         assert ("sudo apt install it" in page.locator("#notices").text_content()) == told
+
+
+def test_what_staff_should_know_is_there_again_after_a_restart(open_page: OpenPage):
+    with Shown() as server:
+        notices = (Notice("processor-instead-of-edgetpu", "no Coral"),)
+        server.show(notices=notices)
+        page = live(open_page(server.url, may_lose_server=True))
+        page.wait_for_selector("#badge", state="visible")
+        said = msgspec.json.decode(server.hub.hello.current.value, type=Hello)
+        server.hub.say_hello(msgspec.structs.replace(said, run="two"))
+        page.wait_for_selector("#badge", state="hidden")
+        server.show(notices=notices, fps=29.0)
+        page.wait_for_selector("#badge", state="visible")
