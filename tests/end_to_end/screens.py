@@ -51,6 +51,7 @@ CUT = """() => {
     if (button.scrollWidth > button.clientWidth + 1) found.push(`${name(button)} cuts its words`);
     const words = document.createRange();
     words.selectNodeContents(button);
+    if (button.querySelector("#badge")) words.setEndBefore(button.querySelector("#badge"));
     const [text, box] = [words.getBoundingClientRect(), button.getBoundingClientRect()];
     const room = Math.min(text.left - box.left, box.right - text.right);
     if (text.width && room < 3) found.push(`${name(button)} is too narrow`);

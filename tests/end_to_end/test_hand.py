@@ -164,7 +164,7 @@ def test_a_fixed_square_is_marked_and_said(open_page: OpenPage):
     """A bundle without a hand stage reads one place of the picture."""
     with Shown(guide="square") as server:
         server.show(scene="no-hand", square=SquareView(80, 0, 480))
-        page = live(open_page(server.url))
+        page = live(open_page(server.url, may_lose_server=True))
         page.wait_for_selector("#square", state="visible")
         frame, square = (page.locator(name).bounding_box() for name in ("#picture", "#square"))
         assert square["height"] == pytest.approx(frame["height"], abs=1)
