@@ -49,6 +49,12 @@ CUT = """() => {
     const { width, height } = button.getBoundingClientRect();
     if (width < 44 || height < 44) found.push(`${name(button)} is ${width} × ${height}`);
     if (button.scrollWidth > button.clientWidth + 1) found.push(`${name(button)} cuts its words`);
+    const words = document.createRange();
+    words.selectNodeContents(button);
+    if (button.querySelector("#badge")) words.setEndBefore(button.querySelector("#badge"));
+    const [text, box] = [words.getBoundingClientRect(), button.getBoundingClientRect()];
+    const room = Math.min(text.left - box.left, box.right - text.right);
+    if (text.width && room < 3) found.push(`${name(button)} is too narrow`);
   }
   const root = document.documentElement;
   if (root.scrollWidth > innerWidth || root.scrollHeight > innerHeight) {

@@ -6,19 +6,25 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from screens import STRINGS, keep, resized, serious, until
 from shown import Shown
 
-from edge_asl_device.web.messages import Doubt, HandView, Letter, Notice, SquareView
+from edge_asl_device.web.messages import CameraView, Doubt, HandView, Hello, Letter, Notice, SquareView
 
 OpenPage = Callable[..., Any]
 
 PHONE, TABLET, FULL_HD, PORTRAIT = (360, 640), (1024, 768), (1920, 1080), (1080, 1920)
 FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
 BLACK: NDArray[np.uint8] = np.zeros((480, 640, 3), np.uint8)
+# What to do is read from where the hand is shown.
+FROM_AFAR = ((1280, 720), (1920, 1080))
+WORDS_SIZE = (
+    "parseFloat(getComputedStyle(document.getElementById('doubt')).fontSize) / Math.min(innerHeight, innerWidth)"
+)
 OPACITY = "getComputedStyle(document.getElementById('hand')).opacity"
 # Above it a pixel of a black picture is drawn on.
 LIT = 100
@@ -147,8 +153,6 @@ def test_nothing_is_drawn_without_a_hand_and_a_lost_one_fades(shown: Shown, page
 
 
 def test_a_camera_without_picture_shows_no_hand(shown: Shown, page: Any):
-    from edge_asl_device.web.messages import CameraView
-
     shown.show(hand=HAND, square=SQUARE)
     page.wait_for_selector("#hand:not([data-lost])", state="attached")
     shown.show(camera=CameraView("lost", None), hand=HAND, square=SQUARE)
@@ -160,7 +164,7 @@ def test_a_fixed_square_is_marked_and_said(open_page: OpenPage):
     """A bundle without a hand stage reads one place of the picture."""
     with Shown(guide="square") as server:
         server.show(scene="no-hand", square=SquareView(80, 0, 480))
-        page = live(open_page(server.url))
+        page = live(open_page(server.url, may_lose_server=True))
         page.wait_for_selector("#square", state="visible")
         frame, square = (page.locator(name).bounding_box() for name in ("#picture", "#square"))
         assert square["height"] == pytest.approx(frame["height"], abs=1)
@@ -212,6 +216,14 @@ def test_each_stage_of_reading_looks_different(shown: Shown, page: Any):
     assert page.inner_text("#guess") == "?"
 
 
+def test_an_open_hand_is_not_asked_to_be_clearer(shown: Shown, page: Any):
+    """Its ring fills: it is no letter, but asks for practice."""
+    for open_hand, phase in ((0.0, "unsure"), (0.3, "hand")):
+        shown.show(hand=HAND, square=SQUARE, doubt=UNSURE, open_hand=open_hand)
+        page.wait_for_selector(f"#reading[data-phase={phase}]")
+        assert visible(page, "doubt") == (open_hand == 0)
+
+
 def test_a_guess_is_smaller_and_fainter_than_a_letter_and_asks(shown: Shown, page: Any):
     shown.show(hand=HAND, square=SQUARE, doubt=GUESSED)
     page.wait_for_selector("#reading[data-phase=unsure]")
@@ -260,6 +272,8 @@ def test_every_stage_fits_every_screen(open_page: OpenPage, shown: Shown, langua
         for size, found in resized(page):
             if "doubt" in state and not visible(page, "doubt"):
                 found = [*found, "the words are missing"]
+            if "doubt" in state and size in FROM_AFAR and page.evaluate(WORDS_SIZE) < 1 / 30:
+                found = [*found, "the words are too small"]
             cut[phase, size] = found + (["the words cover the ring"] if covers_ring(page) else [])
             keep(page, f"{phase}-{language}-{size[0]}x{size[1]}")
     assert {stage: found for stage, found in cut.items() if found} == {}
@@ -291,3 +305,26 @@ def test_what_staff_should_know_is_a_badge_and_lies_over_nothing(shown: Shown, p
     page.click("#close-help")
     shown.show(hand=HAND, square=SQUARE)
     page.wait_for_selector("#badge", state="hidden")
+
+
+def test_why_there_is_no_picture_is_for_staff(shown: Shown, page: Any):
+    """Which package is missing belongs on no exhibit; of a camera that works, nothing is to be said."""
+    for camera, told in ((CameraView("missing", "sudo apt install it"), True), (CameraView("live", "640×480"), False)):
+        shown.show(camera=camera)
+        page.wait_for_selector("#badge", state="visible" if told else "hidden")
+        page.wait_for_selector("#camera[data-fault=missing]" if told else "#camera:not([data-fault])", state="attached")
+        assert "sudo" not in page.inner_text("#fault")
+        assert ("sudo apt install it" in page.locator("#notices").text_content()) == told
+
+
+def test_what_staff_should_know_is_there_again_after_a_restart(open_page: OpenPage):
+    with Shown() as server:
+        notices = (Notice("processor-instead-of-edgetpu", "no Coral"),)
+        server.show(notices=notices)
+        page = live(open_page(server.url, may_lose_server=True))
+        page.wait_for_selector("#badge", state="visible")
+        said = msgspec.json.decode(server.hub.hello.current.value, type=Hello)
+        server.hub.say_hello(msgspec.structs.replace(said, run="two"))
+        page.wait_for_selector("#badge", state="hidden")
+        server.show(notices=notices, fps=29.0)
+        page.wait_for_selector("#badge", state="visible")

@@ -428,6 +428,19 @@ def test_storing_pictures_fits_every_screen(open_page: OpenPage, language: str):
     assert {state: found for state, found in cut.items() if found} == {}
 
 
+def test_help_while_storing_pictures_is_about_that(open_page: OpenPage):
+    """Buttons and keys that only reading has would answer that they are not available."""
+    with Shown(guide="anywhere", mode="capture") as shown:
+        page = open_page(shown.url, may_lose_server=True)
+        shown.show(capture=Capturing("anna", "W", 13, 40, 3, 24, "storing", 0.0), voice="absent")
+        page.wait_for_selector("#capture[data-phase=storing]")
+        page.click("#open-help")
+        assert page.is_visible("#step-1")
+        assert page.is_visible("#left-hand")
+        for part in ("#slower", "#keys", "#single-keys", "[data-text='help.step-3']"):
+            assert not page.is_visible(f"#help {part}"), part
+
+
 # ── Weeks ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -463,6 +476,8 @@ def test_it_recovers_by_itself_when_the_program_restarts(admitted: Any, guarded:
     program.stop()
     assert STRINGS["en"]["link.connecting"] in fault(page, "connecting")
     assert page.is_disabled("#mute")
+    look = "(id) => getComputedStyle(document.getElementById(id)).backgroundColor"
+    assert page.evaluate(look, "practise") == page.evaluate(look, "mute"), "nor does the other look as if it worked"
     program.start()
     page.wait_for_selector("body[data-link=up]", timeout=4_000)
     live(page)

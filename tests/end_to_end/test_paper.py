@@ -44,3 +44,17 @@ def test_a_corrected_reading_begins_where_it_differs(open_page: OpenPage, shown:
     ):
         shown.show(text=text, word="", corrected=corrected, visit=HERE)
         until(page, "(said) => document.getElementById('corrected-text').textContent === said", said)
+
+
+def test_no_button_moves_while_it_speaks(open_page: OpenPage, shown: Shown):
+    """A finger is on its way to one of them."""
+    page = open_page(f"{shown.url}/?lang=de")
+    places = "['undo', 'clear'].map((id) => JSON.stringify(document.getElementById(id).getBoundingClientRect())).join()"
+    for width, height in ((480, 320), (800, 480), (1280, 720), (1080, 1920)):
+        page.set_viewport_size({"width": width, "height": height})
+        seen = set()
+        for voice in ("ready", "speaking"):
+            shown.show(voice=voice, visit=HERE, undoable=True)
+            page.wait_for_selector("#speak[data-speaking]" if voice == "speaking" else "#speak:not([data-speaking])")
+            seen.add(page.evaluate(places))
+        assert len(seen) == 1, (width, height)

@@ -11,7 +11,7 @@ from shown import Shown
 from stage import Kiosk, Stage, held
 
 from edge_asl_device.text.practice import Exercise
-from edge_asl_device.web.messages import CameraView, Letter, Visit
+from edge_asl_device.web.messages import CameraView, Letter, Sign, Visit
 
 OpenPage = Callable[..., Any]
 ANY_IMPACT = ("minor", "moderate", "serious", "critical")
@@ -72,7 +72,8 @@ def test_three_words_from_memory_and_with_a_skip(kiosk: Kiosk, open_page: OpenPa
         kiosk.post("practice", do="skip")  # its button comes after ten seconds of trying
         page.wait_for_selector("#spelling [data-is=skipped]")
     spells(page, "A")
-    assert page.inner_text("#coach") == STRINGS["en"]["practice.nearly"]
+    left_out = {"label": "Y", "form": STRINGS["en"]["form.Y"]}
+    assert page.inner_text("#coach") == STRINGS["en"]["practice.nearly"].format(**left_out)
     assert page.get_attribute("#shape-picture", "alt") == STRINGS["en"]["sign.alt"].replace("{label}", "Y"), "left out"
     told = page.request.get(f"{kiosk.url}/metrics").text()
     assert "edge_asl_practice_words_total 4.0" in told
@@ -114,6 +115,7 @@ STATES = {
     "practice-wrong": practising("RAINBOW", at=1, taken_for="Q", may_skip=True),
     "practice-memory": practising("DSCHUNGEL", at=3, from_memory=True, skipped=(1,)),
     "practice-done": practising("ELEPHANT", at=8),
+    "practice-nearly": practising("FABULOUS", at=8, skipped=(0,)),  # with the most words
 }
 
 
@@ -173,6 +175,64 @@ def test_axe_finds_nothing_at_all(open_page: OpenPage, shown: Shown):
     assert page.inner_text("#own-word") == "MI"
     page.keyboard.press("Escape")
     assert {state: rules for state, rules in found.items() if rules} == {}
+
+
+KEYS = """(typed) => [...typed].forEach((key) =>
+  document.getElementById("own-close").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })))"""
+
+
+def test_a_name_is_typed_as_the_hand_spells_it(open_page: OpenPage, shown: Shown):
+    """No accents, an umlaut as two letters in German; what is no sign is not written."""
+    for language, typed, read in (("de", "jörg-ß", "JOERGSS"), ("es", "José Núñ", "JOSENUN"), ("en", "Ö1 Zoë", "OZOE")):
+        page = open_page(f"{shown.url}/?lang={language}")
+        shown.show(practice=STATES["practice"], visit=Visit(1, True))
+        page.click("#open-own")
+        page.evaluate(KEYS, typed)  # Playwright's keyboard has no such letters
+        assert page.inner_text("#own-word") == read, language
+        page.context.close()
+
+
+def test_what_cannot_be_read_is_said_wherever_signs_are_shown(open_page: OpenPage):
+    """Also where there is no room for the sheet beside the camera."""
+    signs = tuple(Sign(letter, f"/static/signs/{letter}.webp") for letter in "ABCDEFGHIKLMNOPQRSTUVWXY")
+    with Shown(signs=signs) as server:
+        page = open_page(server.url, (800, 480), may_lose_server=True)
+        server.show(practice=STATES["practice"], visit=Visit(1, True))
+        said = STRINGS["en"]["sheet.missing"].replace("{letters}", "J Z")
+        for dialog in ("help", "own"):
+            page.click(f"#open-{dialog}")
+            assert page.locator(f"#{dialog} .missing").inner_text() == said
+            page.keyboard.press("Escape")
+
+
+DOUBLE_TAP = """([first, second, later]) => {
+  const { left, top } = document.getElementById(first).getBoundingClientRect();
+  const tap = (id) => document.getElementById(id).dispatchEvent(
+    new MouseEvent("click", { bubbles: true, cancelable: true, detail: 1, clientX: left + 9, clientY: top + 9 }));
+  tap(first);
+  tap(second);
+  return new Promise((resolve) => setTimeout(() => { tap(later); resolve(); }, 700));
+}"""
+
+
+def test_the_second_half_of_a_double_tap_presses_nothing(open_page: OpenPage, shown: Shown):
+    """Where "Write freely" was, "Clear" is as soon as practice has ended; beside a dialog that has just opened, a tap
+    would close it.
+    """
+    page = open_page(shown.url)
+    sent: list[str] = []
+    page.on("request", lambda request: request.method == "POST" and sent.append(request.url.rpartition("/")[2]))
+    shown.show(visit=Visit(1, True), undoable=True)
+    page.wait_for_selector("#clear:enabled")
+    page.evaluate(DOUBLE_TAP, ["practise", "clear", "undo"])
+    page.wait_for_timeout(300)
+    assert sent == ["practice", "undo"]
+    sent.clear()
+    page.evaluate(DOUBLE_TAP, ["undo", "undo", "clear"])  # of the same button, both count
+    page.wait_for_timeout(300)
+    assert sent == ["undo", "undo", "clear"]
+    page.evaluate(DOUBLE_TAP, ["open-help", "help", "help-title"])
+    assert page.is_visible("#help")
 
 
 def test_the_drawings_turn_with_the_mirror_and_the_hand(open_page: OpenPage, shown: Shown):
@@ -282,3 +342,17 @@ def test_who_practises_is_asked_before_it_ends(open_page: OpenPage, shown: Shown
         shown.show(practice=practice, text="", word="", visit=Visit(1, True, 14))
         page.wait_for_selector("#practice", state="visible" if asked else "hidden")
         assert page.is_visible("#leaving") == asked
+
+
+def test_who_has_chosen_something_is_asked_before_it_goes(open_page: OpenPage, shown: Shown):
+    """More time for each sign, or a language: with the visit it ends as well."""
+    page = open_page(shown.url)
+    nothing = {"text": "", "word": "", "visit": Visit(1, True, 14)}
+    shown.show(slow=True, **nothing)
+    page.wait_for_selector("#leaving", state="visible")
+    shown.show(slow=False, **nothing)
+    page.wait_for_selector("#leaving", state="hidden")
+    page.click("#language")
+    shown.show(fps=29.0, **nothing)
+    page.wait_for_selector("#leaving", state="visible")
+    assert page.inner_text("#leaving-title") == STRINGS["de"]["leaving.title"]

@@ -116,7 +116,7 @@ class Transcribing(Mode):
                 raise ValueError(f"slow: expected true or false, found {slow!r}")
             self.submit(lambda: self._give_more_time(slow=slow))
         elif name in ("clear", "undo"):
-            self.submit({"clear": self._forget, "undo": lambda: self._buffer.undo()}[name])
+            self.submit({"clear": self._forget_words, "undo": lambda: self._buffer.undo()}[name])
         elif name != "stay":
             raise ValueError(f"{name!r} is not available while reading")
         if name != "stay":
@@ -229,14 +229,16 @@ class Transcribing(Mode):
 
     def _forget_who_left(self, time_s: float) -> None:
         if self._visits.over(time_s):
-            self._forget()
+            self._forget_words()
+            self._give_more_time(slow=False)
             if self._language != self._first_language:
                 self._use_language(self._first_language)
 
-    def _forget(self) -> None:
-        """What one visitor spelled and chose is not for the next, whether the camera sees anybody or not."""
+    def _forget_words(self) -> None:
+        """What one visitor spelled is not for the next, who may press Clear first of all; whoever needs more time for
+        each sign still needs it for the next words.
+        """
         self._practising.stop(self._reader)
-        self._give_more_time(slow=False)
         self._handedness = Handedness()
         self._buffer.clear()
         self._accepted = None

@@ -74,6 +74,19 @@ def test_a_visit_in_german(golden_bundle: Path, spoken: Path):
         assert "BALANCE" not in offered[:3]
 
 
+def test_more_time_outlasts_the_text_but_not_the_visit(golden_bundle: Path):
+    """Whoever trembles clears the text between two words, and still needs it."""
+    arguments = ("run", golden_bundle, "--source", FILM, "--loop", "--mute", "--clear-after", "2")
+    with Program(*arguments) as program:
+        page = program.wait_until_ready().listen()
+        assert program.press("pace", slow=True) == 204
+        wait_for(lambda: page.state.get("text") and page.state["slow"], 20)
+        assert program.press("clear") == 204
+        wait_for(lambda: page.state["text"] == "")
+        assert page.state["slow"]
+        wait_for(lambda: not page.state["slow"], 25)
+
+
 def test_a_visitor_chooses_a_language_and_the_next_one_gets_the_kiosk_s(golden_bundle: Path, spoken: Path):
     """Voice and suggestions follow at once."""
     path = os.pathsep.join([str(spoken.parent / "bin"), os.environ["PATH"]])

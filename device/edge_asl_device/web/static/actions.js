@@ -4,7 +4,7 @@ import { byId, setAttribute, setIcon, setText } from "./dom.js";
 import { toast } from "./notices.js";
 import { suggestionButtons } from "./paper.js";
 import { chooseHand } from "./sheet.js";
-import { chooseLanguage, nextLanguage, t } from "./strings.js";
+import { chooseLanguage, isLanguageChosen, nextLanguage, t } from "./strings.js";
 
 // A touch is told at most so often.
 const TOUCH_MS = 1_000;
@@ -108,6 +108,7 @@ const touch = () => {
 };
 document.addEventListener("pointerdown", touch);
 document.addEventListener("keydown", touch);
+document.addEventListener("wheel", touch, { passive: true }); // reading the help, too, takes time
 
 /** Once a visitor has left, the page is as the next one should find it. */
 export const visitState = (visit) => {
@@ -120,10 +121,13 @@ export const visitState = (visit) => {
   visitor = visit.here;
 };
 
+const hasSomethingToLose = ({ text, undoable, practice, slow }) =>
+  Boolean(text) || undoable || practice !== null || slow || isLanguageChosen();
+
 /** Shortly before everything goes, who is still there is asked; whoever has nothing to lose is not. */
 const leavingState = (live, state) => {
   const seconds = live ? state.visit.ends_in_s : null;
-  const asks = seconds !== null && (Boolean(state.text) || state.undoable || state.practice !== null);
+  const asks = seconds !== null && hasSomethingToLose(state);
   if (asks) closeDialogs(); // which would lie over it
   setAttribute(byId("leaving"), "hidden", !asks);
   if (asks) setText(byId("leaving-text"), t("leaving.text", { seconds }));

@@ -12,6 +12,7 @@ import { readingCapture, readingHello, readingState } from "./reading.js";
 import { drawSheets, handSide, sheetState } from "./sheet.js";
 import { openStream } from "./stream.js";
 import { guide, language, loadStrings, nextLanguage, setGuide, setServedLanguage, t } from "./strings.js";
+import "./taps.js";
 
 let link = "connecting";
 let hello = null;
@@ -31,7 +32,7 @@ const draw = () => {
   handSide(hello?.mirror ?? false, state?.left ?? false);
   sheetState((live && (state.capture ?? state.letter)?.label) || null);
   captureState(hello?.mode, state);
-  if (state) noticesState(state.notices);
+  if (state) noticesState(forStaff());
   drawAbout();
 };
 
@@ -50,6 +51,13 @@ const drawAbout = () => {
   setText(byId("about"), t("about.line", { program, ...bundle, fps, latency }));
 };
 
+/** Also why there is no picture: visitors are told what that means to them, not which package is missing. */
+const forStaff = () => {
+  const { notices = [], camera = null } = state ?? {};
+  const silent = link === "up" && camera?.reason && camera.state !== "live";
+  return silent ? [...notices, { kind: "camera", text: camera.reason }] : notices;
+};
+
 /** What is said about pictures and text must be true of this very run. */
 const promise = () => {
   if (hello?.mode === "capture") return "capture.private";
@@ -64,7 +72,7 @@ const drawLanguage = () => {
   setText(byId("step-1"), t(`help.step-1.${guide()}`));
   for (const node of document.querySelectorAll(".private")) setText(node, t(promise()));
   drawSheets(hello?.signs ?? []);
-  drawNotices(state?.notices ?? []);
+  drawNotices(forStaff());
   drawAbout();
   redraw();
 };

@@ -131,7 +131,6 @@ export const cameraState = (link, state) => {
   const key = stringFor(name);
   setText(byId("fault-title"), name ? t(key) : "");
   setText(byId("fault-text"), name ? t(`${key}.text`) : "");
-  setText(byId("fault-reason"), (name && link === "up" && state?.camera.reason) || "");
   if (name) setIcon(byId("fault-icon"), ICONS[name] ?? "warn");
   const now = link === "up" ? state?.camera.state : null;
   if (now === "live" && was && was !== "live") openPicture();

@@ -31,14 +31,12 @@ export const toast = (text) => {
 
 /** The program's notices. */
 export const noticesState = (notices) => {
-  const now = JSON.stringify(notices);
-  if (now === known) return;
-  known = now;
-  drawNotices(notices);
+  if (JSON.stringify(notices) !== known) drawNotices(notices);
 };
 
 /** The list in the help, also after a change of language. */
 export const drawNotices = (notices) => {
+  known = JSON.stringify(notices);
   byId("notices").replaceChildren(...notices.map(line));
   setAttribute(byId("badge"), "hidden", notices.length === 0);
 };

@@ -3,7 +3,7 @@
 import { pressed, send } from "./actions.js";
 import { animate, byId, setAttribute, setStyle, setText } from "./dom.js";
 import { pictureOf, spellable } from "./sheet.js";
-import { hasString, labelName, t } from "./strings.js";
+import { hasString, labelName, language, t } from "./strings.js";
 
 const LONGEST = 12;
 
@@ -34,13 +34,19 @@ const drawWord = (practice) => {
   at = practice.at;
 };
 
+const formOf = (label) =>
+  hasString(`form.${label}`) ? t(`form.${label}`) : t("practice.show", { label: labelName(label) });
+
+/** What was left out is pictured, and said. */
+const nearly = (label) => t("practice.nearly", { label: labelName(label), form: formOf(label) });
+
 /** One line of help: what went wrong, else what to do. */
 const advice = ({ signs, at, skipped, from_memory, taken_for, once_more, may_skip }) => {
   const label = signs[at];
   const hidden = from_memory && !may_skip;
-  if (label === undefined) return t(skipped.length ? "practice.nearly" : "practice.done");
+  if (label === undefined) return skipped.length ? nearly(signs[skipped[0]]) : t("practice.done");
   const name = labelName(label);
-  const form = hasString(`form.${label}`) ? t(`form.${label}`) : t("practice.show", { label: name });
+  const form = formOf(label);
   if (once_more) return t("practice.once-more", { label: name });
   if (taken_for) return t("practice.taken-for", { taken: labelName(taken_for), form: hidden ? "" : form }).trim();
   return hidden ? t("practice.from-memory") : form;
@@ -96,6 +102,19 @@ const drawTyped = () => {
   for (const id of ["own-start", "own-delete"]) setAttribute(byId(id), "disabled", typed.length === 0);
 };
 
+// The hand has no accents, and spells a German umlaut with two letters, as the word lists do.
+const UMLAUTS = { Ä: "AE", Ö: "OE", Ü: "UE" };
+const ACCENTS = /\p{M}/gu;
+
+/** What a key that was pressed is spelled with; nothing, if a part of it cannot be read. */
+const signsOf = (key) => {
+  if ([...key].length > 1) return []; // "Shift", "Tab"
+  const letter = key.toUpperCase(); // of ß it is SS
+  const umlaut = language() === "de" && UMLAUTS[letter];
+  const signs = [...(umlaut || letter.normalize("NFD").replace(ACCENTS, ""))];
+  return signs.every((label) => spellable().some((sign) => sign.label === label)) ? signs : [];
+};
+
 const type = (label) => {
   if (typed.length < LONGEST) typed.push(label);
   drawTyped();
@@ -136,10 +155,10 @@ pressed(byId("own-start"), start);
 own.addEventListener("click", (event) => event.target === own && closeOwn());
 own.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
-  const label = event.key.toUpperCase();
+  const labels = signsOf(event.key);
   if (event.key === "Backspace") byId("own-delete").click();
   else if (event.key === "Enter" && event.target.parentElement !== keys) start();
-  else if (spellable().some((sign) => sign.label === label)) type(label);
+  else if (labels.length > 0) labels.forEach(type);
   else return;
   event.preventDefault();
 });

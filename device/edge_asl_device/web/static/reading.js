@@ -30,12 +30,15 @@ const showLabel = (node, label, after = "") => {
 // The circle's length is 100 (pathLength); the dash is 101, so that a full ring shows no seam.
 const fillRing = (share) => setStyle(ring, "stroke-dashoffset", String(Math.round(101 - 101 * share)));
 
+/** A hand that is held open is no letter but a button: nobody is told to show it more clearly while its ring fills. */
+const doubtOf = ({ doubt, open_hand }) => (doubt?.reason === "unsure" && open_hand > 0 ? null : doubt);
+
 // Between two letters there is a moment without one ("hand"): the last stays, faded by the style sheet, so that
 // nothing flickers. A longer one is a doubt, and the page says which.
 const phaseOf = (live, state, attracts) => {
   if (!live) return "out";
   if (state.letter) return "letter";
-  return state.doubt?.reason ?? (state.scene === "hand" ? "hand" : attracts ? "attract" : "idle");
+  return doubtOf(state)?.reason ?? (state.scene === "hand" ? "hand" : attracts ? "attract" : "idle");
 };
 
 /** Whether the letter in front is another one than practice asks for: it is read, but nothing to be praised for. */
@@ -46,7 +49,7 @@ export const readingState = (live, state, attracts) => {
   const wrong = live && isWrong(state);
   const phase = phaseOf(live, state, attracts);
   setAttribute(panel, "data-phase", phase);
-  showDoubt(phase, live ? state.doubt : null);
+  showDoubt(phase, live ? doubtOf(state) : null);
   tell(phase);
   setAttribute(panel, "data-wrong", wrong);
   setAttribute(panel, "data-full", Boolean(reading && reading.held >= 1 && !wrong));

@@ -72,8 +72,10 @@ export const drawSheets = (known) => {
     list.replaceChildren(...drawn);
   }
   const letters = missing();
-  setText(byId("sheet-missing"), letters && t("sheet.missing", { letters }));
-  setAttribute(byId("sheet-missing"), "hidden", !letters);
+  for (const node of document.querySelectorAll(".missing")) {
+    setText(node, letters && t("sheet.missing", { letters }));
+    setAttribute(node, "hidden", !letters);
+  }
   fit();
 };
 

@@ -59,6 +59,9 @@ export const chooseLanguage = (code) => {
   apply();
 };
 
+/** Whether somebody at this page chose a language, which goes with them. */
+export const isLanguageChosen = () => chosen !== null;
+
 const apply = () => {
   current = [chosen, asked, served, "en"].find((code) => code && languages[code]) ?? "en";
   setAttribute(document.documentElement, "lang", current);
