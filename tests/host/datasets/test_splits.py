@@ -157,6 +157,12 @@ def test_pictures_of_unknown_people_train_and_weaken_the_claim() -> None:
     assert split.shares_people
 
 
+def test_who_is_left_out_in_turn_is_a_stranger_only_among_several_people() -> None:
+    for data, shares in ((numbered(people=2), False), (numbered(people=1), True), (numbered(), True)):
+        split = make_split(data, by="left-out", seed=0)
+        assert (len(split.parts["train"]), split.shares_people) == (len(data.pictures), shares)
+
+
 def test_known_people_are_not_put_into_several_parts_unasked() -> None:
     for by in ("fraction", "block"):
         with pytest.raises(DataError, match=r"would put known people .* into several parts"):

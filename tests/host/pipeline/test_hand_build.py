@@ -123,6 +123,25 @@ def test_the_answers_for_people_left_out_are_measured_again_without_training(han
     assert np.mean([person["accuracy"] for person in found["persons"]]) > 0.9
 
 
+def test_of_one_person_some_pictures_are_left_out_in_turn_and_the_report_says_so(hands: Hands, tmp_path: Path):
+    for sign in "AB":
+        (tmp_path / "data" / "ada" / sign).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / "ada" / sign).symlink_to(Path(DATA or "", "people", PEOPLE[0], sign))
+    arguments = ["build", "--data", tmp_path / "data", "--recipe", "letters", "--out", tmp_path / "models" / "alone"]
+    arguments += ["--calibration", tmp_path / "calibration", "--set", "sign.epochs=3", "--set", "sign.folds=2"]
+    run = edge_asl(*arguments, "--json", environment=hands.environment)
+
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert json.loads(run.stdout)["split"] == "pictures left out in turn"
+    assert "this says nothing of strangers" in run.stderr
+    report = (tmp_path / "models" / "alone" / "report.html").read_text()
+    assert "This figure does not hold for strangers" in report
+    again = edge_asl(
+        "evaluate", tmp_path / "models" / "alone", "--data", tmp_path / "data", "--leave-one-out", "--json"
+    )
+    assert json.loads(again.stdout)["split"] == "data, pictures left out in turn"
+
+
 def test_pictures_of_the_site_improve_it_or_it_says_why_not(hands: Hands, tmp_path: Path):
     site = tmp_path / "site"
     for sign in "ABL":
