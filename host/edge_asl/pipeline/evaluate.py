@@ -64,6 +64,8 @@ def evaluate_bundle(
     if part == LEFT_OUT:
         pictures, predictions, split, strangers = _left_out(bundle, dataset, only)
         warning = None
+        if not strangers:
+            progress.say("warning: the same people may be in training and in test; this says nothing of strangers")
     else:
         strangers = True
         pictures, split, warning = choose_part(bundle, dataset, part)

@@ -12,6 +12,7 @@ from edge_asl.datasets.people import all_named
 from edge_asl.datasets.splits import BLOCK_SIZE
 from edge_asl.datasets.types import Picture
 from edge_asl.datasets.units import random_key
+from edge_asl.evaluation.metrics import IN_TURN
 from edge_asl_device.text.held_letters import HELD_AS
 
 _SURE = 0.8
@@ -34,7 +35,7 @@ def shot_of(picture: Picture) -> str:
 
 def left_out_in_turn(signers: Sequence[str | None]) -> str:
     """What is measured: with one person, or pictures of nobody knows whom, it says nothing of strangers."""
-    return f"{'people' if all_named(signers) else 'pictures'} left out in turn"
+    return f"{'people' if all_named(signers) else 'pictures'} {IN_TURN}"
 
 
 def folds_of(
