@@ -164,7 +164,7 @@ class Lessons(NamedTuple):
             return NO_SHAPES
         number = {label: i for i, label in enumerate(self.context.dataset.labels)}
         labels = np.array([number.get(label, -1) for label in self.measured.labels], np.int64)
-        mirror = np.where(self.readings.mirrored[seen, 0], -1, 1)[:, None, None] ** (1, 0)
+        mirror = np.where(self.readings.mirrored[seen, 0, None, None], (-1, 1), 1)
         own = (self.readings.landmarks[seen, 0] * mirror).astype(np.float32)
         landmarks, near = fitted(self.measured.landmarks, labels, own, self.truth[seen])
         near &= labels >= 0
