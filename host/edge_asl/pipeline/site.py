@@ -100,7 +100,7 @@ def read_site(data: Sequence[Path], start: Start, progress: Progress) -> Site:
             "leave them out, or build with all pictures and a --recipe: only that teaches new signs"
         )
     split = make_split(dataset, by="block", seed=SEED, validation=0, test=HELD_BACK, allow_shared_people=True)
-    progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} signs in {dataset.name}")
+    progress.say(f"data: {len(dataset.pictures)} pictures of {', '.join(dataset.labels)} in {dataset.name}")
     tell(dataset, progress)
     progress.say(f"  {describe_split(split, dataset)}")
     with progress.task("hands read", len(dataset.pictures)) as advance:
