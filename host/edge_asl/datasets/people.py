@@ -24,8 +24,15 @@ def in_several_parts(
 
 
 def shares_people(pictures: Iterable[Picture], how: str) -> bool:
-    """Whether a person who is measured may have been trained on: always, unless split by signers who are all known."""
-    return how not in ("signer", "left-out") or any(picture.signer is None for picture in pictures)
+    """Whether a person who is measured may have been trained on: always, unless split by signers who are all known, or
+    such signers are left out in turn, and are two or more.
+    """
+    return how not in ("signer", "left-out") or not all_named([picture.signer for picture in pictures])
+
+
+def all_named(signers: Sequence[str | None]) -> bool:
+    """Whether every picture is known to show one of several people: only then can some be kept from training."""
+    return None not in signers and len(set(signers)) > 1
 
 
 def _people(picture: Picture) -> Iterable[object]:

@@ -94,6 +94,10 @@ def describe_split(split: Split, dataset: Dataset) -> str:
     """``by signer: 1163 train, 250 validation, 249 test pictures; 27 people in test``."""
     if split.method == UNSPLIT:
         return f"not split: all {len(split.parts['test'])} pictures calibrate and test"
+    if split.method == "left-out":
+        signers = {picture.signer for picture in dataset.pictures}
+        who = "some" if split.shares_people else f"{len(signers)} people"
+        return f"all {len(split.parts['train'])} pictures train; {who} are left out in turn for the figures"
     sizes = ", ".join(f"{len(paths)} {part}" for part, paths in split.parts.items())
     people = {picture.signer for picture in pictures_of(dataset, split, "test")} - {None}
     return f"by {split.method}: {sizes} pictures" + (f"; {len(people)} people in test" if people else "")

@@ -28,6 +28,8 @@ from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.text.buffer import NOTHING
 
 CONFUSIONS = 10
+IN_TURN = "left out in turn"
+"""What a split says where each picture was read by a network that had not learned from its person."""
 
 Probabilities = NDArray[np.float32]
 Indices = NDArray[np.integer[Any]]

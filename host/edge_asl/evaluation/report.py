@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edge_asl.evaluation import figures
 from edge_asl.evaluation.conditions import ConditionScore
-from edge_asl.evaluation.metrics import Evaluation
+from edge_asl.evaluation.metrics import IN_TURN, Evaluation
 from edge_asl.evaluation.page import percent, template
 from edge_asl_device.contract.pictures import encode_jpeg
 from edge_asl_device.files import write_atomically
@@ -122,6 +122,7 @@ def write_report(
         wrong=round(evaluation.pictures * (1 - evaluation.accuracy)),
         absent=[c.label for c in evaluation.classes if not c.support],
         shares_people=shares_people,
+        in_turn=IN_TURN in evaluation.split,
         warnings=warnings,
         alarm=alarm,
         hands=None if hands is None else _sheet(hands),

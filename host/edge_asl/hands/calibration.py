@@ -61,6 +61,6 @@ def collect(
     if len(hands) < LEAST_HANDS:
         raise DataError(
             f"{dataset.name}: expected at least {LEAST_HANDS} pictures with a hand to calibrate the hand models, "
-            f"found {len(hands)} in {len(pictures)}; add pictures of hands, or raise --pictures"
+            f"found {len(hands)} in {len(pictures)}; add pictures of hands, in which they can be seen as a whole"
         )
     return Calibration(np.stack(frames), np.stack(hands))

@@ -99,6 +99,7 @@ def hand_models(request: HandModelsRequest, progress: Progress) -> HandModels:
     folder = cache_folder() / "hands" / digest[:32]
     cached = _cached(folder)
     if cached is None:
+        progress.say("hand models: made once for these pictures, and kept")
         contents = _make(request, chosen, progress)
         for name, content in contents.items():
             check(name, content, request.runtime, progress)

@@ -74,7 +74,7 @@ def make_hands(request: HandsRequest, progress: Progress) -> HandsReport:
     """
     if request.wheel is not None:
         keep_originals(request.wheel)
-    dataset = read_dataset(request.data, request.layout)
+    dataset = read_dataset(request.data, request.layout, least=1)
     tell(dataset, progress)
     wanted = HandModelsRequest(dataset, dataset.pictures, request.variant, request.pictures, request.seed)
     made = hand_models(wanted, progress)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
+from edge_asl.datasets.people import all_named
 from edge_asl.datasets.splits import describe_part, describe_split
 from edge_asl.errors import AccuracyError
 from edge_asl.evaluation.kept import FILE, keep_predictions
@@ -20,6 +21,7 @@ from edge_asl.pipeline.context import BuildContext, BuildRequest, open_context
 from edge_asl.pipeline.hand_models import hand_models
 from edge_asl.pipeline.leave_one_out import ONE_BY_ONE, leave_out_each
 from edge_asl.pipeline.models import FLOAT_PROBABILITIES, Models
+from edge_asl.pipeline.people import left_out_in_turn
 from edge_asl.pipeline.rehearsal import HANDS
 from edge_asl.pipeline.square_models import square_models
 from edge_asl.pipeline.workers import join_workers
@@ -50,7 +52,7 @@ def build(request: BuildRequest, progress: Progress) -> Evaluation:
     if request.leave_one_out and models.predictions is None:
         models = models._replace(predictions=lambda context: leave_out_each(context, build))
     evaluated, evaluation = measure(context, models)
-    if context.split.shares_people and models.predictions is None:
+    if _shares_people(context, models):
         context.progress.say("warning: the same people may be in training and in test; this says nothing of strangers")
     write(context, models, evaluated, evaluation)
     _keep_training(context, models)
@@ -92,7 +94,8 @@ def measure(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
                 predictions = predictions._replace(probabilities_float=np.load(context.path(FLOAT_PROBABILITIES)))
             measured = describe_part(context.split, context.evaluated_part)
         else:
-            predictions, measured = models.predictions(context), "people left out in turn"
+            predictions = models.predictions(context)
+            measured = left_out_in_turn(predictions.signers)
             pictures = pictures if context.leaves_out else list(context.dataset.pictures)
             keep_predictions(kept, context.dataset, pictures, predictions)
         evaluation = evaluate_predictions(predictions, measured)
@@ -103,7 +106,7 @@ def measure(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
             title=context.request.out.name,
             facts=_facts(context, models),
             mistakes=most_confident_mistakes(context.dataset, pictures, predictions),
-            shares_people=context.split.shares_people and models.predictions is None,
+            shares_people=_shares_people(context, models),
             hands=hands_seen(context.dataset, pictures, predictions),
             doubts=None if models.doubts is None else models.doubts(context),
             warnings=[*context.request.warnings, *_warnings(context, evaluation), *context.dataset.warnings],
@@ -111,6 +114,13 @@ def measure(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
 
     context.cache.run("evaluation", digest, outputs, make)
     return digest, msgspec.json.decode(outputs[0].read_bytes(), type=Evaluation)
+
+
+def _shares_people(context: BuildContext, models: Models) -> bool:
+    """Whether a person who is measured may have been trained on."""
+    if context.leaves_out:
+        return not all_named([picture.signer for picture in context.evaluated_pictures()])
+    return context.split.shares_people and models.predictions is None
 
 
 def _warnings(context: BuildContext, evaluation: Evaluation) -> list[str]:

@@ -143,7 +143,8 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
         raise DataError(f"data.labels: expected two classes or more, found {found}; choose more labels")
     if recipe.data.most is not None:
         kept = spread(dataset.pictures, recipe.data.most)
-        progress.say(f"  {len(kept)} of them used, at most {recipe.data.most} of one sign by one person")
+        if len(kept) < len(dataset.pictures):
+            progress.say(f"  {len(kept)} of them used, at most {recipe.data.most} of one sign by one person")
         dataset = dataset._replace(pictures=kept)
     if dataset.left_out:
         progress.say(f"  {describe_left_out(dataset)}")

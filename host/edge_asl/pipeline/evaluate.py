@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from edge_asl.datasets.labels import Choice
+from edge_asl.datasets.people import all_named
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
 from edge_asl.evaluation.kept import FILE, chosen_rows, kept_predictions
@@ -18,6 +19,7 @@ from edge_asl.evaluation.stress import StressScores
 from edge_asl.evaluation.stressed import predict_stressed
 from edge_asl.pipeline.bundle import work_folder
 from edge_asl.pipeline.chosen_pictures import choose_part, choose_signs, read_known
+from edge_asl.pipeline.people import left_out_in_turn
 from edge_asl.pipeline.writable import check_report
 from edge_asl.progress import Progress
 from edge_asl_device.contract.bundle import Bundle, read_bundle
@@ -60,9 +62,12 @@ def evaluate_bundle(
     bundle = read_bundle(folder)
     dataset = read_known(bundle, data, layout, progress)
     if part == LEFT_OUT:
-        pictures, predictions, split = _left_out(bundle, dataset, only)
+        pictures, predictions, split, strangers = _left_out(bundle, dataset, only)
         warning = None
+        if not strangers:
+            progress.say("warning: the same people may be in training and in test; this says nothing of strangers")
     else:
+        strangers = True
         pictures, split, warning = choose_part(bundle, dataset, part)
         if not pictures:
             raise DataError(
@@ -90,7 +95,7 @@ def evaluate_bundle(
             title=f"{bundle.manifest.name} on {dataset.title}",
             facts={"bundle": bundle.digest[:16], "version": bundle.manifest.version, "data": dataset.digest[:16]},
             mistakes=most_confident_mistakes(dataset, pictures, read),
-            shares_people=False,
+            shares_people=not strangers,
             warnings=[*([warning] if warning else []), *dataset.warnings],
             alarm=alarm,
             hands=hands_seen(dataset, pictures, predictions),
@@ -98,11 +103,13 @@ def evaluate_bundle(
     return evaluation
 
 
-def _left_out(bundle: Bundle, dataset: Dataset, only: Choice | None) -> tuple[list[Picture], Predictions, str]:
+def _left_out(bundle: Bundle, dataset: Dataset, only: Choice | None) -> tuple[list[Picture], Predictions, str, bool]:
+    """Pictures, what was answered, in words what these are, and whether these answers are for strangers."""
     everybody, predictions = kept_predictions(work_folder(bundle.folder) / FILE, dataset)
-    pictures, split = choose_signs(everybody, only, "people left out in turn")
+    pictures, split = choose_signs(everybody, only, left_out_in_turn(predictions.signers))
     kept = set(pictures)
-    return pictures, chosen_rows(predictions, [row for row, picture in enumerate(everybody) if picture in kept]), split
+    rows = [row for row, picture in enumerate(everybody) if picture in kept]
+    return pictures, chosen_rows(predictions, rows), split, all_named(predictions.signers)
 
 
 def _stress(

@@ -19,7 +19,7 @@ from edge_asl.hands.models import HandModels, hand_models_for
 from edge_asl.pipeline.compatibility import check_model
 from edge_asl.pipeline.context import BuildContext
 from edge_asl.pipeline.models import FLOAT_PROBABILITIES, HISTORY, Models, common_fields
-from edge_asl.pipeline.readings import read_hands
+from edge_asl.pipeline.readings import read_hands, tell_missed
 from edge_asl.pipeline.rehearsal import rehearsal_set
 from edge_asl.pipeline.sign_training import Doubts, Lessons, leave_out, load_left_out
 from edge_asl.recipes.recipe import digest_of
@@ -120,8 +120,7 @@ def _read(context: BuildContext, hands: HandModels) -> str:
         with context.progress.task("hands read", len(context.dataset.pictures)) as advance:
             readings = read_hands(hands.stage, context.dataset, advance, context.request.recipe.training.seed)
         save_readings(outputs[0], readings)
-        missed = int((~readings.found).sum())
-        context.progress.say(f"  no hand found in {missed} of {len(readings.found)} pictures")
+        tell_missed(context.dataset, readings, context.progress)
 
     context.cache.run("readings", digest, outputs, make)
     return digest

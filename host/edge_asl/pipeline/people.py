@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_asl.datasets.people import all_named
 from edge_asl.datasets.splits import BLOCK_SIZE
 from edge_asl.datasets.types import Picture
 from edge_asl.datasets.units import random_key
+from edge_asl.evaluation.metrics import IN_TURN
 from edge_asl_device.text.held_letters import HELD_AS
 
 _SURE = 0.8
@@ -23,12 +25,24 @@ def group_of(picture: Picture) -> str:
         return picture.signer
     if picture.block is not None:
         return f"block {picture.block // BLOCK_SIZE}"
+    return shot_of(picture)
+
+
+def shot_of(picture: Picture) -> str:
+    """What is left out together where all pictures are one group: the copies of one shot."""
     return picture.burst or picture.path
 
 
-def folds_of(pictures: Sequence[Picture], count: int, seed: int) -> NDArray[np.int64]:
+def left_out_in_turn(signers: Sequence[str | None]) -> str:
+    """What is measured: with one person, or pictures of nobody knows whom, it says nothing of strangers."""
+    return f"{'people' if all_named(signers) else 'pictures'} {IN_TURN}"
+
+
+def folds_of(
+    pictures: Sequence[Picture], count: int, seed: int, together: Callable[[Picture], str] = group_of
+) -> NDArray[np.int64]:
     """The fold of each picture, int (n,), below ``count``: whole groups, about the same number of pictures in each."""
-    groups = [group_of(picture) for picture in pictures]
+    groups = [together(picture) for picture in pictures]
     sizes = Counter(groups)
     filled = [0] * min(count, len(sizes))
     fold: dict[str, int] = {}

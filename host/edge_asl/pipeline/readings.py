@@ -16,13 +16,14 @@ from edge_asl.datasets.broken import Broken
 from edge_asl.datasets.types import Dataset, Frame
 from edge_asl.evaluation.conditions import conditions_of
 from edge_asl.evaluation.kept import conditions_array
-from edge_asl.progress import Advance
+from edge_asl.progress import Advance, Progress
 from edge_asl.training.readings import Readings, empty_readings
 from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.inference.hand_stages import square_of_hand
 from edge_asl_device.inference.hands.hand import Hand
 from edge_asl_device.inference.hands.region import Region, beside
 from edge_asl_device.inference.hands.stage import CROP, HandStage
+from edge_asl_device.text.buffer import NOTHING
 
 VIEWS = 4
 
@@ -65,6 +66,17 @@ def read_hands(stage_of: Callable[[], HandStage], dataset: Dataset, advance: Adv
             advance(done)
     broken.complain()
     return readings
+
+
+def tell_missed(dataset: Dataset, readings: Readings, progress: Progress) -> None:
+    """Say in how many pictures no hand was found, and of which signs therefore nothing is learned."""
+    progress.say(f"  no hand found in {int((~readings.found).sum())} of {len(readings.found)} pictures")
+    seen = {dataset.pictures[row].label for row in np.flatnonzero(readings.found)} | {NOTHING}
+    if unseen := [label for label in dataset.labels if label not in seen]:
+        progress.say(
+            f"warning: no hand found in any picture of {', '.join(unseen)}: the model cannot learn what it never saw; "
+            "take pictures in which the whole hand can be seen"
+        )
 
 
 def _conditions(frame: Frame, hand: Hand | None, square: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from edge_asl.datasets.landmark_files import MeasuredHands
 from edge_asl.pipeline.context import BuildContext
-from edge_asl.pipeline.people import as_held, cool, doubted, fit_temperature, fit_threshold, folds_of, group_of
+from edge_asl.pipeline.people import (
+    as_held,
+    cool,
+    doubted,
+    fit_temperature,
+    fit_threshold,
+    folds_of,
+    group_of,
+    left_out_in_turn,
+    shot_of,
+)
 from edge_asl.tflite.facts import facts_of
 from edge_asl.tflite.manifest_model import name_of
 from edge_asl.training.measured import fitted
@@ -154,7 +164,7 @@ class Lessons(NamedTuple):
             return NO_SHAPES
         number = {label: i for i, label in enumerate(self.context.dataset.labels)}
         labels = np.array([number.get(label, -1) for label in self.measured.labels], np.int64)
-        mirror = np.where(self.readings.mirrored[seen, 0], -1, 1)[:, None, None] ** (1, 0)
+        mirror = np.where(self.readings.mirrored[seen, 0, None, None], (-1, 1), 1)
         own = (self.readings.landmarks[seen, 0] * mirror).astype(np.float32)
         landmarks, near = fitted(self.measured.landmarks, labels, own, self.truth[seen])
         near &= labels >= 0
@@ -162,15 +172,21 @@ class Lessons(NamedTuple):
 
 
 def leave_out(lessons: Lessons, rows: NDArray[np.int64]) -> LeftOut:
-    """Leave the people of ``rows`` out in turn, some at a time."""
+    """Leave the people of ``rows`` out in turn, some at a time; of one person, or of few pictures of nobody knows whom,
+    some of the pictures.
+    """
     context, truth = lessons.context, lessons.truth
     recipe, pictures = context.request.recipe, context.dataset.pictures
-    folds = folds_of([pictures[row] for row in rows], recipe.sign.folds, recipe.training.seed)
+    chosen = [pictures[row] for row in rows]
+    folds = folds_of(chosen, recipe.sign.folds, recipe.training.seed)
+    if not folds.any():
+        folds = folds_of(chosen, recipe.sign.folds, recipe.training.seed, shot_of)
+    in_turn = left_out_in_turn([picture.signer for picture in chosen])
     plain = np.zeros((len(pictures), lessons.classes), np.float32)
     quantized = plain.copy()
     for fold in range(folds.max() + 1):
         seen, left = rows[folds != fold], rows[folds == fold]
-        what = f"without people {fold + 1}/{folds.max() + 1}"
+        what = f"without {in_turn.split()[0]} {fold + 1}/{folds.max() + 1}"
         # Whoever is left out must not judge labels either.
         net, _ = lessons.train(np.setdiff1d(seen, lessons.doubts(seen, what).rows), what)
         plain[left] = lessons.answers(net.answer, left)
@@ -181,7 +197,7 @@ def leave_out(lessons: Lessons, rows: NDArray[np.int64]) -> LeftOut:
     plain[known], quantized[known] = cool(plain[known], temperature), cool(quantized[known], temperature)
     threshold = fit_threshold(quantized[known], truth[known], recipe.sign.precision)
     right = float(((quantized[rows].argmax(axis=1) == truth[rows]) & lessons.readings.found[rows]).mean())
-    context.progress.say(f"  people left out in turn: {right:.1%} right; sure from {threshold:.2f} on")
+    context.progress.say(f"  {in_turn}: {right:.1%} right; sure from {threshold:.2f} on")
     return LeftOut(quantized, plain, temperature, threshold)
 
 

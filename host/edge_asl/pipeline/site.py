@@ -16,7 +16,7 @@ from edge_asl.datasets.splits import describe_split, make_split
 from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.errors import DataError
 from edge_asl.hands.engines import int8_engines
-from edge_asl.pipeline.readings import read_hands
+from edge_asl.pipeline.readings import read_hands, tell_missed
 from edge_asl.progress import Progress
 from edge_asl.training.readings import Readings
 from edge_asl.training.training_file import TrainingFile, read_training_file, training_path
@@ -90,26 +90,29 @@ def read_site(data: Sequence[Path], start: Start, progress: Progress) -> Site:
     """Read the site's pictures, hold some back, and find the hands in all.
 
     Raises:
-        DataError: signs that the bundle does not know, or no hand in any picture.
+        DataError: signs that the bundle does not know, or no hand to learn from, or none in those held back.
         PictureError: a picture cannot be read.
     """
-    dataset = read_dataset(data)
+    dataset = read_dataset(data, least=1)
     if unknown := order_labels(set(dataset.labels) - set(start.bundle.labels)):
         raise DataError(
             f"{dataset.name}: found pictures of {', '.join(unknown)}, which {start.bundle.folder} does not know; "
             "leave them out, or build with all pictures and a --recipe: only that teaches new signs"
         )
     split = make_split(dataset, by="block", seed=SEED, validation=0, test=HELD_BACK, allow_shared_people=True)
-    progress.say(f"data: {len(dataset.pictures)} pictures of {len(dataset.labels)} signs in {dataset.name}")
+    progress.say(f"data: {len(dataset.pictures)} pictures of {', '.join(dataset.labels)} in {dataset.name}")
     tell(dataset, progress)
     progress.say(f"  {describe_split(split, dataset)}")
     with progress.task("hands read", len(dataset.pictures)) as advance:
         readings = read_hands(start.stage, dataset, advance, SEED)
+    tell_missed(dataset, readings, progress)
     number = {label: i for i, label in enumerate(start.bundle.labels)}
     truth = np.array([number[picture.label] for picture in dataset.pictures], np.int64)
     held = np.isin([picture.path for picture in dataset.pictures], split.parts["test"])
     site = Site(dataset, split, readings, truth, *(np.flatnonzero(readings.found & part) for part in (~held, held)))
     if not len(site.learned) or not len(site.held):
-        raise DataError(f"{dataset.name}: no hand was found in the pictures; take them with edge-asl-device capture")
-    progress.say(f"  no hand found in {int((~readings.found).sum())} of {len(dataset.pictures)} pictures")
+        raise DataError(
+            f"{dataset.name}: expected hands both in pictures to learn from and in those held back, found "
+            f"{len(site.learned)} and {len(site.held)}; take more of each sign with edge-asl-device capture"
+        )
     return site

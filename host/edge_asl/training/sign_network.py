@@ -1,4 +1,4 @@
-"""Training the sign network: three small networks on one hand's features, whose answers are multiplied."""
+"""Training the sign network: two small networks on one hand's features, whose answers are multiplied."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edge_asl.datasets.labels import order_labels
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split, write_split
-from edge_asl.datasets.splits import BLOCK_SIZE, PARTS, make_split
+from edge_asl.datasets.splits import BLOCK_SIZE, PARTS, describe_split, make_split
 from edge_asl.datasets.types import Dataset, Frame, Picture, Split
 from edge_asl.errors import DataError
 
@@ -155,6 +155,14 @@ def test_pictures_of_unknown_people_train_and_weaken_the_claim() -> None:
     split = make_split(data, by="signer", seed=0)
     assert "A/odd.jpg" in split.parts["train"]
     assert split.shares_people
+
+
+def test_who_is_left_out_in_turn_is_a_stranger_only_among_several_people() -> None:
+    for data, shares in ((numbered(people=2), False), (numbered(people=1), True), (numbered(), True)):
+        split = make_split(data, by="left-out", seed=0)
+        assert (len(split.parts["train"]), split.shares_people) == (len(data.pictures), shares)
+        who = "some are" if shares else "2 people are"
+        assert describe_split(split, data) == f"all 120 pictures train; {who} left out in turn for the figures"
 
 
 def test_known_people_are_not_put_into_several_parts_unasked() -> None:

@@ -117,6 +117,12 @@ def test_a_split_that_shares_people_is_warned_of(tmp_path: Path):
     assert "4 people it had never seen: on average it reads" in apart
 
 
+def test_where_all_are_left_out_in_turn_no_test_part_is_explained(tmp_path: Path):
+    for evaluation, in_turn in ((with_hands(), True), (make_evaluation(), False)):
+        text = write(tmp_path, evaluation)
+        assert ("<dt>Left out in turn</dt>" in text, "It never saw the other part" in text) == (in_turn, not in_turn)
+
+
 def test_a_class_without_pictures_is_named(tmp_path: Path):
     assert "No test picture shows L3, so" in write(tmp_path, make_evaluation(absent=3))
 

@@ -10,12 +10,16 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import pytest
 from tiny_build import device, edge_asl
 
-from edge_asl.datasets.types import Picture
+from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.pipeline.context import spread
+from edge_asl.pipeline.readings import tell_missed
+from edge_asl.progress import Lines
+from edge_asl.training.readings import empty_readings
 from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.contract.manifest import LANDMARKS_MODEL, MODEL, PALMS_MODEL, SCALING, HandManifest
 
@@ -39,6 +43,19 @@ def test_a_folder_that_names_nobody_counts_as_one_person():
     pictures = [Picture(f"{n}.jpg", "A", source="letters") for n in range(8)]
 
     assert len(spread(pictures, 4)) == 4
+
+
+def test_signs_whose_hands_were_never_found_are_named(capsys: pytest.CaptureFixture[str]):
+    pictures = tuple(Picture(f"{sign}/{n}.jpg", sign) for sign in ("A", "Q", "nothing") for n in range(2))
+    dataset = Dataset("kids", "folders", ("A", "Q", "nothing"), pictures, "", lambda _: np.zeros((8, 8, 3), np.uint8))
+    readings = empty_readings(len(pictures), 2)
+    readings.found[0] = True
+
+    tell_missed(dataset, readings, Lines())
+
+    said = capsys.readouterr().err
+    assert "no hand found in 5 of 6 pictures" in said
+    assert "warning: no hand found in any picture of Q: the model cannot learn" in said
 
 
 class Hands(NamedTuple):
@@ -121,6 +138,40 @@ def test_the_answers_for_people_left_out_are_measured_again_without_training(han
     found = json.loads(run.stdout)
     assert found["pictures"] == len(PEOPLE) * 2 * 8
     assert np.mean([person["accuracy"] for person in found["persons"]]) > 0.9
+
+
+def test_of_one_person_some_pictures_are_left_out_in_turn_and_the_report_says_so(hands: Hands, tmp_path: Path):
+    for sign in "AB":
+        (tmp_path / "data" / "ada" / sign).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / "ada" / sign).symlink_to(Path(DATA or "", "people", PEOPLE[0], sign))
+    arguments = ["build", "--data", tmp_path / "data", "--recipe", "letters", "--out", tmp_path / "models" / "alone"]
+    arguments += ["--calibration", tmp_path / "calibration", "--set", "sign.epochs=3", "--set", "sign.folds=2"]
+    run = edge_asl(*arguments, "--json", environment=hands.environment)
+
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert json.loads(run.stdout)["split"] == "pictures left out in turn"
+    assert "this says nothing of strangers" in run.stderr
+    report = (tmp_path / "models" / "alone" / "report.html").read_text()
+    assert "This figure does not hold for strangers" in report
+    again = edge_asl(
+        "evaluate", tmp_path / "models" / "alone", "--data", tmp_path / "data", "--leave-one-out", "--json"
+    )
+    assert json.loads(again.stdout)["split"] == "data, pictures left out in turn"
+
+
+def test_a_site_of_one_sign_without_hands_is_refused_in_one_line(hands: Hands, tmp_path: Path):
+    for number in range(4):
+        path = tmp_path / "site" / "A" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((240, 320, 3), 40 * number, np.uint8))
+    run = edge_asl("build", "--from", hands.bundle, "--data", tmp_path / "site", "--out", tmp_path / "hall")
+
+    assert run.returncode == 1
+    assert "no hand found in 4 of 4 pictures" in run.stderr
+    assert run.stderr.splitlines()[-1].endswith(
+        "expected hands both in pictures to learn from and in those held back, found 0 and 0; take more of each sign "
+        "with edge-asl-device capture"
+    )
 
 
 def test_pictures_of_the_site_improve_it_or_it_says_why_not(hands: Hands, tmp_path: Path):

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from edge_asl.datasets.types import Picture
-from edge_asl.pipeline.people import as_held, cool, doubted, fit_temperature, fit_threshold, folds_of, group_of
+from edge_asl.pipeline.people import (
+    as_held,
+    cool,
+    doubted,
+    fit_temperature,
+    fit_threshold,
+    folds_of,
+    group_of,
+    left_out_in_turn,
+    shot_of,
+)
 
 
 def pictures(**signers: int) -> list[Picture]:
@@ -24,6 +34,21 @@ def test_a_person_is_in_one_fold_and_folds_are_alike_in_size():
 
 def test_fewer_people_than_folds_are_left_out_one_by_one():
     assert sorted(np.bincount(folds_of(pictures(ada=3, bo=5), 10, seed=1)).tolist()) == [3, 5]
+
+
+def test_pictures_of_one_person_are_left_out_shot_by_shot():
+    alone = [picture._replace(burst=f"shot {i // 2}") for i, picture in enumerate(pictures(ada=12))]
+
+    assert not folds_of(alone, 3, seed=1).any(), "by people, nothing is left to train on"
+    folds = folds_of(alone, 3, 1, shot_of)
+    assert np.bincount(folds).tolist() == [4, 4, 4]
+    assert (folds[::2] == folds[1::2]).all(), "the copies of a shot stay together"
+
+
+def test_only_people_who_are_known_are_strangers():
+    assert left_out_in_turn(["ada", "bo", "ada"]) == "people left out in turn"
+    assert left_out_in_turn(["ada", "ada"]) == "pictures left out in turn"
+    assert left_out_in_turn(["ada", "bo", None]) == "pictures left out in turn"
 
 
 def test_where_nobody_is_named_neighbours_stay_together():
