@@ -36,6 +36,7 @@ def spells(page: Any, word: str) -> None:
 
 
 def own_word(page: Any, word: str) -> None:
+    page.wait_for_timeout(600)  # taps.js takes a tap that follows sooner for half of a double one
     page.click("#open-own")
     page.keyboard.type(word)
     page.click("#own-start")

@@ -66,8 +66,9 @@ def test_a_visit_in_german(golden_bundle: Path, spoken: Path):
     arguments = ("run", golden_bundle, "--source", FILM, "--loop", "--language", "de")
     with Program(*arguments, environment={"PATH": path}) as program:
         page = program.wait_until_ready().listen()
-        wait_for(lambda: page.state.get("text", "").startswith("BALLY "), 25)
-        wait_for(lambda: spoken.exists() and spoken.read_text() == "de bally\n")
+        # On a busy computer a letter may be lost in one round of the film, and not in the next.
+        wait_for(lambda: "BALLY " in page.state.get("text", ""), 60)
+        wait_for(lambda: spoken.exists() and "de bally\n" in spoken.read_text())
         assert page.hello["language"] == "de"
         offered = [word for state in page.states if state["word"] == "BAL" for word in state["suggestions"]]
         assert "BALD" in offered
