@@ -119,7 +119,7 @@ def test_one_clear_line(case: str, built: Built, golden_bundle: Path, tmp_path: 
     bundles, data, told = {
         "twice": ([golden_bundle, golden_bundle / ".." / golden_bundle.name], built.data, "found this one twice"),
         "broken": ([golden_bundle, broken], built.data, "copy or build the bundle again"),
-        "no picture": ([golden_bundle, built.bundle], tmp_path / "data", "found none of them"),
+        "no picture": ([golden_bundle, built.bundle], tmp_path / "data", "found an empty folder"),
         "other signs": ([golden_bundle, built.bundle], tmp_path / "others", "all these bundles know, found only V, W"),
     }[case]
     with pytest.raises((DataError, BundleError)) as error:
