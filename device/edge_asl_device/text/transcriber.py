@@ -202,7 +202,7 @@ class Transcriber:
         self._watch(elapsed_s, leading)
         counts_s = elapsed_s if sure else elapsed_s / PATIENCE
         self._held_s = self._held_s + counts_s if leading == self._leading else 0.0
-        self._leading, self._sure = leading, bool(sure)
+        self._leading, self._sure = leading, leading is not None and bool(sure)
 
     def _watch(self, elapsed_s: float, leading: str | None) -> None:
         """Sum up, in seconds, what is shown and not written: before and since the label in front took the lead."""
@@ -232,7 +232,7 @@ class Transcriber:
         if self._taken is None or motion.spent:
             return
         low = self._smoothed[self._labels.index(self._taken)] < self._decoder.release_probability
-        if motion.tracked and motion.still and (self._leading is None or not self._sure):
+        if motion.tracked and motion.still and not self._sure:
             # A hand that is held lets go of nothing, however unsure the model becomes of it.
             low = np.False_
         # Time counts from the first low moment on: at 10 frames a second a single misread one is no release.
