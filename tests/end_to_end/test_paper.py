@@ -48,7 +48,10 @@ def test_a_corrected_reading_begins_where_it_differs(open_page: OpenPage, shown:
 
 def test_no_button_moves_while_it_speaks(open_page: OpenPage, shown: Shown):
     """A finger is on its way to one of them."""
+    shown.show(voice="ready", visit=HERE, undoable=True)
     page = open_page(f"{shown.url}/?lang=de")
+    page.wait_for_selector("body[data-link=up] #clear:not([disabled])")
+    until(page, "() => document.fonts.status === 'loaded'")
     places = "['undo', 'clear'].map((id) => JSON.stringify(document.getElementById(id).getBoundingClientRect())).join()"
     for width, height in ((480, 320), (800, 480), (1280, 720), (1080, 1920)):
         page.set_viewport_size({"width": width, "height": height})
@@ -57,4 +60,4 @@ def test_no_button_moves_while_it_speaks(open_page: OpenPage, shown: Shown):
             shown.show(voice=voice, visit=HERE, undoable=True)
             page.wait_for_selector("#speak[data-speaking]" if voice == "speaking" else "#speak:not([data-speaking])")
             seen.add(page.evaluate(places))
-        assert len(seen) == 1, (width, height)
+        assert len(seen) == 1, (width, height, seen)
