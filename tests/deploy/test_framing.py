@@ -98,7 +98,7 @@ class Shell(Local):
         ("echo Hi; exit", "expected the agent's answer, found 'Hi': a start file"),
         ("exec cat > /dev/null", "expected the agent's answer: a start file"),
         ("read -r line", "a start file of its login shell reads what is meant for the agent"),
-        ("python3() { return 127; }; echo 'bash: line 1: python3: command not found' >&2", "python3 is not installed"),
+        ("sh() { return 127; }; echo 'edge-asl: 1: exec: python3: not found' >&2", "python3 is not installed"),
         ("echo This account is currently not available.; exit 1", "its user may not run commands (nologin)"),
         ("echo 'bash: warning: setlocale: LC_ALL: cannot change' >&2; exit 3", "failed with status 3: no output"),
     ],
@@ -111,6 +111,16 @@ def test_a_start_file_that_takes_the_command(tmp_path: Path, start: str, said: s
     assert str(raised.value).startswith("kiosk: relay: ")
     assert said in str(raised.value)
     assert "setlocale" not in str(raised.value)
+
+
+def test_another_python_before_debians_is_not_asked(tmp_path: Path):
+    """Of pyenv or conda: it would not see Debian's camera packages."""
+    (tmp_path / "python3").write_text("#!/bin/sh\nexit 9\n")
+    (tmp_path / "python3").chmod(0o755)
+    (tmp_path / "start").write_text(f"PATH={tmp_path}:$PATH")
+    session = Session(Shell(tmp_path / "start"), elevate=False)
+
+    assert session.agent("relay", {"paths": {}, "argv": ["true"]})["status"] == 0
 
 
 def test_a_program_is_heard_through_all_that(tmp_path: Path):

@@ -21,6 +21,9 @@ STALL_S = 60.0
 
 AGENT = Path(__file__).with_name("agent.py")
 _BOOT = "import sys;exec(compile(sys.stdin.buffer.read(int(sys.argv[1])),'agent.py','exec'))"
+# Debian's own, which sees Debian's camera packages and which the environment is for, before one that somebody put first
+# in the path.
+_PYTHON = 'python=/usr/bin/python3; [ -x "$python" ] || python=python3; exec "$python" "$@"'
 _ELEVATE = 'if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec sudo -n -- "$@"; else exec "$@"; fi'
 
 
@@ -198,13 +201,14 @@ class Session:
         return last
 
 
-def agent_argv(command: str, arguments: dict[str, Any], interpreter: str = "python3") -> list[str]:
-    """A command of ``agent.py``, whose text is to come first on standard input.
+def agent_argv(command: str, arguments: dict[str, Any], interpreter: str | None = None) -> list[str]:
+    """A command of ``agent.py``, whose text is to come first on standard input; without ``interpreter`` the device's.
 
     Python runs without what others have installed and without its environment variables (``-I -S``): the agent needs
     nothing of them, and they are half of what starting takes.
     """
-    return [interpreter, "-I", "-S", "-c", _BOOT, str(AGENT.stat().st_size), command, json.dumps(arguments)]
+    python = ["sh", "-c", _PYTHON, "edge-asl"] if interpreter is None else [interpreter]
+    return [*python, "-I", "-S", "-c", _BOOT, str(AGENT.stat().st_size), command, json.dumps(arguments)]
 
 
 class _StallWatch:
