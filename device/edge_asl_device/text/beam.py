@@ -23,20 +23,23 @@ UNREAD = 0.5
 """A letter missing where one was shown that was surely this: most of what is shown in passing is none."""
 
 
-def substitution(read: str, instead: Mapping[str, float], likely: str) -> Callable[[str], float]:
+def substitution(read: str, doubts: Doubts, likely: str) -> Callable[[str], float]:
     """What it costs that another letter was signed than the one that was read.
 
     Args:
         read: the letter.
-        instead: what else it may have been: letter → probability.
+        doubts: what else it may have been, and what was shown before it: if that wavered between both, either may have
+            been meant.
         likely: letters that are often read as this one.
     """
-    top = max(instead.get(read, 0.0), 1e-6)
+    top = max(doubts.instead.get(read, 0.0), 1e-6)
 
     def cost(signed: str) -> float:
         most = LIKELY if signed in likely else UNLIKELY
-        seen = instead.get(signed, 0.0)
-        return min(most, max(0.0, math.log10(top / seen))) if seen > 0 else most
+        if (seen := doubts.instead.get(signed, 0.0)) > 0:
+            most = min(most, max(0.0, math.log10(top / seen)))
+        wavered = 2 * min(doubts.unread.get(signed, 0.0), doubts.unread.get(read, 0.0))
+        return min(most, UNREAD - math.log10(wavered)) if wavered > 0 else most
 
     return cost
 
@@ -68,7 +71,7 @@ def meant(
     *of_letters, of_end = doubts
     for letter, doubt in zip(read, of_letters, strict=True):
         costs = _cheapest(_with_missing(words, costs, insertion(doubt.unread), farthest))
-        cost = substitution(letter, doubt.instead, likely.get(letter, ""))
+        cost = substitution(letter, doubt, likely.get(letter, ""))
         twice = LIKELY if before == letter else UNLIKELY
         after: dict[str, float] = {}
         for start, so_far in costs.items():

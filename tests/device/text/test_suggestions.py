@@ -111,6 +111,15 @@ def test_a_letter_that_was_shown_but_not_read_is_put_in(words: WordList) -> None
     assert words.corrected("KITCHE ", {"KITCHE ": Doubts(unread={"N": 0.4})}) == "KITCHEN ", "at its end"
 
 
+def test_where_the_hand_wavered_between_two_letters_either_may_be_meant() -> None:
+    words = WordList(["HOUSE", "A", "B", "C", "D", "E", "F", "MOUSE"])
+    instead = {"N": 0.94, "M": 0.04}
+
+    assert words.corrected("NOUSE ", {"N": Doubts(instead)}) is None, "HOUSE is as likely"
+    assert words.corrected("NOUSE ", {"N": Doubts(instead, {"M": 0.38, "N": 0.35})}) == "MOUSE "
+    assert words.corrected("NOUSE ", {"N": Doubts(instead, {"M": 0.7, "X": 0.3})}) is None, "in passing"
+
+
 @pytest.mark.parametrize(
     "read", ["", " ", "1", "A1", "hello\n", "É", "İ", "A" * 21, "A" * 100_000, "🙂", "A B", "-", "[", "\x00"]
 )
