@@ -47,6 +47,8 @@ class Lines:
     """A plain log for files and pipes: a line at the start, every ten seconds, and at the end."""
 
     every_s = 10.0
+    settles_s = 1.0
+    """After the first step; the time left is told from what is done later."""
 
     def say(self, text: str) -> None:
         sys.stderr.write(f"{text}\n")
@@ -57,14 +59,19 @@ class Lines:
         """Lines such as ``epoch 3/10: 640/1496 loss 0.41, 12 s left``."""
         started = last = time.monotonic()
         last_note, reached = "", 0
+        first: float | None = None
+        began: tuple[float, int] | None = None
 
         def advance(done: int, note: str = "", total: int | None = total or None) -> None:
-            nonlocal last, last_note, reached
+            nonlocal last, last_note, reached, first, began
             last_note, reached = note, done
             now = time.monotonic()
-            # The first steps compile; an estimate from them would be wrong by minutes.
-            if now - last >= self.every_s and total is not None and total / 20 < done < total:
-                left_s = (now - started) / done * (total - done)
+            first = first or now
+            # The first step may compile for a minute, and what an earlier run has left is there at once.
+            if began is None or now - first < self.settles_s:
+                began = now, done
+            elif now - last >= self.every_s and total is not None and max(total / 20, began[1]) < done < total:
+                left_s = (now - began[0]) / (done - began[1]) * (total - done)
                 self.say(f"  {label}: {done}/{total} {note}, {left_s:.0f} s left")
                 last = now
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,8 @@ if TYPE_CHECKING:  # TensorFlow comes with it
 
 NOTICE = "NOTICE.txt"
 READINGS = "readings.npz"
+READING = "reading"
+"""Readings as they are made, in a folder named after what is read; gone once all are."""
 SIGN_WEIGHTS = "sign-weights.npz"
 LEFT_OUT = "left-out.npz"
 DOUBTS = "doubts.npz"
@@ -112,14 +115,20 @@ def _doubted_labels(context: BuildContext) -> DoubtedLabels:
 def _read(context: BuildContext, hands: HandModels) -> str:
     digest = digest_of(context.base_digest, hands.digest)
     outputs = [context.path(name) for name in (READINGS, PALMS_MODEL, LANDMARKS_MODEL, NOTICE)]
+    parts = context.path(READING)
 
     def make() -> None:
         write_atomically(context.path(NOTICE), hands.notice)
         write_atomically(outputs[1], hands.palms)
         write_atomically(outputs[2], hands.landmarks)
+        for other in parts.glob("*"):  # of other pictures, or other hand models
+            if other.name != digest:
+                shutil.rmtree(other)
         with context.progress.task("hands read", len(context.dataset.pictures)) as advance:
-            readings = read_hands(hands.stage, context.dataset, advance, context.request.recipe.training.seed)
+            seed = context.request.recipe.training.seed
+            readings = read_hands(hands.stage, context.dataset, advance, seed, parts / digest)
         save_readings(outputs[0], readings)
+        shutil.rmtree(parts)
         tell_missed(context.dataset, readings, context.progress)
 
     context.cache.run("readings", digest, outputs, make)

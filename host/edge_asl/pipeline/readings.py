@@ -7,6 +7,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from edge_asl.datasets.types import Dataset, Frame
 from edge_asl.evaluation.conditions import conditions_of
 from edge_asl.evaluation.kept import conditions_array
 from edge_asl.progress import Advance, Progress
-from edge_asl.training.readings import Readings, empty_readings
+from edge_asl.training.readings import Readings, empty_readings, load_readings, save_readings
 from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.inference.hand_stages import square_of_hand
 from edge_asl_device.inference.hands.hand import Hand
@@ -26,13 +27,17 @@ from edge_asl_device.inference.hands.stage import CROP, HandStage
 from edge_asl_device.text.buffer import NOTHING
 
 VIEWS = 4
+PART = 64
+"""Pictures whose readings are kept together: a few seconds of work."""
 
 # How far a region is off when a device follows a moving hand, and more: a network that has seen such regions is not
 # irritated by them. Shares of the region's side, its logarithm, and radians.
 _SHIFT, _SCALE, _TURN = 0.025, 0.10, math.radians(15)
 
 
-def read_hands(stage_of: Callable[[], HandStage], dataset: Dataset, advance: Advance, seed: int) -> Readings:
+def read_hands(
+    stage_of: Callable[[], HandStage], dataset: Dataset, advance: Advance, seed: int, parts: Path | None = None
+) -> Readings:
     """Read every picture of ``dataset``, in its order.
 
     Args:
@@ -40,6 +45,8 @@ def read_hands(stage_of: Callable[[], HandStage], dataset: Dataset, advance: Adv
         dataset: the pictures.
         advance: told how many have been read.
         seed: decides how regions are disturbed.
+        parts: a folder in which readings are kept as they are made, and found again when the same is read once more;
+            None: an interrupted reading begins again.
 
     Raises:
         PictureError: a picture cannot be read.
@@ -61,9 +68,21 @@ def read_hands(stage_of: Callable[[], HandStage], dataset: Dataset, advance: Adv
             readings.square[row] = square_of_hand(hand.landmarks, frame.shape[0], frame.shape[1])
         readings.conditions[row] = _conditions(frame, hand, readings.square[row])
 
+    if parts is not None:
+        parts.mkdir(parents=True, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, _ in enumerate(pool.map(read, range(len(dataset.pictures))), 1):
-            advance(done)
+        for first in range(0, len(dataset.pictures), PART):
+            rows = np.arange(first, min(first + PART, len(dataset.pictures)))
+            kept = None if parts is None else parts / f"{first}.npz"
+            if kept is not None and kept.exists():
+                for array, part in zip(readings, load_readings(kept), strict=True):
+                    array[rows] = part
+                advance(first + len(rows))
+                continue
+            for done, _ in enumerate(pool.map(read, rows), first + 1):
+                advance(done)
+            if kept is not None and not broken:
+                save_readings(kept, readings.some(rows))
     broken.complain()
     return readings
 
