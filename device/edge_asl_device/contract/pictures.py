@@ -173,7 +173,11 @@ def _on_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _decode_tiff(data: bytes, name: str) -> NDArray[np.uint8]:
     """OpenCV turns these by itself, whatever it is told."""
-    pixels = _opencv(data, name, cv2.IMREAD_UNCHANGED)
+    _, pages = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    pixels = pages[0] if pages else _opencv(data, name, cv2.IMREAD_UNCHANGED)
+    # Smaller ones are previews.
+    if (found := sum(page.shape == pixels.shape for page in pages)) > 1:
+        raise PictureError(f"{name}: expected a picture, found a TIFF of {found} pages; save each in a file of its own")
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         opacity = pixels[:, :, 3]
         if opacity.min() < np.iinfo(pixels.dtype).max:

@@ -223,14 +223,15 @@ def test_classify_sees_the_same(files: Path, golden_bundle: Path) -> None:
         ("a.gif", "found GIF; convert it"),
         ("a.avif", "found AVIF; convert it"),
         ("moving.webp", "found an animated WebP"),
+        ("scans.tif", "found a TIFF of 2 pages; save each in a file of its own"),
         ("float.tif", "of a rare kind|expected 8 or 16 bits"),
         ("clear.tif", "TIFF without transparent parts"),
     ],
 )
 def test_what_is_not_read_is_refused_in_one_line(tmp_path: Path, name: str, says: str) -> None:
     path, picture = tmp_path / name, Image.fromarray(original())
-    if name == "moving.webp":
-        picture.save(path, save_all=True, append_images=[picture.rotate(90)])
+    if name in ("moving.webp", "scans.tif"):
+        picture.save(path, save_all=True, append_images=[picture.rotate(180)])
     elif name == "float.tif":
         Image.fromarray(grey().astype(np.float32) / 255).save(path)
     elif name == "clear.tif":
@@ -242,6 +243,13 @@ def test_what_is_not_read_is_refused_in_one_line(tmp_path: Path, name: str, says
         decode_picture(path.read_bytes(), name)
     assert "\n" not in str(raised.value)
     assert examine_file(path).defect in ("format", "unreadable")
+
+
+def test_a_preview_in_a_tiff_is_no_page(tmp_path: Path) -> None:
+    picture = Image.fromarray(original())
+    picture.save(tmp_path / "a.tif", save_all=True, append_images=[picture.resize((8, 6))])
+
+    np.testing.assert_array_equal(decode_picture((tmp_path / "a.tif").read_bytes(), "a.tif"), original())
 
 
 @pytest.mark.parametrize(
