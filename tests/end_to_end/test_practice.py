@@ -178,6 +178,17 @@ def test_axe_finds_nothing_at_all(open_page: OpenPage, shown: Shown):
     assert {state: rules for state, rules in found.items() if rules} == {}
 
 
+def test_a_word_that_is_full_takes_no_more_and_shows_it(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url)
+    shown.show(practice=STATES["practice"], visit=Visit(1, True))
+    page.click("#open-own")
+    page.keyboard.type("abcdefabcdefg")
+    assert page.inner_text("#own-word") == "ABCDEFABCDEF"
+    assert page.locator("#own-keys button:enabled").count() == 0
+    page.keyboard.press("Backspace")
+    assert page.locator("#own-keys button:disabled").count() == 0
+
+
 KEYS = """(typed) => [...typed].forEach((key) =>
   document.getElementById("own-close").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })))"""
 

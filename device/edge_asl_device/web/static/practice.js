@@ -100,6 +100,9 @@ const drawTyped = () => {
   setText(byId("own-word"), typed.map(labelName).join(""));
   setAttribute(byId("own-placeholder"), "hidden", typed.length > 0);
   for (const id of ["own-start", "own-delete"]) setAttribute(byId(id), "disabled", typed.length === 0);
+  const full = typed.length === LONGEST;
+  if (full && keys.contains(document.activeElement)) byId("own-start").focus();
+  for (const button of keys.children) setAttribute(button, "disabled", full);
 };
 
 // The hand has no accents, and spells a German umlaut with two letters, as the word lists do.
