@@ -80,7 +80,7 @@ fix: setup           ## format, apply ruff's fixes, regenerate docs/cli.md and t
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 	$(BIN)/python docs/generate_cli.py && $(BIN)/python docs/generate_figures.py
 
-bench: setup         ## the figures in docs/figures.md (needs EDGE_ASL_DATA and EDGE_ASL_WEIGHTS; some hours)
+bench: setup         ## the figures in docs/figures.md (needs EDGE_ASL_DATA and EDGE_ASL_WEIGHTS; a day)
 	$(BIN)/python bench/all.py
 
 picture: setup       ## the README's picture of the page (chromium)
