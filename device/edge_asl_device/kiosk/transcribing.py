@@ -132,7 +132,7 @@ class Transcribing(Mode):
 
     def frame(self, frame: Frame, camera: CameraSupervisor) -> None:
         """Read one frame and show what came of it."""
-        before = self.text
+        before, practised = self.text, self._practising.on
         reading = self._reader.read(frame)
         state = reading.state
         self._rate.frames += 1
@@ -148,7 +148,7 @@ class Transcribing(Mode):
         self._seen = self._see(frame, reading, camera.brightness)
         self._practise(frame, reading)
         self._show(camera, frame)
-        if not self._practising.on:
+        if not practised and not self._practising.on:  # also where it ends with this frame, it was no text
             self._outputs.read(frame.time_s, before, state)
         self._outputs.text(self.text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,15 @@ def test_a_visit(kiosk: tuple[Program, Listener], spoken: Path):
     seen = len(page.states)
     wait_for(lambda: len(page.states) > seen + 10)
     assert all(len(state["text"]) <= 2 for state in page.states[seen:]), "nobody brings back what another spelled"
+
+
+def test_what_was_practised_is_not_said_when_its_visitor_leaves(kiosk: tuple[Program, Listener], spoken: Path):
+    program, page = kiosk
+    assert program.press("practice", do="start", word="YL") == 204  # the film spells BALLY, and then nobody is there
+    wait_for(lambda: page.state.get("practice") and page.state["practice"]["at"] == 1, 20)
+    wait_for(lambda: not page.state["practice"], 10)
+    time.sleep(0.5)
+    assert not spoken.exists()
 
 
 def test_a_visit_in_german(golden_bundle: Path, spoken: Path):
