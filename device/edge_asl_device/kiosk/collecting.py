@@ -99,7 +99,7 @@ class Collector(Mode):
         Raises:
             ValueError: there is no text to change, or ``paused`` is no truth value.
         """
-        acts: dict[str, Callable[[], None]] = {"drop": lambda: self._take_back(DROPPED), "redo": self._redo}
+        acts: dict[str, Callable[[], None]] = {"drop": self._drop, "redo": self._redo}
         if name == "pause":
             if not isinstance(paused := arguments.get("paused"), bool):
                 raise ValueError(f"paused: expected true or false, found {paused!r}")
@@ -161,10 +161,8 @@ class Collector(Mode):
             picture = frame.picture if square is None else square.cut(frame.picture)
             self._folder.store(label, encode_jpeg(picture, JPEG_QUALITY))
         except OSError as error:
-            if not self._full:
-                folder = str(self._collection.folder)
-                log.warning("picture not stored", extra={"reason": error.strerror, "folder": folder})
-            self._full, self._due_s = True, frame.time_s + RETRY_S
+            self._failed("picture not stored", error)
+            self._due_s = frame.time_s + RETRY_S
             return
         self._full = False
         self._looks_like = self._denied_by(found, label)
@@ -175,6 +173,12 @@ class Collector(Mode):
             self._left.pop(0)
             self._begin_sign()
             self._end_s = time.monotonic() + DONE_SHOWN_S
+
+    def _failed(self, what: str, error: OSError) -> None:
+        """Said once in the log, and on the page until a picture is stored."""
+        if not self._full:
+            log.warning(what, extra={"reason": error.strerror, "folder": str(self._collection.folder)})
+        self._full = True
 
     def _denied_by(self, found: Recognition, label: str) -> str | None:
         """What the model takes the picture for, if it is sure that it is something else."""
@@ -190,21 +194,33 @@ class Collector(Mode):
     def _pause(self, paused: bool) -> None:
         self._paused, self._due_s = paused, None
 
-    def _take_back(self, count: int) -> None:
-        """Of the sign that is being stored."""
-        if self._left:
+    def _take_back(self, count: int) -> bool:
+        """Of the sign that is being stored; False if the storage fails."""
+        if not self._left:
+            return True
+        try:
             gone = self._folder.drop(self._left[0], min(count, self._stored))
-            self._stored -= gone
-            self.stored -= gone
-            self._looks_like = None
+        except OSError as error:
+            self._failed("pictures not taken back", error)
+            return False
+        self._stored -= gone
+        self.stored -= gone
+        self._looks_like = None
+        return True
+
+    def _drop(self) -> None:
+        self._take_back(DROPPED)
 
     def _redo(self) -> None:
         """Begin the sign once more, or the one before it while nothing of this one is stored."""
+        before = self._left.copy(), self._stored
         if self._left and not self._stored and len(self._left) < len(self._collection.labels):
             self._left.insert(0, self._collection.labels[-len(self._left) - 1])
             self._stored = self._collection.count
-        self._take_back(self._stored)
-        self._begin_sign()
+        if self._take_back(self._stored):
+            self._begin_sign()
+        else:
+            self._left, self._stored = before
 
     def _show(self, camera: CameraSupervisor, frame: Frame | None) -> None:
         view = CameraView(str(camera.status.state), camera.status.reason)

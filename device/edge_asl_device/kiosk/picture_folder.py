@@ -3,7 +3,7 @@
     FOLDER/A/anna-20261124T120000-0001.jpg
     FOLDER/signers.csv                          file,label,signer,session
 
-After a power cut every picture has its row.
+Its row is on the disk before a picture is, so that after a power cut every picture has one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import io
 import os
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from io import FileIO
 from pathlib import Path
 
@@ -80,17 +80,22 @@ class PictureFolder:
         path = self._folder / name
         path.parent.mkdir(exist_ok=True)
         _refuse_link(path.parent)
-        write_atomically(path, jpeg)
+        table = self._folder / TABLE
+        before = _append(table, _row(name, label, self._person, self._session))
         try:
-            _append(self._folder / TABLE, _row(name, label, self._person, self._session))
+            write_atomically(path, jpeg)
         except OSError:
-            path.unlink()
+            os.truncate(table, before)
             raise
         self._numbers[label] = number
         self._stored.append((label, name))
 
     def drop(self, label: str, count: int) -> int:
-        """Delete the last pictures of a sign that were stored in this run; how many there were."""
+        """Delete the last pictures of a sign that were stored in this run; how many there were.
+
+        Raises:
+            OSError: the storage fails; pictures that are gone still have their rows.
+        """
         names = [name for own, name in self._stored if own == label][-count:] if count else []
         for name in names:
             (self._folder / name).unlink(missing_ok=True)
@@ -105,19 +110,33 @@ class PictureFolder:
         return max((int(n) for path in names if (n := path.stem.rpartition("-")[2]).isdecimal()), default=0)
 
     def _mend(self, without: Collection[str] = ()) -> None:
-        """Start the table, or drop what a power cut left of a row, and the rows of some pictures."""
+        """Start the table, or drop the row, or the half of one, whose picture a power cut has prevented, and the rows
+        of some pictures.
+        """
         table = self._folder / TABLE
-        text = table.read_text("utf-8-sig") if table.exists() else ""
-        whole = text[: text.rfind("\n") + 1]
-        rows = list(csv.reader(io.StringIO(whole, newline="")))
+        try:
+            text = table.read_text("utf-8-sig") if table.exists() else ""
+            rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise EdgeAslError(
+                f"{table}: expected CSV in UTF-8, found something else ({error}); save it so, or choose another folder"
+            ) from error
         if text and tuple(rows[0] if rows else ()) != HEADER:
             found = text.partition("\n")[0].strip()
             raise EdgeAslError(
                 f"{table}: expected the header {','.join(HEADER)}, found {found!r}; choose another folder"
             )
-        kept = "".join([_row(*HEADER), *(_row(*row) for row in rows[1:] if row and row[0] not in without)])
+        last = rows[-1] if len(rows) > 1 else None
+        if last and (not text.endswith("\n") or _is_own(last)) and not (self._folder / last[0]).exists():
+            rows.pop()
+        kept = "".join([_row(*HEADER), *(_row(*row) for row in rows[1:] if row[0] not in without)])
         if kept != text:
             write_atomically(table, kept)
+
+
+def _is_own(row: Sequence[str]) -> bool:
+    """Whether it names its picture as ``store`` does."""
+    return len(row) == len(HEADER) and Path(row[0]).name.startswith(f"{row[2]}-{row[3]}-")
 
 
 def _row(*cells: str) -> str:
@@ -131,7 +150,8 @@ def _refuse_link(path: Path) -> None:
         raise OSError(errno.ELOOP, "it is a link", str(path))
 
 
-def _append(table: Path, line: str) -> None:
+def _append(table: Path, line: str) -> int:
+    """Add a line, on the disk or not at all; the size before."""
     descriptor = os.open(table, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "ab", buffering=0) as file:
         before = file.tell()
@@ -141,6 +161,7 @@ def _append(table: Path, line: str) -> None:
         except OSError:
             file.truncate(before)
             raise
+    return before
 
 
 def _write_all(file: FileIO, data: bytes) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from edge_asl_device.contract.pictures import read_picture
+from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.inference.recogniser import Recogniser
 from edge_asl_device.kiosk.picture_folder import PictureFolder, safe_name
 from program import Program, wait_for
@@ -237,6 +238,63 @@ def test_what_is_taken_back_was_stored_in_this_run(tmp_path: Path):
         ("thank you, please/anna-one-0001.jpg", "thank you, please"),
         ("A/anna-one-0002.jpg", "A"),
     ]
+
+
+HEAD = "file,label,signer,session\n"
+OWN, NEXT = "A/anna-one-0001.jpg,A,anna,one", "A/anna-one-0002.jpg,A,anna,one"
+
+
+@pytest.mark.parametrize(
+    ("table", "kept"),
+    [
+        (HEAD.strip(), HEAD),
+        (f"{HEAD}{OWN}", f"{HEAD}{OWN}\n"),
+        (f"{HEAD}{OWN}\n{NEXT}\n", f"{HEAD}{OWN}\n"),
+        (f"{HEAD}{OWN}\n{NEXT[:-2]}", f"{HEAD}{OWN}\n"),
+        (f"{HEAD}{OWN}\n{NEXT[:9]}", f"{HEAD}{OWN}\n"),
+        (f"{HEAD}{OWN}\nA\\photo.jpg,A,bo,two\n", f"{HEAD}{OWN}\nA\\photo.jpg,A,bo,two\n"),
+    ],
+    ids=[
+        "no line end after the header",
+        "nor after a row",
+        "no picture yet",
+        "most of a row",
+        "some of a row",
+        "others",
+    ],
+)
+def test_a_row_is_dropped_only_if_its_picture_never_came(tmp_path: Path, table: str, kept: str):
+    (tmp_path / "A").mkdir()
+    (tmp_path / "A" / "anna-one-0001.jpg").write_bytes(b"jpeg")
+    (tmp_path / "signers.csv").write_text(table)
+    PictureFolder(tmp_path, "anna", "two")
+
+    assert (tmp_path / "signers.csv").read_text() == kept
+
+
+def test_a_table_that_is_not_utf_8_is_refused_and_stays(tmp_path: Path):
+    table = (HEAD + "A/1.jpg,A,Jörg,one\n").encode("latin-1")
+    (tmp_path / "signers.csv").write_bytes(table)
+    with pytest.raises(EdgeAslError, match=r"signers.csv: expected CSV in UTF-8, found something else .*; save it so"):
+        PictureFolder(tmp_path, "anna", "one")
+    assert (tmp_path / "signers.csv").read_bytes() == table
+
+
+def test_a_disk_that_fails_while_pictures_are_taken_back_is_shown(golden_bundle: Path, small_disk: Path):
+    quick = ["--labels", "A", "--count", 300, "--every", "0.1"]
+    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], timeout=30, check=True)
+    with Program(*arguments(golden_bundle, small_disk, *quick)) as program:
+        page = program.wait_until_ready().listen()
+        wait_for(lambda: (page.state.get("capture") or NONE)["stored"] >= 3, 20)
+        subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], timeout=30, check=True)
+        assert program.press("drop") == 204
+        wait_for(lambda: page.state["capture"]["phase"] == "disk-full", 15)
+        assert program.press("redo") == 204
+        subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], timeout=30, check=True)
+        wait_for(lambda: page.state["capture"]["phase"] == "storing", 15)
+        wait_for(lambda: list(small_disk.rglob("*.jpg")), 15)
+        program.end()
+    assert len(rows(small_disk)) == len(list(small_disk.rglob("*.jpg")))
 
 
 def test_anybody_s_name_is_taken():
