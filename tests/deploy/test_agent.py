@@ -20,6 +20,7 @@ import pytest
 from edge_asl.deploy import agent
 from edge_asl.deploy.facts import Facts
 from edge_asl.deploy.remote import AGENT, agent_argv
+from edge_asl_device.releases.compiled import keep_compiled
 from edge_asl_device.releases.installation import Installation, Mode
 
 SOURCE = AGENT.read_bytes()
@@ -210,8 +211,11 @@ def test_repair_looks_at_every_byte(tmp_path: Path):
     assert begin(root).last["missing"] == {}
     missing = begin(root, repair=True).last["missing"]
     assert missing == {model: 0}
+    (environment,) = (root / "environments").iterdir()
+    keep_compiled(environment)
     staged = receive(root, header(missing, repair=True) + body(missing)).last["staged"]
     assert (root / "releases" / staged / "bundle" / "model.tflite").read_bytes() == FILES["model"]
+    assert list((root / "environments").iterdir()) == [environment], "what was laid out anew is not compiled yet"
 
 
 OUTSIDE = ("../outside", "/etc/outside", "bin/../../outside", "..", ".", "")

@@ -151,14 +151,34 @@ def workers(kiosk: Kiosk, word: bytes = b"--worker") -> list[int]:
 
 
 def test_options_of_a_deployment_that_was_cut_off_are_not_taken_by_another(kiosk: Kiosk, tmp_path: Path):
-    """They lie ready; neither a deployment that names none nor a rollback is meant to start with them."""
+    """They lie ready; neither a deployment that names none nor a rollback or a restart is meant to start with them."""
     settings = kiosk.root / "kiosk.env"
     before, beside = settings.read_text(), settings.with_name("kiosk.env.next")
-    for activate in (lambda: kiosk.deployed(newer(tmp_path, "1.7.5")), lambda: kiosk.device("rollback")):
+    current = kiosk.root / "current"
+    for activate in (
+        lambda: kiosk.deployed(newer(tmp_path, "1.7.5")),
+        lambda: kiosk.device("rollback"),
+        lambda: kiosk.device("activate", current.resolve().name, "--restart"),
+    ):
         beside.write_text("EDGE_ASL_OPTIONS=--mute\n")
         activate()
         assert not beside.exists()
         assert settings.read_text() == before
+
+
+def test_settings_that_a_power_cut_kept_from_their_release_are_taken_back(kiosk: Kiosk):
+    """They replaced the old ones just before a rename that never came; the program has started with them since."""
+    settings, record, pid = (kiosk.root / name for name in ("kiosk.env", "activation.json", "kiosk.pid"))
+    before, started = settings.read_text(), pid.read_text()
+    last = json.loads(record.read_text()) | {"release": "f" * 64, "outcome": "running", "step": "switch"}
+    record.write_text(json.dumps(last | {"fallback": kiosk.linked(), "previous": kiosk.linked("previous")}))
+    settings.rename(settings.with_name("kiosk.env.before"))
+    settings.write_text("EDGE_ASL_OPTIONS=--mute\n")
+    kiosk.device("recover")
+
+    assert settings.read_text() == before
+    assert pid.read_text() != started
+    wait_for(lambda: (kiosk.health() or {}).get("ready"), 30)
 
 
 # locks

@@ -28,13 +28,13 @@ def test_what_the_agent_does_under_the_lock():
 
 
 def test_what_the_new_releases_own_program_does():
-    step = Activate(release="a" * 64, restart=True, allow_downgrade=False, health_limit_s=60.0, keep=3)
+    step = Activate(release="a" * 64, restart=True, configured=True, allow_downgrade=False, health_limit_s=60.0, keep=3)
 
     assert Trust(key="ssh-ed25519 AAAA maria").command(CONTEXT).argv == [
         PROGRAM, "trust", "ssh-ed25519 AAAA maria", "--first", *WHERE
     ]  # fmt: skip
     assert step.command(CONTEXT).argv == [
-        PROGRAM, "activate", "a" * 64, *WHERE, "--health-limit", "60", "--keep", "3", "--restart"
+        PROGRAM, "activate", "a" * 64, *WHERE, "--health-limit", "60", "--keep", "3", "--restart", "--configured"
     ]  # fmt: skip
     assert step.command(CONTEXT).outcome == [PROGRAM, "status", "--json", *WHERE]
 

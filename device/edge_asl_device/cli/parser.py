@@ -140,6 +140,7 @@ def _add_switch_options(command: argparse.ArgumentParser, *, shown: bool = False
     command.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     restart = "restart the program even if it could load the new bundle without interruption"
     command.add_argument("--restart", action="store_true", help=restart if shown else argparse.SUPPRESS)
+    command.add_argument("--configured", action="store_true", help=argparse.SUPPRESS)
     downgrade = "allow a version older than one this device has already run"
     command.add_argument("--allow-downgrade", action="store_true", help=downgrade if shown else argparse.SUPPRESS)
 

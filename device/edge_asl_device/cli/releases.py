@@ -86,6 +86,7 @@ def _work(options: argparse.Namespace, installation: Installation, do: Callable[
     chosen = ActivationOptions(
         allow_downgrade=options.allow_downgrade,
         restart=options.restart,
+        configured=options.configured,
         health_limit_s=options.health_limit,
         keep=options.keep,
     )
@@ -119,7 +120,7 @@ def _follow(options: argparse.Namespace, installation: Installation, command: li
     arguments = [*command, *installation.arguments, "--worker"]
     arguments += ["--health-limit", str(options.health_limit)]
     arguments += [] if options.keep is None else ["--keep", str(options.keep)]
-    for name in ("json", "allow_downgrade", "restart"):
+    for name in ("json", "allow_downgrade", "restart", "configured"):
         arguments += [f"--{name.replace('_', '-')}"] * getattr(options, name)
     path = installation.root / "activation.log"
     with _disk_errors_as_one_line(installation), path.open("wb") as log:

@@ -54,7 +54,7 @@ class Activation:
         begun_s = time.time()
         with only_one(self._installation):
             self._recover()
-            if not self._options.restart:  # left by a deployment that was cut off before its own activation
+            if not self._options.configured:
                 discard_next(self._installation.settings)
             previous = self._installation.linked(self._installation.previous)
             fallback = self._fallback_for(digest)
@@ -115,11 +115,14 @@ class Activation:
         return self._installation.linked(self._installation.previous)
 
     def _refuse(self, reason: str) -> Record:
-        restore_old(self._installation.settings)
+        restored = restore_old(self._installation.settings)
         previous = self._journal.record.previous
         if self._installation.linked(self._installation.previous) != previous:
             self._installation.point(self._installation.previous, previous)
-        return self._journal.finish(Outcome.REFUSED, reason)
+        record = self._journal.finish(Outcome.REFUSED, reason)
+        if restored and self._manager.running():  # since a power cut, with the new ones
+            self._manager.restart()
+        return record
 
     # the switch and what follows it
 

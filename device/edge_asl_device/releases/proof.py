@@ -23,6 +23,8 @@ class ActivationOptions(Struct, frozen=True, kw_only=True):
     allow_downgrade: bool = False
     restart: bool = False
     """Even where the running program could load the bundle without a gap. Only a restart applies new settings."""
+    configured: bool = False
+    """Settings wait beside the present ones for this switch; any others were left by a deployment that was cut off."""
     health_limit_s: float = 60.0
     keep: int | None = None
     """How many releases stay on the device; None: all. Only who deploys knows that nobody else is sending."""

@@ -13,7 +13,8 @@ from edge_asl_device.releases.release import environment_of
 def prune(installation: Installation, keep: int, begun_s: float) -> str:
     """Keep the newest releases, always including the current and the previous one; a line on what was deleted.
 
-    Uploaded files that belong to no release are deleted, too: an activation follows a complete upload.
+    Uploaded files that belong to no release, and folders that a power cut left half laid out, are deleted, too: an
+    activation follows a complete upload.
 
     Args:
         begun_s: when that activation began, by the clock that dates files. Whatever is newer belongs to another
@@ -26,6 +27,9 @@ def prune(installation: Installation, keep: int, begun_s: float) -> str:
     for digest in staged:
         if digest not in kept and _older(installation.releases / digest, begun_s):
             shutil.rmtree(installation.releases / digest)
+    for folder in [*_unfinished(installation.releases), *_unfinished(installation.environments)]:
+        if _older(folder, begun_s):
+            shutil.rmtree(folder)
     environments = {environment_of(installation, digest) for digest in installation.staged()}
     for folder in _digests(installation.environments):
         if folder.name not in environments and _older(folder, begun_s):
@@ -41,6 +45,12 @@ def prune(installation: Installation, keep: int, begun_s: float) -> str:
 
 def _older(path: Path, begun_s: float) -> bool:
     return path.stat().st_mtime < begun_s
+
+
+def _unfinished(folder: Path) -> list[Path]:
+    """What an upload lays out beside a folder's name, or puts aside, until it is done."""
+    named = [path for kind in ("new", "old") for path in folder.glob(f"*.{kind}")]
+    return [path for path in named if DIGEST.fullmatch(path.stem)]
 
 
 def _digests(folder: Path) -> list[Path]:

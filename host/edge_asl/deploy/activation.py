@@ -22,12 +22,28 @@ PAUSE_S = 2.0
 
 
 class ActivationWatch:
-    """One activation on one device, by ``command``; ``progress`` shows what the device reports."""
+    """One activation on one device, by ``command``.
+
+    Args:
+        session: of the device.
+        context: of the command.
+        release: what is activated.
+        command: that does it there.
+        before: ``activation.json`` as it was found before.
+        progress: shows what the device reports.
+    """
 
     def __init__(
-        self, session: Session, context: StepContext, release: str, command: DetachedCommand, progress: Progress
+        self,
+        session: Session,
+        context: StepContext,
+        release: str,
+        command: DetachedCommand,
+        before: dict[str, Any] | None,
+        progress: Progress,
     ) -> None:
         self._session, self._context, self._release, self._progress = session, context, release, progress
+        self._before_s = (before or {}).get("since")
         self._name, self._command = session.remote.name, command
         self.log: list[tuple[str, str]] = []
         """What the device reported: (step, text)."""
@@ -67,7 +83,7 @@ class ActivationWatch:
                 last = self._last_activation()
             except (DeviceError, ValueError, KeyError):
                 continue
-            if not last or last["release"] != self._release:
+            if not last or last["release"] != self._release or last["since"] == self._before_s:
                 raise DeviceError(f"{self._name}: the connection broke before the switch; deploy again")
             if last["at_work"]:
                 continue

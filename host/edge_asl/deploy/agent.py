@@ -559,6 +559,9 @@ def lay_out_environment(paths: SimpleNamespace, text: str, repair: bool) -> None
         os.makedirs(os.path.dirname(path_inside(beside, name)), exist_ok=True)
         os.symlink(goal, path_inside(beside, name))
     write(os.path.join(beside, "environment.json"), text)
+    # What was compiled goes with the folder that it lies in (releases/compiled.py).
+    if os.path.exists(compiled := os.path.join(paths.environments, ".compiled-" + digest(text))):
+        os.unlink(compiled)
     replace_folder(beside, target)
 
 
@@ -665,9 +668,13 @@ def screen(paths: SimpleNamespace, owner: str) -> None:
 def program(paths: SimpleNamespace, owner: str, argv: list[str]) -> None:
     """Run a program that must succeed: the system's, or the new release's."""
     renew_lock(paths, owner)
-    done = subprocess.run(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=LIMIT_S, check=False
-    )
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=LIMIT_S,
+            check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise AgentError(f"{argv[0]}: did not end within {LIMIT_S} s; deploy again") from None
     if done.returncode:
         raise AgentError(done.stderr.decode(errors="replace").strip())
 

@@ -87,7 +87,8 @@ class Application:
                     self._session.check(argv)
                 case DetachedCommand():
                     release = self._payload.wanted.release
-                    watch = ActivationWatch(self._session, self._context, release, command, self._progress)
+                    before = self._facts.activation
+                    watch = ActivationWatch(self._session, self._context, release, command, before, self._progress)
                     self.log = watch.log
                     watch.follow()
         except KeyboardInterrupt:

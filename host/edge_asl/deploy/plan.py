@@ -57,6 +57,7 @@ def make_plan(facts: Facts, wanted: Wanted, missing: dict[str, int] | None, choi
     activate = Activate(
         release=wanted.release,
         restart=bool(settings),
+        configured=any(isinstance(step, Configure) for step in settings),
         allow_downgrade=choices.allow_downgrade,
         health_limit_s=choices.health_limit_s,
         keep=choices.keep,

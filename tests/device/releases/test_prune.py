@@ -66,8 +66,13 @@ def test_what_was_cut_off_goes_and_what_another_sends_stays(installation: Instal
     old = [uploaded(installation, ".partial-" + "d" * 64, 10), uploaded(installation, "e" * 64, 10)]
     new = [uploaded(installation, ".partial-" + "f" * 64, -10), uploaded(installation, "0" * 64, -10)]
     staged(installation, "9", -10)
+    for name, age_s in (("d" * 64 + ".new", 10), ("e" * 64 + ".old", 10), ("f" * 64 + ".new", -10)):
+        for place in (installation.environments, installation.releases):
+            (place / name / "half").mkdir(parents=True)
+            os.utime(place / name, (BEGUN_S - age_s, BEGUN_S - age_s))
     prune(installation, 0, BEGUN_S)
 
     assert not any(path.exists() for path in old)
     assert all(path.exists() for path in new)
-    assert environments(installation) == "9c"
+    assert environments(installation) == "9cf"
+    assert {path.name[0] for path in installation.releases.glob("*.*")} == {"f"}

@@ -23,6 +23,8 @@ class Activate(Step, frozen=True):
 
     release: str
     restart: bool
+    configured: bool
+    """New settings wait for this switch."""
     allow_downgrade: bool
     health_limit_s: float
     keep: int
@@ -38,4 +40,5 @@ class Activate(Step, frozen=True):
         argv = [program, "activate", self.release, *where]
         argv += ["--health-limit", f"{self.health_limit_s:g}", "--keep", str(self.keep)]
         argv += ["--allow-downgrade"] * self.allow_downgrade + ["--restart"] * self.restart
+        argv += ["--configured"] * self.configured
         return DetachedCommand(argv, outcome=[program, "status", "--json", *where])
