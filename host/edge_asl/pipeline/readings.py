@@ -75,8 +75,7 @@ def read_hands(
             rows = np.arange(first, min(first + PART, len(dataset.pictures)))
             kept = None if parts is None else parts / f"{first}.npz"
             if kept is not None and kept.exists():
-                for array, part in zip(readings, load_readings(kept), strict=True):
-                    array[rows] = part
+                readings.put(rows, load_readings(kept))
                 advance(first + len(rows))
                 continue
             for done, _ in enumerate(pool.map(read, rows), first + 1):

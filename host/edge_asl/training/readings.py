@@ -58,6 +58,11 @@ class Readings(NamedTuple):
         """Pictures ``rows`` (n,)."""
         return Readings(**{name: array[rows] for name, array in self._asdict().items()})
 
+    def put(self, rows: NDArray[np.int64], part: Readings) -> None:
+        """Fill in pictures ``rows`` (n,)."""
+        for name, array in part._asdict().items():
+            self._asdict()[name][rows] = array
+
     def picked(self, rows: NDArray[np.int64], views: NDArray[np.int64]) -> Readings:
         """Pictures ``rows`` (n,), and of each its ``views`` (n, v)."""
         every = self._asdict()
