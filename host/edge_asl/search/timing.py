@@ -30,7 +30,8 @@ def device_of(target: Target) -> str:
 
 
 def time_untrained(context: BuildContext, target: Target, runtime: str, budget_ms: float) -> float:
-    """Median milliseconds from frame to probabilities of what ``context`` would build; nothing stays on the device.
+    """Median milliseconds from frame to probabilities of what ``context`` would build. There, only the environment
+    that it ran in stays, for the next one.
 
     Raises:
         EdgeAslError: it cannot be made, sent or run there.
