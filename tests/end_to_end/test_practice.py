@@ -46,11 +46,14 @@ def own_word(page: Any, word: str) -> None:
 def test_three_words_from_memory_and_with_a_skip(kiosk: Kiosk, open_page: OpenPage, stage: Stage):
     page = open_page(kiosk.url)
     page.wait_for_selector("body[data-link=up] #camera:not([data-fault])")
-    page.keyboard.press("p")
-    page.wait_for_selector("#practice", state="visible")
-    assert page.inner_text("#spelling") in ("A", "B", "L", "Y"), "this model reads too few letters for words"
+    with held(stage, "missing"):  # the first exercise is another one, which the film would spell as well
+        page.keyboard.press("p")
+        page.wait_for_selector("#practice", state="visible")
+        assert page.inner_text("#spelling") in ("A", "B", "L", "Y"), "this model reads too few letters for words"
+        own_word(page, "ball")
     for word in ("ball", "all"):
-        own_word(page, word)
+        if word != "ball":
+            own_word(page, word)
         assert page.is_visible("#shape-picture")
         spells(page, word.upper())
         assert page.inner_text("#coach") == STRINGS["en"]["practice.done"]
@@ -187,6 +190,37 @@ def test_a_word_that_is_full_takes_no_more_and_shows_it(open_page: OpenPage, sho
     assert page.locator("#own-keys button:enabled").count() == 0
     page.keyboard.press("Backspace")
     assert page.locator("#own-keys button:disabled").count() == 0
+
+
+def test_enter_presses_the_button_that_has_the_focus_and_else_begins(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.post_data or "") if "practice" in request.url else None)
+    shown.show(practice=STATES["practice"], visit=Visit(1, True))
+    page.click("#open-own")
+    page.keyboard.type("mia")
+    page.focus("#own-delete")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#own-word") == "MI"
+    page.focus("#own-line")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#own", state="hidden")
+    until(page, "() => true")
+    assert any('"MI"' in data for data in asked), asked
+
+
+def test_who_comes_while_the_page_sleeps_finds_nothing_of_the_last_one(open_page: OpenPage, shown: Shown):
+    page = open_page(shown.url)
+    shown.show(visit=Visit(1, True))
+    page.wait_for_selector("body[data-link=up]")
+    page.wait_for_timeout(300)
+    page.keyboard.press("?")
+    page.wait_for_selector("#help[open]")
+    shown.show(visit=Visit(1, True), text="HELLO AGAIN")
+    page.wait_for_timeout(300)
+    assert page.is_visible("#help")
+    shown.show(visit=Visit(2, True))
+    page.wait_for_selector("#help", state="hidden")
 
 
 KEYS = """(typed) => [...typed].forEach((key) =>

@@ -48,8 +48,11 @@ class Practising:
         """What the visitor has written, whether or not practice goes on."""
         return self._text if self.on else reader.transcriber.buffer
 
-    def action(self, arguments: dict[str, Any], reader: Reader, language: str, seed: int) -> Callable[[], None]:
-        """What a button asks for, to be done in the loop's thread; ``word`` is one of the visitor's own.
+    def action(
+        self, arguments: dict[str, Any], reader: Callable[[], Reader], language: str, seed: int
+    ) -> Callable[[], None]:
+        """What a button asks for, to be done in the loop's thread with the reader of then; ``word`` is one of the
+        visitor's own.
 
         Raises:
             ValueError: no such action, or a word that cannot be spelled.
@@ -59,10 +62,10 @@ class Practising:
             raise ValueError(f"do: expected {', '.join(ACTIONS)}, found {name!r}")
         if word is not None and not isinstance(word, str):
             raise ValueError(f"word: expected a text, found {word!r}")
-        own = None if word is None else spelled(word, reader.recogniser.labels)
+        own = None if word is None else spelled(word, reader().recogniser.labels)
         if name == "start":
-            return lambda: self._start(reader, language, seed, own)
-        return lambda: self._act(name, reader)
+            return lambda: self._start(reader(), language, seed, own)
+        return lambda: self._act(name, reader())
 
     def seen(self, time_s: float, reading: Reading, reader: Reader, language: str, seed: int) -> str | None:
         """Take in one frame; the word that was finished with it, if any."""
@@ -71,7 +74,7 @@ class Practising:
         if self._practice is None:
             return None
         hand = reading.square is not None and state.hand
-        if not self._practice.seen(time_s, state.leading, state.held, state.accepted, hand=hand):
+        if not self._practice.seen(time_s, state.leading, state.held, state.accepted, state.taken, hand=hand):
             return None
         if not self._practice.view().skipped:
             self._metrics.practised.inc()

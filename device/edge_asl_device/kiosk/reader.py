@@ -60,7 +60,7 @@ class Reader:
         self.bundle = self.recogniser.bundle
         self.decoder = decoder_with(self.bundle.manifest.decoder, overrides or {})
         self.transcriber = Transcriber(self.recogniser.labels, self.decoder)
-        self._movement = Movement()
+        self._movement = Movement(self.recogniser.labels)
         self._hand_motion = HandMotion()
         self._observe = observe
 
@@ -68,6 +68,7 @@ class Reader:
         """Take over from another reader, its text and what the hand is doing."""
         self.transcriber = Transcriber(self.recogniser.labels, self.decoder, before.transcriber)
         self._movement, self._hand_motion = before._movement, before._hand_motion
+        self._movement.look_for(self.recogniser.labels)
 
     def give_more_time(self, *, slow: bool) -> None:
         """Twice the bundle's times for who signs slowly, or the bundle's."""

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from edge_asl_device.contract.bundle import Bundle
 from edge_asl_device.errors import EdgeAslError
 from edge_asl_device.kiosk.mode import Mode
 from edge_asl_device.kiosk.publishing import Publisher
@@ -16,6 +17,11 @@ from edge_asl_device.telemetry.systemd import notify
 from edge_asl_device.web.messages import Notice
 
 log = logging.getLogger(__name__)
+
+
+def status_of(activity: str, bundle: Bundle) -> str:
+    """What ``systemctl status`` shows: ``reading with letters 0123456789ab``."""
+    return f"{activity} with {bundle.manifest.name} {bundle.digest[:12]}"
 
 
 class Reloader:
@@ -69,4 +75,5 @@ class Reloader:
         if bundle.digest != before.digest:
             self._mode.note(Notice("model-changed", f"{bundle.manifest.name} {bundle.manifest.version}"))
         self._metrics.reloads.labels("taken").inc()
+        notify(STATUS=status_of(self._mode.activity, bundle))
         log.info("bundle taken", extra={"bundle": bundle.digest[:12]})

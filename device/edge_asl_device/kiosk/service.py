@@ -34,7 +34,7 @@ from edge_asl_device.kiosk.health import Health
 from edge_asl_device.kiosk.mode import WAIT_S, Mode
 from edge_asl_device.kiosk.publishing import Publisher
 from edge_asl_device.kiosk.reader import Reader
-from edge_asl_device.kiosk.reloading import Reloader
+from edge_asl_device.kiosk.reloading import Reloader, status_of
 from edge_asl_device.kiosk.settings import Settings
 from edge_asl_device.kiosk.transcribing import Transcribing
 from edge_asl_device.outputs import Outputs, open_outputs
@@ -154,5 +154,5 @@ class Service:
         address, bundle = address_of(settings.host, listening), self._publisher.reader.bundle
         log.info("ready", extra={"page": address, "bundle": bundle.digest[:12]})
         self._announce(f"{address}?token={settings.token}" if settings.token else address)
-        notify(READY=1, STATUS=f"{self._mode.activity} with {bundle.manifest.name} {bundle.digest[:12]}")
+        notify(READY=1, STATUS=status_of(self._mode.activity, bundle))
         await self._server.serve(sockets=[listening])

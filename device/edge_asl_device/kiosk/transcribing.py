@@ -110,7 +110,7 @@ class Transcribing(Mode):
                 raise ValueError(f"language: expected {', '.join(LANGUAGES)}, found {code!r}")
             self.submit(lambda: self._use_language(code))
         elif name == "practice":
-            self.submit(self._practising.action(arguments, self._reader, self._language, self._visits.number))
+            self.submit(self._practising.action(arguments, lambda: self._reader, self._language, self._visits.number))
         elif name == "pace":
             if not isinstance(slow := arguments.get("slow"), bool):
                 raise ValueError(f"slow: expected true or false, found {slow!r}")
@@ -268,7 +268,7 @@ class Transcribing(Mode):
 
     def _count_hand(self, time_s: float, reading: Reading) -> None:
         """How much of the time with a hand nothing is read: months later, whoever looks after it sees whom it fails."""
-        elapsed_s = min(1.0, time_s - self._frame_s) if self._frame_s is not None else 0.0
+        elapsed_s = min(1.0, max(0.0, time_s - self._frame_s)) if self._frame_s is not None else 0.0
         self._frame_s = time_s
         if reading.state.hand and reading.square is not None:
             self._metrics.hand.inc(elapsed_s)

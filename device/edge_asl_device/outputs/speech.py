@@ -182,6 +182,6 @@ class Espeak(Output):
         finally:
             self._running = None
         self._failed = code != 0 and not cut
-        self._observe("spoken" if code == 0 else "failed")
+        self._observe("failed" if self._failed else "spoken" if code == 0 else "dropped")
         if self._failed:
             log.warning("voice failed", extra={"status": code, "reason": failure_of(said.decode(errors="replace"))})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -37,13 +38,21 @@ UNTRACKED = Motion()
 
 
 class Movement:
-    """Follows one hand's landmarks from frame to frame."""
+    """Follows one hand's landmarks from frame to frame.
 
-    def __init__(self) -> None:
+    Args:
+        labels: which letters may be drawn; a model of digits reads none, and its 1 that points here and there is no Z.
+    """
+
+    def __init__(self, labels: Collection[str] = ()) -> None:
         self._track = Track()
-        self._letters, self._repeats = MovingLetters(), Repeats()
+        self._letters, self._repeats = MovingLetters(labels), Repeats()
         self._end: Points | None = None
         self._rested = False
+
+    def look_for(self, labels: Collection[str]) -> None:
+        """Other letters from now on."""
+        self._letters.look_for(labels)
 
     def seen(self, time_s: float, landmarks: NDArray[np.float32] | None) -> Motion:
         """Take in one frame; see ``Track.add``."""

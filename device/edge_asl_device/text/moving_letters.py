@@ -8,7 +8,7 @@ finger's knuckle lies from the little finger's, so that neither the hand's side 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -82,19 +82,29 @@ class Drawn(NamedTuple):
 
 
 class MovingLetters:
-    """Notices a J or a Z when its drawing slows down; each once."""
+    """Notices a J or a Z when its drawing slows down; each once.
 
-    def __init__(self) -> None:
+    Args:
+        labels: those of them that are read at all.
+    """
+
+    def __init__(self, labels: Collection[str] = ("J", "Z")) -> None:
         self._since_s = 0.0
+        self.look_for(labels)
+
+    def look_for(self, labels: Collection[str]) -> None:
+        """Those of these labels from now on."""
+        self._fingers = {letter: finger for letter, finger in FINGERS.items() if letter in labels}
 
     def drawn(self, track: Track) -> Drawn | None:
         """What the hand has just finished to draw, if anything."""
         start_s = max(self._since_s, track.now_s - min(LONGEST_S, track.seen_s))
         # Most of the time the hand is held: what looks closer takes 0.5 ms.
-        if track.now_s - start_s < SHORTEST_S or max(track.reach(finger.tip) for finger in FINGERS.values()) < LEAST:
+        reach = max((track.reach(finger.tip) for finger in self._fingers.values()), default=0.0)
+        if track.now_s - start_s < SHORTEST_S or reach < LEAST:
             return None
         now = _alone(track.since(track.now_s - 2 * MEAN * STEP_S)).any(axis=0)
-        fingers = [(letter, finger) for letter, finger in FINGERS.items() if now[finger.place]]
+        fingers = [(letter, finger) for letter, finger in self._fingers.items() if now[finger.place]]
         if not fingers:
             return None
         points = track.since(start_s)

@@ -11,6 +11,8 @@ HELD_S = 1.5
 """Longer than any letter needs."""
 GAP_S = 0.3
 """A moment in which it looks otherwise is forgiven."""
+STALL_S = 1.0
+"""Without a frame for longer, nobody knows that it was held."""
 
 # Of the 6,511 pictures of letters that models/letters was trained on, 14 look like this, seven of them a B. Of open
 # hands there are too few to tell: of the 54 called Nothing, which show fists and arms, too, it is 22.
@@ -50,11 +52,11 @@ class OpenHand:
 
     def seen(self, time_s: float, *, is_open: bool) -> bool:
         """Take in one frame; whether with this very frame it was held long enough."""
+        if self._since_s is not None and not 0 <= time_s - self._last_s <= (STALL_S if is_open else GAP_S):
+            self._since_s, self._spent = None, False
         if is_open:
             self._since_s = time_s if self._since_s is None else self._since_s
             self._last_s = time_s
-        elif self._since_s is not None and not 0 <= time_s - self._last_s <= GAP_S:
-            self._since_s, self._spent = None, False
         since_s = time_s if self._since_s is None or self._spent else self._since_s
         self.held = min(1.0, (time_s - since_s) / HELD_S)
         if self.held < 1:

@@ -95,10 +95,13 @@ class Practice:
     def __init__(self, words: Words, seed: int) -> None:
         self._seed = seed
         self._spelled: list[tuple[str, ...]] = []
+        self._remembered = 0
         self.skips = 0
         """Signs, in all."""
         self._skipped: tuple[int, ...] = ()
         self._shown: str | None = None
+        """The last right sign, until it is let go."""
+        self._taken: str | None = None
         self._time_s: float | None = None
         self._shuffle(words)
         self.next_word()
@@ -123,7 +126,8 @@ class Practice:
         """Show another word: harder ones once enough were spelled, then these from memory, then more hard ones."""
         enough = max(FEWEST, WORDS_A_LEVEL * len(self._levels))
         if enough <= self.finished < 2 * enough:
-            self._begin(self._spelled[self.finished - enough], from_memory=True)
+            self._begin(self._spelled[self._remembered % enough], from_memory=True)
+            self._remembered += 1
         else:
             level = min(self.finished // WORDS_A_LEVEL, len(self._levels) - 1)
             words = self._levels[level]
@@ -165,7 +169,9 @@ class Practice:
         """What is practised, as text."""
         return "".join(self._signs)
 
-    def seen(self, time_s: float, leading: str | None, held: float, accepted: str | None, *, hand: bool) -> bool:
+    def seen(
+        self, time_s: float, leading: str | None, held: float, accepted: str | None, taken: str | None, *, hand: bool
+    ) -> bool:
         """Take in what was read of one frame.
 
         Args:
@@ -173,20 +179,21 @@ class Practice:
             leading: the sign in front, if any.
             held: share of the holding time, 0 to 1.
             accepted: the sign that was just read.
+            taken: the sign that was read and must be let go before it counts again.
             hand: whether there is one.
 
         Returns:
             Whether the word was finished with this very frame.
         """
         elapsed_s = min(1.0, max(0.0, time_s - self._time_s)) if self._time_s is not None else 0.0
-        self._time_s = time_s
+        self._time_s, self._taken = time_s, taken
         if self.next is None:
             self._done_s = time_s if self._done_s is None else self._done_s
             if time_s - self._done_s >= DONE_S:
                 self.next_word()
             return False
         self._tried_s += elapsed_s if hand else 0.0
-        if leading != self._shown:
+        if taken != self._shown:
             self._shown = None
         if accepted == self.next:
             return self._advance(accepted)
@@ -216,7 +223,7 @@ class Practice:
             self._skipped,
             self._from_memory,
             self._wrong[0] if self._wrong else None,
-            once_more=self.next is not None and self.next == self._shown,
+            once_more=self.next is not None and self.next == self._taken,
             may_skip=self._tried_s >= STRUGGLES_S and self.next is not None,
             words=self.finished,
         )

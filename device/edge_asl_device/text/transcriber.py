@@ -46,7 +46,7 @@ class State(NamedTuple):
     probability: float
     """Its smoothed probability, 0 to 1."""
     held: float
-    """How much of the holding time has passed, 0 to 1."""
+    """How much of the holding time has passed, 0 to 1; of what is written already, all of it."""
     accepted: str | None
     """The label that this very prediction turned into text."""
     text: str
@@ -153,7 +153,7 @@ class Transcriber:
         best = int(self._smoothed.argmax())
         sign = self._leading if self._leading != NOTHING else None
         hold_s = self._decoder.hold_s
-        held = min(1.0, self._held_s / hold_s) if hold_s > 0 else 1.0
+        held = min(1.0, self._held_s / hold_s) if hold_s > 0 and sign != self._taken else 1.0
         probability = float(self._smoothed[self._labels.index(sign) if sign else best])
         return State(
             sign,

@@ -137,11 +137,11 @@ def test_muting_ends_what_is_being_said(named_espeak: Callable[[str], None], res
         voice.say("A")
         wait_for(lambda: voice.state == "speaking")
         voice.mute(True)
-        wait_for(lambda: results == ["failed"])
+        wait_for(lambda: results == ["dropped"])
         assert voice.state == "muted"
         voice.say("B")
         time.sleep(0.3)
-    assert results == ["failed"]
+    assert results == ["dropped"]
 
 
 def test_words_that_would_come_too_late_are_dropped(named_espeak: Callable[[str], None], results: list[str]):
@@ -188,7 +188,7 @@ def test_what_the_last_visitor_spelled_is_cut_off_and_that_is_no_failure(
             voice.say(word)
         wait_for(lambda: voice.state == "speaking")
         voice.next_visitor()
-        wait_for(lambda: results == ["failed"])
+        wait_for(lambda: results == ["dropped"])
         wait_for(lambda: voice.state == "ready", 2)
-        assert results == ["failed"], "nothing that waited is begun"
+        assert results == ["dropped"], "nothing that waited is begun"
     assert not [record for record in caplog.records if record.message == "voice failed"]

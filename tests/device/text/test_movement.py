@@ -24,7 +24,7 @@ class Kiosk:
     """Landmarks and what a model would say of them, into text."""
 
     def __init__(self, labels: tuple[str, ...] = LABELS, decoder: Decoder = DECODER, sure: float = 0.95) -> None:
-        self.transcriber, self.movement, self._labels = Transcriber(labels, decoder), Movement(), labels
+        self.transcriber, self.movement, self._labels = Transcriber(labels, decoder), Movement(labels), labels
         self.sure = sure
         """What the model gives the label that it sees."""
         self.states: list[State] = []

@@ -113,10 +113,18 @@ def test_another_shape_that_goes_the_same_way_draws_nothing() -> None:
             assert drawn(hands.seen(hands.moved(shape, *corners), 30)) == ""
 
 
+def test_a_pointing_hand_stays_a_digit_where_no_z_is_read() -> None:
+    """It is never spent, as after a drawing."""
+    for labels, seen in ((("Z",), {True, False}), (("1", "7"), {False})):
+        movement = Movement(labels)
+        frames = enumerate(hands.seen(hands.moved("D", *Z), 30))
+        assert {movement.seen(number / 30, points).spent for number, (_, points) in frames} == seen
+
+
 def test_it_costs_little() -> None:
     """Processor time; 0.4 ms a frame were measured where 5 are allowed."""
     frames = list(hands.seen(hands.moved("I", *J) * 4, 30, noise=0.01))
-    movement = Movement()
+    movement = Movement(("J", "Z"))
     started = time.process_time()
     for number, (_, points) in enumerate(frames):
         movement.seen(number / 30, points)
@@ -124,6 +132,6 @@ def test_it_costs_little() -> None:
 
 
 def test_landmarks_that_are_no_numbers_are_no_hand() -> None:
-    movement = Movement()
+    movement = Movement(("J", "Z"))
     for value in (np.nan, np.inf, 0.0):
         assert not movement.seen(1.0, np.full((21, 2), value, np.float32)).tracked

@@ -26,10 +26,19 @@ class Visitor:
 
     def __init__(self, practice: Practice) -> None:
         self.practice, self.time_s = practice, 0.0
+        self.taken: str | None = None
 
     def frame(self, leading: str | None, held: float = 0.0, accepted: str | None = None, *, hand: bool = True) -> bool:
+        self.taken = accepted or (self.taken if leading == self.taken else None)
+        return self.frame_of(leading, held, accepted, hand=hand)
+
+    def frame_of(self, leading: str | None, held: float, accepted: str | None, *, hand: bool) -> bool:
         self.time_s += 0.1
-        return self.practice.seen(self.time_s, leading, held, accepted, hand=hand)
+        return self.practice.seen(self.time_s, leading, held, accepted, self.taken, hand=hand)
+
+    def shakes(self) -> None:
+        """The hand moves for a moment, and nothing leads; what was read is not let go."""
+        self.frame_of(None, 0.0, None, hand=True)
 
     def shows(self, sign: str) -> bool:
         done = [self.frame(sign, 0.3), self.frame(sign, 0.7), self.frame(sign, 1.0, sign)]
@@ -113,6 +122,27 @@ def test_a_doubled_letter_is_shown_once_more(visitor: Visitor):
     assert not visitor.practice.view().once_more
 
 
+def test_a_hand_that_shakes_has_let_nothing_go(visitor: Visitor):
+    visitor.frame("B", 1.0, "B")
+    visitor.shakes()
+    visitor.frame("B", 1.0)
+    assert visitor.practice.view().taken_for is None
+    visitor.frame(None)
+    visitor.shows("A")
+    visitor.frame("L", 1.0, "L")
+    visitor.shakes()
+    visitor.frame("L", 1.0)
+    assert visitor.practice.view().once_more
+
+
+def test_what_was_read_before_its_turn_must_be_let_go(visitor: Visitor):
+    visitor.frame("A", 1.0, "A")
+    assert visitor.practice.view().taken_for == "A"
+    visitor.practice.skip()
+    visitor.frame("A", 1.0)
+    assert visitor.practice.view().once_more
+
+
 @pytest.mark.parametrize(("drawn", "begins"), [("J", "I"), ("Z", "D")])
 def test_the_beginning_of_a_drawn_letter_is_not_wrong(visitor: Visitor, drawn: str, begins: str):
     visitor.practice.own_word((drawn, "A"))
@@ -137,9 +167,9 @@ def test_who_struggles_may_skip(visitor: Visitor):
 
 
 def test_from_memory_and_the_next_one_by_itself(visitor: Visitor):
-    for sign in "BALL":
+    for sign in "BAL":
         visitor.shows(sign)
-    visitor.frame("L", 1.0)
+    assert visitor.frame("L", 1.0, "L")
     visitor.practice.again()
     visitor.frame("L", 1.0)
     assert visitor.practice.view().taken_for is None, "the hand still shows how the word ended"
@@ -170,6 +200,21 @@ def test_words_become_harder_then_come_from_memory_and_never_run_out():
     assert [word for word, _ in seen[enough : 2 * enough]] == [word for word, _ in seen[:enough]]
     assert [from_memory for _, from_memory in seen] == [enough <= at < 2 * enough for at in range(60)]
     assert {word for word, _ in seen[2 * enough :]} == set(levels[-1])
+
+
+def test_a_word_of_which_a_sign_cannot_be_shown_from_memory_makes_way_for_the_next():
+    levels = load_words("en")
+    practice = Practice(words_for(LETTERS, levels), seed=2)
+    for _ in range(WORDS_A_LEVEL * len(levels)):
+        for sign in practice.word:
+            Visitor(practice).shows(sign)
+        practice.next_word()
+    first = practice.word
+    assert practice.view().from_memory
+    practice.skip()
+    practice.next_word()
+    assert practice.view().from_memory
+    assert practice.word != first
 
 
 @pytest.mark.parametrize("word", ["", "ABCDEFGHIJKLM", "A B", "Ä", "nothing", "A1"])

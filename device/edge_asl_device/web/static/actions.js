@@ -19,7 +19,7 @@ const mute = byId("mute");
 let muted = false;
 let singleKeys = true;
 let touched = -TOUCH_MS;
-let visitor = false;
+let visitor = null;
 let setLanguage = () => {};
 
 export const send = async (path, body = {}) => {
@@ -110,15 +110,15 @@ document.addEventListener("pointerdown", touch);
 document.addEventListener("keydown", touch);
 document.addEventListener("wheel", touch, { passive: true }); // reading the help, too, takes time
 
-/** Once a visitor has left, the page is as the next one should find it. */
+/** Once a visitor has left, the page is as the next one should find it, even if it was asleep meanwhile. */
 export const visitState = (visit) => {
-  if (visitor && !visit.here) {
+  if (visitor?.here && (!visit.here || visit.number !== visitor.number)) {
     closeDialogs();
     single.checked = singleKeys = true;
     chooseHand(null);
     setLanguage(null);
   }
-  visitor = visit.here;
+  visitor = visit;
 };
 
 const hasSomethingToLose = ({ text, undoable, practice, slow }) =>

@@ -160,7 +160,7 @@ own.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   const labels = signsOf(event.key);
   if (event.key === "Backspace") byId("own-delete").click();
-  else if (event.key === "Enter" && event.target.parentElement !== keys) start();
+  else if (event.key === "Enter" && (event.target.id === "own-start" || event.target.tagName !== "BUTTON")) start();
   else if (labels.length > 0) labels.forEach(type);
   else return;
   event.preventDefault();

@@ -13,7 +13,11 @@ let timer = 0;
 let last = -QUIET_MS;
 
 const say = (phase) => {
-  if (performance.now() - last < QUIET_MS) return;
+  const quiet = QUIET_MS - (performance.now() - last);
+  if (quiet > 0) {
+    timer = setTimeout(() => say(phase), quiet);
+    return;
+  }
   last = performance.now();
   byId("told").textContent = t(phase === "idle" ? `invitation.${guide()}` : `told.${phase}`);
 };
