@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
-from edge_asl.evaluation.metrics import Evaluation, Indices, Probabilities
+from edge_asl.evaluation.metrics import Evaluation, Indices, Probabilities, answers_in
 
 FALL_POINTS = 1.0
 """People whom a bundle has learned from may be read worse by this much after an improvement."""
@@ -51,9 +53,9 @@ class Improvement(Struct, frozen=True):
         return None
 
 
-def compared(before: Probabilities, after: Probabilities, truth: Indices) -> Comparison:
+def compared(labels: Sequence[str], before: Probabilities, after: Probabilities, truth: Indices) -> Comparison:
     """Two models' answers, float32 (n, classes), for n hands of the classes ``truth``, int (n,)."""
-    right = [float((answers.argmax(axis=1) == truth).mean()) for answers in (before, after)]
+    right = [float((answers_in(labels, one) == truth).mean()) for one in (before, after)]
     return Comparison(right[0], right[1], len(truth))
 
 

@@ -28,6 +28,8 @@ from edge_asl_device.contract.preprocess import Square
 from edge_asl_device.text.buffer import NOTHING
 
 CONFUSIONS = 10
+NO_ANSWER = -1
+"""In place of a class."""
 IN_TURN = "left out in turn"
 """What a split says where each picture was read by a network that had not learned from its person."""
 
@@ -43,7 +45,7 @@ class Predictions(NamedTuple):
     truth: Indices
     """int (N,): indices into the labels."""
     probabilities: Probabilities
-    """float32 (N, C), 0 to 1, of the int8 model."""
+    """float32 (N, C), 0 to 1, of the int8 model; zeros where its hand stage found no hand."""
     signers: Sequence[str | None]
     """Who each picture shows; None if the data do not say."""
     latencies_ms: Sequence[float] = ()
@@ -58,6 +60,25 @@ class Predictions(NamedTuple):
     """From which probability on the device shows an answer."""
     conditions: Sequence[Conditions] = ()
     """Under what conditions each picture shows the hand, if somebody looked."""
+
+    @property
+    def answers(self) -> Indices:
+        """int (N,): see ``answers_in``."""
+        return answers_in(self.labels, self.probabilities)
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """bool (N,): which pictures were read right."""
+        right: NDArray[np.bool_] = self.answers == self.truth
+        return right
+
+
+def answers_in(labels: Sequence[str], probabilities: Probabilities) -> Indices:
+    """int (N,): the class in front of each picture. Where no hand was found that is ``nothing``, as on the device, or
+    ``NO_ANSWER`` of a model without it.
+    """
+    nobody = labels.index(NOTHING) if NOTHING in labels else NO_ANSWER
+    return np.where(probabilities.max(axis=1) > 0, probabilities.argmax(axis=1), nobody)
 
 
 class ClassScore(Struct, frozen=True):
@@ -139,15 +160,16 @@ def evaluate_predictions(predictions: Predictions, split: str) -> Evaluation:
 
     _check(predictions, split)
     labels, truth, probabilities, signers, latencies_ms, probabilities_float = predictions[:6]
-    answer = probabilities.argmax(axis=1)
-    right, found = answer == truth, _found(predictions)
+    answer, right, found = predictions.answers, predictions.right, _found(predictions)
+    signs = truth != (labels.index(NOTHING) if NOTHING in labels else NO_ANSWER)
     matrix = confusion_matrix(truth, answer, labels=np.arange(len(labels)))
     classes, confidence = _class_scores(labels, truth, answer), probabilities.max(axis=1)
     bins = reliability_bins(confidence, right)
     threshold = predictions.threshold
     answered = None if threshold is None else confidence >= threshold
-    persons = person_scores(signers, right, found, answered)
-    accuracy_float, agreement, lost_points = _against_float(probabilities_float, truth, answer)
+    persons = person_scores(signers, right, found, signs, answered)
+    plain = None if probabilities_float is None else answers_in(labels, probabilities_float)
+    accuracy_float, agreement, lost_points = _against_float(plain, truth, answer)
     return Evaluation(
         split=split,
         labels=labels,
@@ -156,16 +178,16 @@ def evaluate_predictions(predictions: Predictions, split: str) -> Evaluation:
         accuracy=float(right.mean()),
         interval=wilson(int(right.sum()), len(right)),
         interval_people=bootstrap_people(right, signers),
-        top3=_top(probabilities, truth, 3),
+        top3=float((right | _top(probabilities, truth, 3)).mean()),
         macro_f1=float(np.mean([c.f1 for c in classes if c.f1 is not None])),
         classes=classes,
         persons=persons,
         mean_person=mean_accuracy(persons),
-        found=None if found is None else float(found.mean()),
+        found=None if found is None or not signs.any() else float(found[signs].mean()),
         shipped=None if threshold is None else threshold_point(threshold, confidence, right),
         conditions=score_conditions(predictions.conditions, right),
         confusion=tuple(tuple(row) for row in matrix.tolist()),
-        confusions=_most_confused(labels, matrix),
+        confusions=_most_confused(labels, matrix, np.bincount(truth, minlength=len(labels))),
         calibration_error=calibration_error(bins),
         reliability=bins,
         thresholds=threshold_points(confidence, right),
@@ -178,22 +200,18 @@ def evaluate_predictions(predictions: Predictions, split: str) -> Evaluation:
 
 
 def _found(predictions: Predictions) -> NDArray[np.bool_] | None:
-    """Whether a hand was found in each picture; where there is none to find, that none was."""
+    """Whether a hand was found in each picture; None: no hand stage looked for one."""
     if not predictions.hand_stage:
         return None
-    hands: NDArray[np.bool_] = np.array([square is not None for square in predictions.squares], bool)
-    none = predictions.labels.index(NOTHING) if NOTHING in predictions.labels else -1
-    found: NDArray[np.bool_] = hands | (predictions.truth == none)
-    return found
+    return np.array([square is not None for square in predictions.squares], bool)
 
 
 def _against_float(
-    probabilities: Probabilities | None, truth: Indices, answer: Indices
+    answer_float: Indices | None, truth: Indices, answer: Indices
 ) -> tuple[float | None, float | None, float | None]:
     """The float model's accuracy, how often the int8 model agrees, and the percentage points that it loses."""
-    if probabilities is None:
+    if answer_float is None:
         return None, None, None
-    answer_float = probabilities.argmax(axis=1)
     accuracy_float = float((answer_float == truth).mean())
     agreement = float((answer_float == answer).mean())
     return accuracy_float, agreement, 100 * (accuracy_float - float((answer == truth).mean()))
@@ -234,19 +252,23 @@ def _class_scores(labels: tuple[str, ...], truth: Indices, answer: Indices) -> t
     )
 
 
-def _most_confused(labels: tuple[str, ...], matrix: NDArray[np.int64]) -> tuple[Confusion, ...]:
+def _most_confused(
+    labels: tuple[str, ...], matrix: NDArray[np.int64], support: NDArray[np.int64]
+) -> tuple[Confusion, ...]:
     rows, columns = np.nonzero(matrix)
     found = [
-        Confusion(labels[r], labels[c], int(matrix[r, c]), float(matrix[r, c] / matrix[r].sum()))
+        Confusion(labels[r], labels[c], int(matrix[r, c]), float(matrix[r, c] / support[r]))
         for r, c in zip(rows, columns, strict=True)
         if r != c
     ]
     return tuple(sorted(found, key=lambda f: (-f.count, -f.share, f.truth, f.predicted))[:CONFUSIONS])
 
 
-def _top(probability: Probabilities, truth: Indices, count: int) -> float:
+def _top(probability: Probabilities, truth: Indices, count: int) -> NDArray[np.bool_]:
+    """bool (N,): whether the truth is among the classes in front; where nothing was answered, none is."""
     best = np.argsort(-probability, axis=1, kind="stable")[:, :count]  # ties in the labels' order, as on the device
-    return float((best == truth[:, np.newaxis]).any(axis=1).mean())
+    among: NDArray[np.bool_] = (best == truth[:, np.newaxis]).any(axis=1) & (probability.max(axis=1) > 0)
+    return among
 
 
 def _or_none(value: float) -> float | None:

@@ -21,7 +21,7 @@ class PersonScore(Struct, frozen=True):
     interval: Interval
     """Wilson, over this person's pictures."""
     found: float | None = None
-    """The fraction of the pictures with a sign in which a hand was found; None: no hand stage looked for one."""
+    """The fraction of the pictures with a sign in which a hand was found; None: nobody looked, or there are none."""
     answered: float | None = None
     """The fraction of the pictures whose answer was sure enough to be shown; None: no threshold is known."""
     accuracy_answered: float | None = None
@@ -32,6 +32,7 @@ def person_scores(
     signers: Sequence[str | None],
     right: NDArray[np.bool_],
     found: NDArray[np.bool_] | None = None,
+    signs: NDArray[np.bool_] | None = None,
     answered: NDArray[np.bool_] | None = None,
 ) -> tuple[PersonScore, ...]:
     """One score for each person, the least accurate first; pictures of unknown people are left out.
@@ -40,13 +41,14 @@ def person_scores(
         signers: who each of N pictures shows.
         right: bool (N,): whether it was read right.
         found: bool (N,): whether a hand was found in it.
+        signs: bool (N,): whether it shows one; None: all do.
         answered: bool (N,): whether the answer was sure enough.
     """
     rows: dict[str, list[int]] = defaultdict(list)
     for row, signer in enumerate(signers):
         if signer is not None:
             rows[signer].append(row)
-    scores = [_score(person, right, found, answered, np.array(own)) for person, own in rows.items()]
+    scores = [_score(person, right, found, signs, answered, np.array(own)) for person, own in rows.items()]
     return tuple(sorted(scores, key=lambda score: (score.accuracy, score.person)))
 
 
@@ -54,16 +56,18 @@ def _score(
     person: str,
     right: NDArray[np.bool_],
     found: NDArray[np.bool_] | None,
+    signs: NDArray[np.bool_] | None,
     answered: NDArray[np.bool_] | None,
     own: NDArray[np.int64],
 ) -> PersonScore:
+    shown = own if signs is None else own[signs[own]]
     hits, sure = int(right[own].sum()), None if answered is None else own[answered[own]]
     return PersonScore(
         person,
         len(own),
         hits / len(own),
         wilson(hits, len(own)),
-        None if found is None else float(found[own].mean()),
+        None if found is None or not len(shown) else float(found[shown].mean()),
         None if sure is None else len(sure) / len(own),
         None if sure is None or not len(sure) else float(right[sure].mean()),
     )

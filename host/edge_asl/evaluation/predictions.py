@@ -75,13 +75,18 @@ class _Reader:
         self._conditions.append(conditions_of(frame, square, found.landmarks, found.left))
         self._found.append(found._replace(hand=None))
 
+    def _probabilities(self, found: Recognition) -> Probabilities:
+        """As ``Predictions`` wants them: ``nothing`` is what a device says of no hand, not of what a picture shows."""
+        nobody = self._hand_stage and found.square is None
+        return np.zeros_like(found.probabilities) if nobody else found.probabilities
+
     def predictions(self, pictures: Sequence[Picture]) -> Predictions:
         """All answers; ``pictures`` are those that were read."""
         order = {label: i for i, label in enumerate(self._recogniser.labels)}
         return Predictions(
             self._recogniser.labels,
             np.array([order[picture.label] for picture in pictures], np.int64),
-            np.stack([found.probabilities for found in self._found]),
+            np.stack([self._probabilities(found) for found in self._found]),
             [picture.signer for picture in pictures],
             [sum(found.stages.values()) * 1000 for found in self._found],
             squares=[found.square for found in self._found],
@@ -113,11 +118,11 @@ def held_still(predictions: Predictions) -> Predictions:
 
 def most_confident_mistakes(dataset: Dataset, pictures: Sequence[Picture], predictions: Predictions) -> list[Mistake]:
     """The wrong answers, the most confident first, each with the part of the picture that was read."""
-    answers = predictions.probabilities.argmax(axis=1)
-    confidence = predictions.probabilities.max(axis=1)
-    wrong = sorted(np.flatnonzero(answers != predictions.truth), key=lambda i: -confidence[i])[:MOST_MISTAKES]
+    answers, confidence = predictions.answers, predictions.probabilities.max(axis=1)
+    # Where no hand was found nothing was answered; the report shows these pictures elsewhere.
+    wrong = sorted(np.flatnonzero(~predictions.right & (confidence > 0)), key=lambda i: -confidence[i])
     mistakes = []
-    for i in wrong:
+    for i in wrong[:MOST_MISTAKES]:
         picture, frame = pictures[i], dataset.load(pictures[i])
         square = predictions.squares[i]
         seen = frame if square is None else square.cut(frame)

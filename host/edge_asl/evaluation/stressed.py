@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_asl.datasets.types import Dataset, Frame, Picture
 from edge_asl.datasets.units import random_key
-from edge_asl.evaluation.metrics import Probabilities
+from edge_asl.evaluation.metrics import Probabilities, answers_in
 from edge_asl.evaluation.stress import CORRUPTIONS, VERSION, Corruption, CorruptionScore, StressScores, corrupt
 from edge_asl.progress import Progress
 from edge_asl_device.contract.preprocess import Square
@@ -55,7 +55,7 @@ def predict_stressed(
             square = squares[row] or CentreSquare().locate(frame)
             for column, corruption in enumerate(CORRUPTIONS):
                 seen = _read(recogniser, corruption, frame, square, picture)
-                right[done, column] = held(seen.probabilities).argmax() == number[picture.label]
+                right[done, column] = _answer(recogniser, held(seen.probabilities)) == number[picture.label]
                 found[done, column] = seen.square is not None
             advance(done + 1)
     scores = [
@@ -65,6 +65,10 @@ def predict_stressed(
     accuracies = [score.accuracy for score in scores]
     as_they_are = float(np.mean([plain[row] for row in chosen]))
     return StressScores(VERSION, len(chosen), as_they_are, float(np.mean(accuracies)), min(accuracies), tuple(scores))
+
+
+def _answer(recogniser: Recogniser, probabilities: Probabilities) -> int:
+    return int(answers_in(recogniser.labels, probabilities[np.newaxis])[0])
 
 
 def _read(

@@ -77,7 +77,8 @@ def measure(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
     """
     request = context.request
     said = [context.dataset.warnings] if context.dataset.warnings else []
-    digest = digest_of(models.digest, Evaluation.__struct_fields__, request.warnings, request.leave_one_out, *said)
+    asked = (request.recipe.decoder, request.warnings, request.leave_one_out)
+    digest = digest_of(models.digest, Evaluation.__struct_fields__, *asked, *said)
     outputs = [context.path(METRICS), context.path(REPORT)]
     kept = context.path(FILE)
 
@@ -112,7 +113,7 @@ def measure(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
             warnings=[*context.request.warnings, *_warnings(context, evaluation), *context.dataset.warnings],
         )
 
-    context.cache.run("evaluation", digest, outputs, make)
+    context.cache.run("evaluation", digest, outputs, make, present=[] if models.predictions is None else [kept])
     return digest, msgspec.json.decode(outputs[0].read_bytes(), type=Evaluation)
 
 

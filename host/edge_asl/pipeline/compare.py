@@ -106,7 +106,7 @@ def _side_by_side(
     measured: Measured | None,
 ) -> SideBySide:
     evaluations = [evaluate_predictions(one, f"{dataset.title}, {common.split}") for one in answers]
-    right = [one.probabilities.argmax(axis=1) == one.truth for one in answers]
+    right = [one.right for one in answers]
     signers = [picture.signer for picture in common.pictures]
     facts = [[model_facts(bundle.spec(name).path) for name in bundle.models] for bundle in bundles.values()]
     sizes = [sum(model.size for model in models) for models in facts]

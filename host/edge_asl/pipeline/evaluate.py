@@ -120,9 +120,9 @@ def _stress(
     held: Callable[[Probabilities], Probabilities],
     progress: Progress,
 ) -> StressScores:
-    plain = predictions.probabilities.argmax(axis=1) == predictions.truth
+    plain = predictions.right.tolist()
     with Recogniser(bundle) as recogniser:
-        return predict_stressed(recogniser, dataset, pictures, predictions.squares, plain.tolist(), held, progress)
+        return predict_stressed(recogniser, dataset, pictures, predictions.squares, plain, held, progress)
 
 
 def _unchanged(probabilities: Probabilities) -> Probabilities:

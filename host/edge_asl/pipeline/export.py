@@ -17,7 +17,7 @@ from edge_asl.datasets.split_files import read_split
 from edge_asl.datasets.splits import PARTS, describe_part, describe_split, pictures_of
 from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.errors import DataError
-from edge_asl.evaluation.metrics import Predictions
+from edge_asl.evaluation.metrics import NO_ANSWER, Predictions
 from edge_asl.evaluation.predictions import predict
 from edge_asl.pipeline.bundle import SPLIT, work_folder
 from edge_asl.pipeline.cache import StepCache
@@ -136,7 +136,7 @@ def _write_scores(bundle: Bundle, dataset: Dataset, split: Split, beside: Path, 
 def _scores(predictions: Predictions, part: str, pictures: Sequence[Picture]) -> dict[str, Any]:
     from sklearn.metrics import accuracy_score, classification_report, confusion_matrix
 
-    said = predictions.probabilities.argmax(axis=1)
+    said = predictions.answers
     labels = range(len(predictions.labels))
     report = classification_report(
         predictions.truth, said, labels=labels, target_names=predictions.labels, output_dict=True, zero_division=0.0
@@ -152,9 +152,10 @@ def _scores(predictions: Predictions, part: str, pictures: Sequence[Picture]) ->
 
 
 def _wrong(predictions: Predictions, pictures: Sequence[Picture]) -> Iterator[dict[str, str]]:
-    for picture, said in zip(pictures, predictions.probabilities.argmax(axis=1), strict=True):
-        if predictions.labels[said] != picture.label:
-            yield {"file": picture.path, "label": picture.label, "predicted": predictions.labels[said]}
+    for picture, right, said in zip(pictures, predictions.right, predictions.answers, strict=True):
+        if not right:
+            predicted = "" if said == NO_ANSWER else predictions.labels[said]
+            yield {"file": picture.path, "label": picture.label, "predicted": predicted}
 
 
 def _draw_confusion(scores: dict[str, Any], path: Path) -> None:

@@ -28,11 +28,9 @@ from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import Quantization
 from edge_asl_device.contract.hand_features import standardised
 from edge_asl_device.contract.manifest import MODEL
-from edge_asl_device.text.buffer import NOTHING
 
 if TYPE_CHECKING:  # TensorFlow comes with it
     from edge_asl.training.sign_network import SignNet
-    from edge_asl.training.training_file import RehearsalSet
 
 
 class ImprovementRequest(NamedTuple):
@@ -97,21 +95,22 @@ def _tuned(start: Start, site: Site, progress: Progress) -> SignNet:
     net = SignNet(branches, start.scaling, training.temperature)
     with progress.task("sign network", EPOCHS) as advance:
         tuned = tune(net, new, old, training.settings, SEED, advance)
-    return _spared(net, tuned, rehearsal, progress)
+    return _spared(net, tuned, start, progress)
 
 
-def _spared(old: SignNet, new: SignNet, rehearsal: RehearsalSet, progress: Progress) -> SignNet:
+def _spared(old: SignNet, new: SignNet, start: Start, progress: Progress) -> SignNet:
     """As much of the change as the people held back allow; all of it if they allow none: then the comparison objects.
 
     Half of the fall that the comparison allows: chosen with the same hands, a network looks better on them than it is.
     """
     from edge_asl.training.tuning import as_far_as
 
+    labels, rehearsal = start.bundle.labels, start.training.rehearsal
     held = np.flatnonzero(rehearsal.held)
     truth, before = rehearsal.labels[held], old.answer(rehearsal.readings, held)
 
     def bearable(net: SignNet) -> bool:
-        return compared(before, net.answer(rehearsal.readings, held), truth).points >= -FALL_POINTS / 2
+        return compared(labels, before, net.answer(rehearsal.readings, held), truth).points >= -FALL_POINTS / 2
 
     net, share = as_far_as(old, new, bearable)
     if share < 1:
@@ -138,8 +137,6 @@ def _predictions(draft: Path, net: SignNet, site: Site, progress: Progress) -> P
     row_of = {picture.path: row for row, picture in enumerate(site.dataset.pictures)}
     rows = np.array([row_of[picture.path] for picture in site.held_pictures])
     plain = np.zeros_like(found.probabilities)
-    if NOTHING in found.labels:
-        plain[:, found.labels.index(NOTHING)] = 1
     plain[site.readings.found[rows]] = net.answer(site.readings, site.held)
     return found._replace(probabilities_float=plain)
 
@@ -152,10 +149,10 @@ def _compared(
     rehearsal = start.training.rehearsal
     rows = np.flatnonzero(rehearsal.held)
     models = (start.bundle.content(MODEL), improved.model)
-    classes = len(start.bundle.labels)
-    before, after = (int8_answer(model, start.scaling, classes)(rehearsal.readings, rows) for model in models)
+    labels = start.bundle.labels
+    before, after = (int8_answer(model, start.scaling, len(labels))(rehearsal.readings, rows) for model in models)
     return Improvement(
-        site=compared(old.probabilities, predictions.probabilities, predictions.truth),
-        others=compared(before, after, rehearsal.labels[rows]),
+        site=compared(labels, old.probabilities, predictions.probabilities, predictions.truth),
+        others=compared(labels, before, after, rehearsal.labels[rows]),
         evaluation=evaluate_predictions(predictions, f"{site.dataset.title}, held back"),
     )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl.datasets.landmark_files import MeasuredHands
+from edge_asl.evaluation.metrics import answers_in
 from edge_asl.pipeline.context import BuildContext
 from edge_asl.pipeline.people import (
     as_held,
@@ -196,7 +197,7 @@ def leave_out(lessons: Lessons, rows: NDArray[np.int64]) -> LeftOut:
     temperature = fit_temperature(plain[known], truth[known])
     plain[known], quantized[known] = cool(plain[known], temperature), cool(quantized[known], temperature)
     threshold = fit_threshold(quantized[known], truth[known], recipe.sign.precision)
-    right = float(((quantized[rows].argmax(axis=1) == truth[rows]) & lessons.readings.found[rows]).mean())
+    right = float((answers_in(context.dataset.labels, quantized[rows]) == truth[rows]).mean())
     context.progress.say(f"  {in_turn}: {right:.1%} right; sure from {threshold:.2f} on")
     return LeftOut(quantized, plain, temperature, threshold)
 

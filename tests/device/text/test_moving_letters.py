@@ -117,7 +117,7 @@ def test_a_pointing_hand_stays_a_digit_where_no_z_is_read() -> None:
     """It is never spent, as after a drawing."""
     for labels, seen in ((("Z",), {True, False}), (("1", "7"), {False})):
         movement = Movement(labels)
-        frames = enumerate(hands.seen(hands.moved("D", *Z), 30))
+        frames = enumerate(hands.seen(hands.moved("Z", *Z), 30))
         assert {movement.seen(number / 30, points).spent for number, (_, points) in frames} == seen
 
 

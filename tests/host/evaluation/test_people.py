@@ -18,7 +18,8 @@ def test_each_person_counts_the_same() -> None:
     right = np.array([True, True, True, False, False, True, False])
     answered = np.array([True, True, False, False, True, False, True])
     found = np.array([True, True, True, False, True, True, True])
-    bob, ann = person_scores(signers, right, found, answered)
+    signs = np.array([True, True, True, True, True, False, True])
+    bob, ann = person_scores(signers, right, found, signs, answered)
     assert (bob.person, bob.pictures, bob.accuracy, bob.found) == ("bob", 2, 0.5, 1.0)
     assert (bob.answered, bob.accuracy_answered) == (0.5, 0.0)
     assert (ann.accuracy, ann.found, ann.answered, ann.accuracy_answered) == (0.75, 0.75, 0.5, 1.0)
@@ -27,20 +28,26 @@ def test_each_person_counts_the_same() -> None:
     assert mean_accuracy(()) is None
 
 
-def test_where_there_is_no_hand_none_is_missed() -> None:
+def test_where_no_hand_is_found_nothing_is_answered() -> None:
+    """Of a hand it is a mistake, of an empty room right, and never the first of the labels."""
     predictions = Predictions(
         ("A", "nothing"),
         np.array([0, 0, 1, 1]),
-        np.array([[0.9, 0.1], [0, 1], [0, 1], [0.7, 0.3]], np.float32),
+        np.array([[0.9, 0.1], [0, 0], [0, 0], [0.7, 0.3]], np.float32),
         ["ann"] * 4,
         squares=[HAND, None, None, HAND],
         hand_stage=True,
         threshold=0.8,
     )
     evaluation = evaluate_predictions(predictions, "test")
-    assert evaluation.found == 0.75
+    assert evaluation.found == evaluation.persons[0].found == 0.5, "of two hands"
+    assert evaluation.accuracy == 0.5
+    assert evaluation.confusion == ((1, 1), (1, 1))
     assert evaluation.shipped is not None
-    assert (evaluation.shipped.coverage, evaluation.shipped.accuracy) == (0.75, pytest.approx(2 / 3))
+    assert (evaluation.shipped.coverage, evaluation.shipped.accuracy) == (0.25, 1.0)
+    without = evaluate_predictions(predictions._replace(labels=("A", "B")), "test")
+    assert (without.accuracy, without.top3, without.confusion) == (0.25, 0.5, ((1, 0), (1, 0)))
+    assert [(c.truth, c.predicted, c.share) for c in without.confusions] == [("B", "A", 0.5)]
     blind = evaluate_predictions(predictions._replace(hand_stage=False, threshold=None), "test")
     assert (blind.found, blind.shipped, blind.persons[0].found) == (None, None, None)
 
