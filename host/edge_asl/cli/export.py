@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_asl.cli.options import BundleArgument, JsonOption, LayoutOption, option, print_json
+from edge_asl.cli.options import BundleArgument, JsonOption, LayoutOption, SignerPatternOption, option, print_json
 
 
 def export(
@@ -20,6 +20,7 @@ def export(
         ),
     ] = None,
     layout: LayoutOption = "auto",
+    signer_pattern: SignerPatternOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write the float network as Keras reads it.
@@ -29,7 +30,7 @@ def export(
     from edge_asl.pipeline.export import export_bundle
     from edge_asl.progress import console
 
-    found = export_bundle(bundle, data or [], layout, out, console())
+    found = export_bundle(bundle, data or [], layout, out, console(), signer_pattern=signer_pattern)
     if json:
         print_json(found._asdict() | {"folder": str(out)})
         return

@@ -16,6 +16,7 @@ from edge_asl.cli.options import (
     JsonOption,
     LayoutOption,
     Pixels,
+    SignerPatternOption,
     option,
     print_json,
 )
@@ -48,6 +49,7 @@ def evaluate(
         ),
     ] = Part.auto,
     layout: LayoutOption = "auto",
+    signer_pattern: SignerPatternOption = None,
     only: OnlyOption = None,
     leave_one_out: Annotated[
         bool,
@@ -74,7 +76,7 @@ def evaluate(
     if is_model(bundle):
         from edge_asl.pipeline.imported import evaluate_model
 
-        if part is not Part.auto or only or leave_one_out or stress or report:
+        if part is not Part.auto or signer_pattern or only or leave_one_out or stress or report:
             raise DataError(
                 f"{bundle}: a model without a bundle is measured as a whole: only --data, --layout, --labels, "
                 "--pixels, --size and --json go with it"
@@ -89,7 +91,9 @@ def evaluate(
         )
     chosen = None if only is None else choose_labels(only.split(","))
     which = LEFT_OUT if leave_one_out else part.value
-    found = evaluate_bundle(bundle, data, which, layout, report, console(), only=chosen, stress=stress)
+    found = evaluate_bundle(
+        bundle, data, which, layout, report, console(), only=chosen, stress=stress, signer_pattern=signer_pattern
+    )
     print_evaluation(found, json)
 
 
@@ -104,6 +108,7 @@ def compare(
         typer.Option("--split", help="Which pictures; auto: those that none of the bundles has learned from."),
     ] = Part.auto,
     layout: LayoutOption = "auto",
+    signer_pattern: SignerPatternOption = None,
     only: OnlyOption = None,
     report: Annotated[Path | None, option("Also write an HTML page with plots here.")] = None,
     json: JsonOption = False,
@@ -118,7 +123,9 @@ def compare(
     from edge_asl.progress import console
 
     chosen = None if only is None else choose_labels(only.split(","))
-    found = compare_bundles(bundles, data, part.value, layout, report, console(), only=chosen)
+    found = compare_bundles(
+        bundles, data, part.value, layout, report, console(), only=chosen, signer_pattern=signer_pattern
+    )
     if json:
         print_json(found)
         return

@@ -87,7 +87,7 @@ def list_pixels(root: Path) -> Listing:
     for table in pixel_tables(root):
         if _read_table(table, pictures, pixels):
             numbered.append(table.name)
-    if pictures and {p.label for p in pictures} == set("ABCDEFGHIJ"):
+    if numbered and {p.label for p in pictures} == set("ABCDEFGHIJ"):
         raise DataError(
             f"{root}: expected numbers 0–25 for A–Z, found exactly 0–9, which could be the digits; "
             "write letters instead, or store digits as pictures in folders"

@@ -74,7 +74,7 @@ def list_yolo(root: Path) -> Listing:
     for part in parts:
         for path, kind in walk(root / part / "images", f"{part}images/"):
             if kind == "picture":
-                _add(listing, root, path, names)
+                _add(listing, root, part, path, names)
             elif not path.rpartition("/")[2].lower().endswith((".txt", ".names", ".yaml", ".yml", ".cache")):
                 listing.issues.append(skipped(path, kind))
     listing.issues.extend(_without_pictures(root, parts))
@@ -144,9 +144,8 @@ def _beside(root: Path, parts: list[str]) -> Iterator[Issue]:
             yield Issue("no-labels", "warning", name, what, "export its labels, too, if it is to count")
 
 
-def _add(listing: Listing, root: Path, path: str, names: dict[int, str]) -> None:
-    before, _, after = path.rpartition("images/")
-    text = root / f"{before}labels/{after.rpartition('.')[0]}.txt"
+def _add(listing: Listing, root: Path, part: str, path: str, names: dict[int, str]) -> None:
+    text = root / f"{part}labels/{path.removeprefix(f'{part}images/').rpartition('.')[0]}.txt"
     boxes = _boxes(text, names)
     if boxes is None:
         what = "no label file; skipped"

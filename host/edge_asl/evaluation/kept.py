@@ -48,7 +48,7 @@ def kept_predictions(path: Path, dataset: Dataset) -> tuple[list[Picture], Predi
     if (digest := str(kept["data"])) != dataset.digest:
         raise DataError(
             f"{path}: expected the pictures that the bundle was built from, digest {digest[:12]}…, found "
-            f"{dataset.digest[:12]}… in {dataset.name}; name the same folders"
+            f"{dataset.digest[:12]}… in {dataset.name}; name the same folders, and the same --signer-pattern"
         )
     by_path = {picture.path: picture for picture in dataset.pictures}
     pictures = [by_path[str(path)] for path in kept["paths"]]

@@ -40,13 +40,16 @@ class Chosen(NamedTuple):
     """Where the figures would flatter the model."""
 
 
-def read_known(bundle: Bundle, data: Sequence[Path], layout: str, progress: Progress) -> Dataset:
+def read_known(
+    bundle: Bundle, data: Sequence[Path], layout: str, progress: Progress, signer_pattern: str | None = None
+) -> Dataset:
     """The pictures whose labels the bundle knows: without the others, as in the build, the digests agree.
 
     Raises:
         DataError: the folders cannot be read, or show none of the bundle's signs.
     """
-    dataset = read_dataset(data, layout, labels=Choice(frozenset(), frozenset(bundle.labels)), least=1)
+    known = Choice(frozenset(), frozenset(bundle.labels))
+    dataset = read_dataset(data, layout, signer_pattern=signer_pattern, labels=known, least=1)
     dataset = told_of_small_copies(dataset, progress)
     tell(dataset, progress)
     if not dataset.pictures:
@@ -81,6 +84,11 @@ def choose_part(bundle: Bundle, dataset: Dataset, part: str) -> Chosen:
     path = work_folder(bundle.folder) / SPLIT
     if not path.is_file():
         raise DataError(f"{path}: the split that the bundle was built with is missing; --split all takes every picture")
+    if not same:
+        raise DataError(
+            f"{dataset.name}: expected the pictures that {bundle.folder} was built from, found others; name that "
+            "build's folders, and its data.signer_pattern with --signer-pattern if it had one; or use --split all"
+        )
     split = read_split(path, dataset)
     used = f"the {part} part was used in training; expect lower accuracy on other people" if part != "test" else None
     return Chosen(pictures_of(dataset, split, part), describe_part(split, part), trained_elsewhere(bundle) or used)

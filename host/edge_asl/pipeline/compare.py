@@ -53,6 +53,7 @@ def compare_bundles(
     progress: Progress,
     only: Choice | None = None,
     measured: Measured | None = None,
+    signer_pattern: str | None = None,
 ) -> SideBySide:
     """Measure bundles on the same pictures, of signs that all know, in one run on one thread.
 
@@ -65,6 +66,7 @@ def compare_bundles(
         report: where to write an HTML page, if anywhere.
         progress: shows how far it is.
         only: as for ``evaluate_bundle``.
+        signer_pattern: as for ``read_dataset``.
         measured: their names, and their times on a device, which then count.
 
     Raises:
@@ -73,7 +75,7 @@ def compare_bundles(
     check_report(report)
     names = _names_of(folders) if measured is None else measured.names
     bundles = {name: read_bundle(folder) for name, folder in zip(names, folders, strict=True)}
-    dataset = read_dataset(data, layout, least=1)
+    dataset = read_dataset(data, layout, signer_pattern=signer_pattern, least=1)
     tell(dataset, progress)
     common = common_pictures(bundles, dataset, part, only)
     progress.say(f"{len(common.pictures)} pictures, {common.split}")

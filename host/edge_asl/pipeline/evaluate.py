@@ -40,6 +40,7 @@ def evaluate_bundle(
     progress: Progress,
     only: Choice | None = None,
     stress: bool = False,
+    signer_pattern: str | None = None,
 ) -> Evaluation:
     """Measure a bundle on folders of labelled pictures; those with labels unknown to the bundle are left out.
 
@@ -54,13 +55,14 @@ def evaluate_bundle(
         only: pictures of these signs are measured, while the model answers with all that it knows; but if no drawn
             letter is among them, a hand is not taken to draw one, as in the live program.
         stress: measure the stress set as well.
+        signer_pattern: as for ``read_dataset``; the build's, if these are its data and it had one.
 
     Raises:
         EdgeAslError: bundle or data cannot be read, or no split of these data is known.
     """
     check_report(report)
     bundle = read_bundle(folder)
-    dataset = read_known(bundle, data, layout, progress)
+    dataset = read_known(bundle, data, layout, progress, signer_pattern)
     if part == LEFT_OUT:
         pictures, predictions, split, strangers = _left_out(bundle, dataset, only)
         warning = None

@@ -38,7 +38,15 @@ class Exported(NamedTuple):
     """Of the int8 model on the test part, 0 to 1; None without data."""
 
 
-def export_bundle(folder: Path, data: Sequence[Path], layout: str, out: Path, progress: Progress) -> Exported:
+def export_bundle(
+    folder: Path,
+    data: Sequence[Path],
+    layout: str,
+    out: Path,
+    progress: Progress,
+    *,
+    signer_pattern: str | None = None,
+) -> Exported:
     """Write the float network for Keras and, given the data that it was built from, its split and its scores.
 
     ``model.keras`` is the whole network, ``architecture.json`` and ``model.weights.h5`` the same in two files; input
@@ -68,11 +76,12 @@ def export_bundle(folder: Path, data: Sequence[Path], layout: str, out: Path, pr
         )
     dataset = split = None
     if data:  # before the network is made, which takes long: this may be refused
-        dataset = read_dataset(data, layout, labels=Choice(frozenset(), frozenset(bundle.labels)))
+        known = Choice(frozenset(), frozenset(bundle.labels))
+        dataset = read_dataset(data, layout, signer_pattern=signer_pattern, labels=known)
         if not built_from(bundle, dataset):
             raise DataError(
                 f"{dataset.name}: expected the pictures that {folder} was built from, found others; name the folders "
-                "of that build"
+                "of that build, and its data.signer_pattern with --signer-pattern if it had one"
             )
         split = read_split(work / SPLIT, dataset)
     out.parent.mkdir(parents=True, exist_ok=True)

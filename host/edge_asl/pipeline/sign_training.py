@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl.datasets.landmark_files import MeasuredHands
+from edge_asl.errors import DataError
 from edge_asl.evaluation.metrics import answers_in
 from edge_asl.pipeline.context import BuildContext
 from edge_asl.pipeline.people import (
@@ -175,6 +176,9 @@ class Lessons(NamedTuple):
 def leave_out(lessons: Lessons, rows: NDArray[np.int64]) -> LeftOut:
     """Leave the people of ``rows`` out in turn, some at a time; of one person, or of few pictures of nobody knows whom,
     some of the pictures.
+
+    Raises:
+        DataError: without some of them there is no hand to learn from.
     """
     context, truth = lessons.context, lessons.truth
     recipe, pictures = context.request.recipe, context.dataset.pictures
@@ -182,6 +186,13 @@ def leave_out(lessons: Lessons, rows: NDArray[np.int64]) -> LeftOut:
     folds = folds_of(chosen, recipe.sign.folds, recipe.training.seed)
     if not folds.any():
         folds = folds_of(chosen, recipe.sign.folds, recipe.training.seed, shot_of)
+    for fold in range(folds.max() + 1):
+        if not len(lessons.seen(rows[folds != fold])):
+            who = sorted({group_of(picture) for picture, own in zip(chosen, folds == fold, strict=True) if own})
+            raise DataError(
+                f"{context.dataset.name}: left out in turn, {', '.join(who)} leave no hand to learn from; add pictures "
+                "of others, or put all into one folder, of which some pictures are then left out in turn"
+            )
     in_turn = left_out_in_turn([picture.signer for picture in chosen])
     plain = np.zeros((len(pictures), lessons.classes), np.float32)
     quantized = plain.copy()

@@ -211,7 +211,14 @@ def _page(tuning: Tuning, ranked: list[FrozenTrial], rows: list[Row]) -> tuple[f
     recipe = tuning.context.request.recipe
     page = request.folder / PAGE
     found = compare_bundles(
-        [folder for _, folder in here], request.data, part, recipe.data.layout, page, tuning.progress, measured=measured
+        [folder for _, folder in here],
+        request.data,
+        part,
+        recipe.data.layout,
+        page,
+        tuning.progress,
+        measured=measured,
+        signer_pattern=recipe.data.signer_pattern,
     )
     return found.bundles[0].evaluation.accuracy, found.split, str(page)
 

@@ -180,6 +180,11 @@ def test_a_table_that_could_be_digits(tmp_path: Path) -> None:
         read_dataset(tmp_path)
 
 
+def test_letters_from_a_to_j_are_no_digits(tmp_path: Path) -> None:
+    write_table(tmp_path / "t.csv", list("ABCDEFGHIJ"))
+    assert read_dataset(tmp_path).labels == tuple("ABCDEFGHIJ")
+
+
 def make_yolo(root: Path, boxes: dict[str, str]) -> None:
     for number, (name, text) in enumerate(boxes.items()):
         draw(root / "images" / f"{name}.jpg", number)

@@ -299,10 +299,20 @@ def test_file(tmp_path: Path) -> None:
 def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, object], says: str) -> None:
     pictures = [p._replace(burst="b") if p.label == "B" else p for p in numbered(people=6).pictures]
     data = dataset(pictures)
-    split = Split("given", 0, data.digest, {"train": ("A/A0.jpg",), "validation": (), "test": ()}, False)
+    split = Split("counts", 0, data.digest, {"train": ("A/A0.jpg",), "validation": (), "test": ()}, False)
     write_split(tmp_path / "split.json", split._replace(**change))
     with pytest.raises(DataError, match=says):
         read_split(tmp_path / "split.json", data)
+
+
+def test_parts_that_the_data_bring_along_may_share_a_burst(tmp_path: Path) -> None:
+    """Of two classes whose shots are both called 0, or of one who split after augmenting."""
+    pictures = [Picture(f"{part}/A/0.rf.{part}.jpg", "A", burst="A/0") for part in ("train", "valid", "test")]
+    data = dataset(pictures)
+    split = make_split(data, by="given", seed=0)
+    write_split(tmp_path / "split.json", split)
+
+    assert read_split(tmp_path / "split.json", data) == split
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 1, "more": 2}'])

@@ -26,6 +26,17 @@ def test_nothing_is_said_where_all_fits(root: Path) -> None:
     assert labels_by_number(root) == WRITTEN
 
 
+def test_a_folder_whose_name_ends_in_images_keeps_its_labels(root: Path) -> None:
+    for kind in ("images", "labels"):
+        files = list((root / kind).iterdir())
+        (root / kind / "test_images").mkdir()
+        for path in files:
+            path.rename(root / kind / "test_images" / path.name)
+
+    assert not read_dataset(root).warnings
+    assert labels_by_number(root) == WRITTEN
+
+
 def test_label_files_without_a_picture_are_said(root: Path) -> None:
     for number in range(3):
         (root / "labels" / f"gone_{number}.txt").write_text("0 .5 .5 .4 .4\n")

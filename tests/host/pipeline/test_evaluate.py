@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -52,6 +53,29 @@ def test_signs_that_nobody_shows_and_people_nobody_left_out(golden_bundle: Path,
     run = edge_asl("evaluate", golden_bundle, "--data", folders[0], "--leave-one-out")
     assert run.returncode == 1
     assert "nobody was left out when this bundle was built; build it with --leave-one-out" in run.stderr
+
+
+def test_people_named_by_a_pattern_are_named_by_it_again(tmp_path: Path) -> None:
+    data = write_pictures(tmp_path / "hands", SIGNS, 6, size=48, seed=6, people=3)
+    with (data / "signers.csv").open() as table:
+        for row in csv.DictReader(table):
+            path = data / row["file"]
+            path.rename(path.with_name(f"{row['signer']}-{path.name}"))
+    (data / "signers.csv").unlink()
+    pattern = r"/([^/-]+)-[^/]*$"
+    settings = {"training.epochs": "1", "data.signer_pattern": pattern, "data.split": "signer"}
+    run = edge_asl(*build_arguments(data, tmp_path, **settings))
+    assert run.returncode == 0, run.stderr[-3000:]
+    bundle = tmp_path / "models" / "tiny"
+    measured = ["evaluate", bundle, "--data", data, "--split", "test"]
+
+    found = edge_asl(*measured, "--signer-pattern", pattern, "--json")
+    assert json.loads(found.stdout)["split"] == "hands, test by signer"
+    other = edge_asl(*measured)
+    assert other.returncode == 1
+    assert (
+        f"expected the pictures that {bundle} was built from, found others; name that build's folders" in other.stderr
+    )
 
 
 def test_each_person_left_out_of_whole_trainings(tmp_path: Path) -> None:

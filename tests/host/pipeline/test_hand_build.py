@@ -159,6 +159,25 @@ def test_of_one_person_some_pictures_are_left_out_in_turn_and_the_report_says_so
     assert json.loads(again.stdout)["split"] == "data, pictures left out in turn"
 
 
+def test_people_who_leave_no_hand_to_learn_from_are_refused_in_one_line(hands: Hands, tmp_path: Path):
+    """A folder of hands and one of empty rooms: left out in turn, each leaves the other."""
+    (tmp_path / "hands").mkdir()
+    for sign in "AB":
+        (tmp_path / "hands" / sign).symlink_to(Path(str(DATA), "people", PEOPLE[2], sign))
+    for number in range(8):
+        path = tmp_path / "rooms" / "nothing" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((240, 320, 3), 20 * number, np.uint8))
+    arguments = ["build", "--data", tmp_path / "hands", "--data", tmp_path / "rooms", "--recipe", "letters"]
+    run = edge_asl(*arguments, "--out", tmp_path / "models" / "two", environment=hands.environment)
+
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].endswith(
+        "left out in turn, hands leave no hand to learn from; add pictures of others, or put all into one folder, of "
+        "which some pictures are then left out in turn"
+    )
+
+
 def test_a_site_of_one_sign_without_hands_is_refused_in_one_line(hands: Hands, tmp_path: Path):
     for number in range(4):
         path = tmp_path / "site" / "A" / f"{number}.png"
