@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import pytest
 
 from edge_asl_device.contract.pictures import read_picture
 from edge_asl_device.errors import EdgeAslError
-from edge_asl_device.inference.recogniser import Recogniser
 from edge_asl_device.kiosk.picture_folder import PictureFolder, safe_name
 from program import Program, wait_for
 
@@ -305,19 +303,3 @@ def test_anybody_s_name_is_taken():
     assert made[0].startswith("Asa-Ost-")
     assert safe_name("anna_2") == "anna_2"
     assert safe_name("Åsa Öst") == safe_name("A\u030asa O\u0308st"), "however it was typed"
-
-
-@pytest.mark.skipif("EDGE_ASL_DATA" not in os.environ, reason="EDGE_ASL_DATA names the folder of films")
-def test_a_followed_hand_is_stored_while_it_is_held(tmp_path: Path):
-    """The film shows somebody at rest, then B, then at rest."""
-    film, letters = Path(os.environ["EDGE_ASL_DATA"]) / "videos" / "B.mp4", FILM.parents[2] / "models" / "letters"
-    more = ["--labels", "B", "--count", 3, "--every", "0.1", "--ready", "0.1", "--source", film]
-    with Program(*arguments(letters, tmp_path, *more)) as program:
-        page = program.wait_until_ready().listen()
-        assert program.process.wait(150) == 0
-    phases = list(dict.fromkeys(state["capture"]["phase"] for state in page.states if state["capture"]))
-    assert phases[0] in ("no-hand", "moving", "get-ready")
-    assert {"moving", "storing", "done"} <= set(phases)
-    with Recogniser.open(letters) as recogniser:
-        seen = [recogniser.classify(read_picture(path))[0].label for path in tmp_path.rglob("*.jpg")]
-    assert seen.count("B") >= 2, seen
