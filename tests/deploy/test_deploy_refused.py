@@ -78,7 +78,7 @@ def test_options_that_the_program_refuses_are_not_taken(kiosk: Kiosk, base: Path
 
         # The device says so, too, to a workstation of another version.
         (kiosk.root / "kiosk.env.next").write_text("EDGE_ASL_OPTIONS=--clear-after never\n")
-        refused = kiosk.device("activate", kiosk.linked(), "--restart")
+        refused = kiosk.device("activate", kiosk.linked(), "--restart", "--configured")
 
     found = "edge-asl-device run does not accept them: argument --clear-after"
     assert f"--options: {found}" in done.error
