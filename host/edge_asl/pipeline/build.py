@@ -77,7 +77,7 @@ def measure(context: BuildContext, models: Models) -> tuple[str, Evaluation]:
     """
     request = context.request
     said = [context.dataset.warnings] if context.dataset.warnings else []
-    asked = (request.recipe.decoder, request.warnings, request.leave_one_out)
+    asked = (request.recipe.decoder.accept_probability, request.warnings, request.leave_one_out)
     digest = digest_of(models.digest, Evaluation.__struct_fields__, *asked, *said)
     outputs = [context.path(METRICS), context.path(REPORT)]
     kept = context.path(FILE)

@@ -107,6 +107,14 @@ def test_a_setting_of_the_device_changes_the_manifest_alone(copied: Built):
     assert sha256_of(bundle.model) == model
 
 
+def test_a_threshold_of_the_device_is_measured_again(copied: Built):
+    run = edge_asl(*copied.arguments, "--set", "decoder.accept_probability=0.9")
+
+    assert run.returncode == 0, run.stderr
+    assert steps_of(run) == dict.fromkeys(STEPS, False) | {"evaluation": True, "bundle": True}
+    assert json.loads((copied.bundle / "metrics.json").read_text())["shipped"]["threshold"] == 0.9
+
+
 def test_the_bundle_says_which_public_data_it_was_trained_on(copied: Built, tmp_path: Path):
     data = Path(shutil.copytree(copied.data, tmp_path / "data"))
     facts = {"name": "some-hands", "version": "3", "licence": "CC0-1.0", "digest": "a" * 64}

@@ -79,7 +79,7 @@ def test_three_bundles_of_both_formats(built: Built, golden_bundle: Path, hand_b
     right = []
     for folder, one in zip((built.bundle, golden_bundle, hand_bundle), found["bundles"], strict=True):
         alone = predict(folder, dataset, test, Quiet())
-        right.append(alone.probabilities.argmax(axis=1) == alone.truth)
+        right.append(alone.right)
         assert one["evaluation"]["pictures"] == len(test)
         assert one["evaluation"]["accuracy"] == pytest.approx(right[-1].mean()), "read together as alone"
         models = models_of(inspect_path(folder))
