@@ -167,7 +167,9 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
     progress.say(f"  {describe_split(split, dataset)}")
     _tell_gaps(dataset, split, progress)
     packages = [importlib.metadata.version(name) for name in ("opencv-python-headless", "tensorflow", "keras")]
-    base = digest_of(__version__, packages, dataset.digest, split.parts, spec)
+    # Rows are numbers in the data set's order: with a split file, other pictures (data.most) would shift them.
+    paths = [picture.path for picture in dataset.pictures]
+    base = digest_of(__version__, packages, dataset.digest, paths, split.parts, spec)
     return BuildContext(request, dataset, split, spec, cache, progress, base, public_data_of(dataset.roots.values()))
 
 

@@ -20,7 +20,7 @@ from edge_asl.hands.models import HandModels, hand_models_for
 from edge_asl.pipeline.compatibility import check_model
 from edge_asl.pipeline.context import BuildContext
 from edge_asl.pipeline.models import FLOAT_PROBABILITIES, HISTORY, Models, common_fields
-from edge_asl.pipeline.readings import read_hands, tell_missed
+from edge_asl.pipeline.readings import VIEWS, read_hands, tell_missed
 from edge_asl.pipeline.rehearsal import rehearsal_set
 from edge_asl.pipeline.sign_training import Doubts, Lessons, leave_out, load_left_out
 from edge_asl.recipes.recipe import digest_of
@@ -113,7 +113,7 @@ def _doubted_labels(context: BuildContext) -> DoubtedLabels:
 
 
 def _read(context: BuildContext, hands: HandModels) -> str:
-    digest = digest_of(context.base_digest, hands.digest)
+    digest = digest_of(context.base_digest, hands.digest, VIEWS)
     outputs = [context.path(name) for name in (READINGS, PALMS_MODEL, LANDMARKS_MODEL, NOTICE)]
     parts = context.path(READING)
 
@@ -125,8 +125,7 @@ def _read(context: BuildContext, hands: HandModels) -> str:
             if other.name != digest:
                 shutil.rmtree(other)
         with context.progress.task("hands read", len(context.dataset.pictures)) as advance:
-            seed = context.request.recipe.training.seed
-            readings = read_hands(hands.stage, context.dataset, advance, seed, parts / digest)
+            readings = read_hands(hands.stage, context.dataset, advance, parts / digest)
         save_readings(outputs[0], readings)
         shutil.rmtree(parts)
         tell_missed(context.dataset, readings, context.progress)

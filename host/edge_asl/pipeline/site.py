@@ -104,7 +104,7 @@ def read_site(data: Sequence[Path], start: Start, progress: Progress) -> Site:
     tell(dataset, progress)
     progress.say(f"  {describe_split(split, dataset)}")
     with progress.task("hands read", len(dataset.pictures)) as advance:
-        readings = read_hands(start.stage, dataset, advance, SEED)
+        readings = read_hands(start.stage, dataset, advance)
     tell_missed(dataset, readings, progress)
     number = {label: i for i, label in enumerate(start.bundle.labels)}
     truth = np.array([number[picture.label] for picture in dataset.pictures], np.int64)

@@ -30,12 +30,12 @@ def test_a_reading_that_was_stopped_goes_on(tmp_path: Path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        read_hands(stage, dataset, stop, 1, tmp_path / "parts")
+        read_hands(stage, dataset, stop, tmp_path / "parts")
     steps: list[int] = []
-    found = read_hands(stage, dataset, lambda done, *_: steps.append(done), 1, tmp_path / "parts")
+    found = read_hands(stage, dataset, lambda done, *_: steps.append(done), tmp_path / "parts")
 
     assert stopped == [*range(1, PART + 2)]
     assert steps == [*range(PART, PART + 9)], "the first part is there at once"
-    for name, array in read_hands(stage, dataset, unwatched, 1)._asdict().items():
+    for name, array in read_hands(stage, dataset, unwatched)._asdict().items():
         np.testing.assert_array_equal(getattr(found, name), array, err_msg=name)
     assert found.found.mean() > 0.8
