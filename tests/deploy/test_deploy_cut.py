@@ -298,3 +298,24 @@ def test_a_disk_that_is_full_in_the_activation_leaves_the_old_release_and_goes_o
 
     assert kiosk.device("activate", release).status == 0
     assert whole(kiosk, bundle)
+
+
+def test_a_disk_that_fills_up_after_the_switch_goes_back_all_the_same(
+    small_disk: Callable[[int], Kiosk], tmp_path: Path, base: Path
+):
+    kiosk = small_disk(520)
+    kiosk.deployed(base, "--options", kiosk.options)
+    before = kiosk.linked()
+    filler = kiosk.root.parent / "filler"
+    with kiosk.started(bad_bundles.late(tmp_path / "late"), "--health-limit", 8) as running:
+        until(lambda: json.loads((kiosk.root / "activation.json").read_text())["step"] == "health")
+        assert kiosk.linked() != before
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        assert running.end().status == 1
+    assert kiosk.linked() == before
+    filler.unlink()
+
+    kiosk.deployed(base)
+    assert whole(kiosk, base)

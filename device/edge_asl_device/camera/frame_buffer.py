@@ -53,9 +53,14 @@ class LatestFrameBuffer:
     @classmethod
     def create(cls) -> Self:
         """Fresh memory, empty."""
-        memory = os.memfd_create("edge-asl-frames")
-        os.ftruncate(memory, _HEADER_BYTES + SLOTS * MAX_PICTURE_BYTES)
-        buffer = cls(memory, os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
+        with contextlib.ExitStack() as opened:
+            memory = os.memfd_create("edge-asl-frames")
+            opened.callback(os.close, memory)
+            os.ftruncate(memory, _HEADER_BYTES + SLOTS * MAX_PICTURE_BYTES)
+            wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            opened.callback(os.close, wakeup)
+            buffer = cls(memory, wakeup)
+            opened.pop_all()
         buffer._holders[:] = -1
         return buffer
 

@@ -17,6 +17,8 @@ BLACK_LEVEL = 10
 """Brightest sample of a covered lens, 0 to 255: a sensor's black is not quite 0, and 16 in video range."""
 
 BLACK_S = 0.5
+AWAY_S = 3.0
+"""Longer than any camera takes from one picture to the next."""
 DARK_LEVEL = 40.0
 """Mean of a scene in which a hand can no longer be told from the wall."""
 
@@ -40,6 +42,7 @@ class QualityMonitor:
         self._checksum: int | None = None
         self._changed_s = 0.0
         self._bright_s: float | None = None
+        self._judged_s = 0.0
 
     def judge(self, time_s: float, picture: NDArray[np.uint8]) -> Quality:
         """RGB uint8 (h, w, 3) and when it came. Looks at every 16th pixel of every 16th row: 20 µs."""
@@ -47,8 +50,10 @@ class QualityMonitor:
         checksum = zlib.crc32(sample.tobytes())
         if checksum != self._checksum:
             self._checksum, self._changed_s = checksum, time_s
-        if self._bright_s is None or sample.max() > BLACK_LEVEL:
+        # The first picture of a camera that was away may be dark while the exposure settles.
+        if self._bright_s is None or sample.max() > BLACK_LEVEL or time_s - self._judged_s > AWAY_S:
             self._bright_s = time_s
+        self._judged_s = time_s
         return Quality(self._state(time_s), float(sample.mean()))
 
     def _state(self, time_s: float) -> CameraState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from edge_asl_device.camera import Allocate, Frame, new_picture
+from edge_asl_device.camera.frame_buffer import MAX_PICTURE_BYTES
 from edge_asl_device.camera.orientation import turn_of
 from edge_asl_device.contract.pictures import SUFFIXES, list_pictures, read_picture
 from edge_asl_device.errors import PictureError
@@ -84,7 +86,7 @@ class Video:
                 raise PictureError(f"{self._path}: no frames; the file is damaged or empty")
             if not self._loop:
                 return
-            first_step_s = max(self._period_s, SHORTEST_HOLD_S)
+            first_step_s = min(max(self._period_s, SHORTEST_HOLD_S), HELD_S)
             for _ in range(round(self._pause_s / first_step_s)):
                 yield _frame(last, allocate, pace, first_step_s)
 
@@ -158,7 +160,7 @@ class Folder:
     def _pictures(self) -> Iterator[NDArray[np.uint8]]:
         for path in tuple(self._paths):
             try:
-                yield read_picture(path)
+                yield _fitting(read_picture(path))
             except PictureError as error:
                 self._paths.remove(path)
                 log.warning("picture left out", extra={"reason": str(error)})
@@ -169,6 +171,16 @@ class Folder:
         return self
 
     def __exit__(self, *_exception: object) -> None: ...
+
+
+def _fitting(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture as large as a camera's may be; larger ones, which phones take, are made smaller."""
+    height, width, _ = picture.shape
+    scale = math.sqrt(MAX_PICTURE_BYTES / picture.nbytes)
+    if scale >= 1:
+        return picture
+    size = int(width * scale), int(height * scale)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 class Pace:

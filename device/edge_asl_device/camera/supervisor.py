@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from typing import NamedTuple, Self
 
 import msgspec
@@ -76,7 +77,7 @@ class CameraSupervisor:
         self._monitor = QualityMonitor(source.live)
         self._quality: Quality | None = None
         self._wedged: list[_Capture] = []
-        self._failures = 0
+        self._failures: Counter[tuple[float, ...]] = Counter()
         self._try_at_s = 0.0
         self._open_limit_s = OPEN_LIMIT_S
         self._started = 0
@@ -162,7 +163,7 @@ class CameraSupervisor:
             self._set(state, reason)
             return None
         if now_s - capture.started_s > STEADY_S:
-            self._failures = 0
+            self._failures.clear()
         if capture.opened is None:
             capture.listen()
         self._set(state, "all pictures are black" if state is CameraState.BLACK else capture.opened)
@@ -207,8 +208,9 @@ class CameraSupervisor:
 
     def _later(self, now_s: float) -> None:
         pauses = FAILED_BACKOFF_S if self.status.state is CameraState.FAILED else BACKOFF_S
-        self._try_at_s = now_s + pauses[min(self._failures, len(pauses) - 1)]
-        self._failures += 1
+        # Counted apart: a camera that was unplugged for long is no fault that stays.
+        self._try_at_s = now_s + pauses[min(self._failures[pauses], len(pauses) - 1)]
+        self._failures[pauses] += 1
 
     def _set(self, state: CameraState, reason: str | None) -> None:
         if (state, reason) == self.status[:2]:
@@ -223,14 +225,13 @@ class _Capture:
     """One capture process and its frame buffer."""
 
     def __init__(self, source: Source, showing: str) -> None:
-        self.buffer = LatestFrameBuffer.create()
-        # A pipe of its own: native libraries print to the standard streams as they please. What they print is kept for
-        # the one line that says why a capture process died.
-        self._messages, messages = os.pipe()
-        self._prints, prints = os.pipe()
-        for pipe in (self._messages, self._prints):
-            os.set_blocking(pipe, False)
-        try:
+        # Whatever fails, no descriptor stays open: they may be what is lacking.
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            self.buffer = ours.enter_context(LatestFrameBuffer.create())
+            # A pipe of its own: native libraries print to the standard streams as they please. What they print is kept
+            # for the one line that says why a capture process died.
+            self._messages, messages = _pipe(ours, theirs)
+            self._prints, prints = _pipe(ours, theirs)
             self._process = subprocess.Popen(
                 [
                     *_WORKER,
@@ -246,14 +247,7 @@ class _Capture:
                 pass_fds=(self.buffer.memory, self.buffer.wakeup, messages),
                 start_new_session=True,
             )
-        except BaseException:
-            os.close(self._messages)
-            os.close(self._prints)
-            self.buffer.__exit__(None, None, None)
-            raise
-        finally:
-            os.close(messages)
-            os.close(prints)
+            ours.pop_all()
         self._heard = self._said = b""
         self.opened: str | None = None
         """What it opened, once it has said so."""
@@ -311,3 +305,12 @@ class _Capture:
         os.close(self._prints)
         self.buffer.__exit__(None, None, None)
         return self.gone()
+
+
+def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[int, int]:
+    """A pipe from a child process: this side's end, read without waiting, and the child's."""
+    reading, writing = os.pipe()
+    ours.callback(os.close, reading)
+    theirs.callback(os.close, writing)
+    os.set_blocking(reading, False)
+    return reading, writing

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from edge_asl_device.inference.child import ask_child
+from edge_asl_device.other_programs.child import ask_child
 
 TIMEOUT_S = 60.0
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from edge_asl_device.camera import CameraState
 from edge_asl_device.camera.source import check_source, open_source
 from edge_asl_device.camera.supervisor import CameraSupervisor
+from edge_asl_device.errors import PictureError
 from edge_asl_device.inference.loading import load
 from edge_asl_device.kiosk.mode import WAIT_S
 from edge_asl_device.kiosk.reader import Reader
@@ -49,3 +50,5 @@ def _states(settings: Settings, reader: Reader, *, fast: bool) -> Iterator[tuple
         while supervisor.status.state is not CameraState.ENDED:
             if newest := supervisor.next(WAIT_S):
                 yield newest.time_s, reader.read(newest).state
+            elif supervisor.status.state is CameraState.FAILED and not settings.source.live:
+                raise PictureError(str(supervisor.status.reason))  # a file does not get better by trying again

@@ -16,6 +16,9 @@ from edge_asl_device.telemetry.metrics import Metrics
 from edge_asl_device.telemetry.systemd import notify
 from edge_asl_device.web.messages import Notice
 
+INSTEAD = "processor-instead-of-edgetpu"
+"""The notice that a bundle with a model for the Edge TPU runs on the processor."""
+
 log = logging.getLogger(__name__)
 
 
@@ -72,6 +75,9 @@ class Reloader:
         self._mode.replace_reader(reader)
         self._publisher.replace_reader(reader)
         self._mode.withdraw("model-refused")
+        self._mode.withdraw(INSTEAD)
+        if reader.instead:
+            self._mode.note(Notice(INSTEAD, reader.instead), stays=True)
         if bundle.digest != before.digest:
             self._mode.note(Notice("model-changed", f"{bundle.manifest.name} {bundle.manifest.version}"))
         self._metrics.reloads.labels("taken").inc()

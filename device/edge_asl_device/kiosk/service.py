@@ -34,7 +34,7 @@ from edge_asl_device.kiosk.health import Health
 from edge_asl_device.kiosk.mode import WAIT_S, Mode
 from edge_asl_device.kiosk.publishing import Publisher
 from edge_asl_device.kiosk.reader import Reader
-from edge_asl_device.kiosk.reloading import Reloader, status_of
+from edge_asl_device.kiosk.reloading import INSTEAD, Reloader, status_of
 from edge_asl_device.kiosk.settings import Settings
 from edge_asl_device.kiosk.transcribing import Transcribing
 from edge_asl_device.outputs import Outputs, open_outputs
@@ -107,7 +107,7 @@ class Service:
             return Collector(settings.collection, reader, publish)
         mode = Transcribing(reader, outputs, publish, settings.clear_after_s, self._metrics, settings.language)
         if reader.instead:
-            mode.note(Notice("processor-instead-of-edgetpu", reader.instead), stays=True)
+            mode.note(Notice(INSTEAD, reader.instead), stays=True)
         return mode
 
     def _loop(self) -> None:

@@ -1,1 +1,1 @@
-"""What other programs and libraries say, and how it is read: each room that runs one has a table of its own."""
+"""Other programs: run as a child with a time limit, and what they say read by tables that lie where they are used."""

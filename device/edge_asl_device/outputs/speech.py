@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Self
 
+from edge_asl_device.other_programs.child import give_up
 from edge_asl_device.other_programs.sayings import Saying, meaning_of, telling_line
 from edge_asl_device.outputs.output import Context, Control, Output
 from edge_asl_device.text.languages import Language
@@ -168,16 +169,16 @@ class Espeak(Output):
         # Through standard input, where no text can pass for an option; in lower case, as capitals would be spelled out.
         command = [str(self._program), "-v", self._voice, "-s", "150", "--stdin"]
         try:
-            with subprocess.Popen(
+            self._running = running = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-            ) as self._running:
-                try:
-                    _, said = self._running.communicate(text.lower().encode(), SPEAK_LIMIT_S)
-                except subprocess.TimeoutExpired:
-                    self._running.kill()
-                    said = f"did not finish within {SPEAK_LIMIT_S:g} s".encode()
-                code, cut = self._running.wait(5), self._running is self._cut
-        except (OSError, subprocess.TimeoutExpired) as error:
+            )
+            try:
+                _, said = running.communicate(text.lower().encode(), SPEAK_LIMIT_S)
+                code, cut = running.returncode, running is self._cut
+            except subprocess.TimeoutExpired:
+                give_up(running)
+                code, cut, said = 1, False, f"did not finish within {SPEAK_LIMIT_S:g} s".encode()
+        except OSError as error:
             code, cut, said = 1, False, str(error).encode()
         finally:
             self._running = None

@@ -6,6 +6,7 @@ proved healthy, else the one before.
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from edge_asl_device.errors import EdgeAslError
@@ -160,16 +161,16 @@ class Activation:
         self._announce("restart", "starting the program")
 
     def _watch(self, staged: Staged) -> Record:
-        self._journal.enter("health")
         started = time.monotonic()
         try:
+            self._journal.enter("health")
             health = wait_until_healthy(
                 self._ask,
                 staged.bundle.digest,
                 frames_expected=self._journal.record.frames_expected,
                 limit_s=self._options.health_limit_s,
             )
-        except EdgeAslError as error:
+        except (EdgeAslError, OSError) as error:
             return self._fall_back(str(error))
         camera = "" if health.frames else f", without frames: camera {health.camera}"
         self._announce("health", f"ready after {time.monotonic() - started:.1f} s{camera}")
@@ -181,7 +182,9 @@ class Activation:
     # back
 
     def _fall_back(self, reason: str) -> Record:
-        self._journal.enter(BACK, reason, log=self._manager.log(LOG_LINES))
+        # A card without space for a line has space for what goes back: names and links.
+        with contextlib.suppress(OSError):
+            self._journal.enter(BACK, reason, log=self._manager.log(LOG_LINES))
         self._announce(BACK, reason)
         old_settings = restore_old(self._installation.settings)
         fallback, previous = self._journal.record.fallback, self._journal.record.previous
@@ -189,7 +192,7 @@ class Activation:
         if fallback is None:
             self._manager.stop()
             self._installation.point(self._installation.current, None)
-            return self._journal.finish(Outcome.FAILED, f"{reason}; there is no earlier release, nothing is running")
+            return self._back(Outcome.FAILED, f"{reason}; there is no earlier release, nothing is running")
         try:
             bundle = read_release(self._installation, fallback).bundle
             self._installation.point(self._installation.current, fallback)
@@ -198,8 +201,16 @@ class Activation:
             limit_s = max(FALLBACK_LIMIT_S, self._options.health_limit_s)
             wait_until_healthy(self._ask, bundle, frames_expected=False, limit_s=limit_s)
         except (EdgeAslError, OSError) as error:
-            return self._journal.finish(Outcome.FAILED, f"{reason}; the release before it failed, too: {error}")
-        return self._journal.finish(Outcome.ROLLED_BACK, f"{reason}; {fallback[:12]} is running again")
+            return self._back(Outcome.FAILED, f"{reason}; the release before it failed, too: {error}")
+        return self._back(Outcome.ROLLED_BACK, f"{reason}; {fallback[:12]} is running again")
+
+    def _back(self, outcome: Outcome, message: str) -> Record:
+        """Written down if the card takes it; if not, the next start goes the same way once more."""
+        try:
+            return self._journal.finish(outcome, message)
+        except OSError as error:
+            self._announce(str(outcome), f"{message}; not written down: {error.strerror}")
+            return self._journal.record
 
     def _serve_again(self, fallback: str, bundle: str, *, must_restart: bool) -> None:
         """Restart, unless the program never took the new bundle: then it continues without a gap."""

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from edge_asl_device.errors import ReleaseError
-from edge_asl_device.inference.child import ask_child
+from edge_asl_device.other_programs.child import ask_child
 
 LIMIT_S = 60.0
 """On a Pi 3 importing takes ten seconds; a Coral gets thirty to answer."""

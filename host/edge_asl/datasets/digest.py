@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_asl.datasets.types import Picture
+from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
 from edge_asl_device.files import sha256_of, write_atomically
 
@@ -67,9 +67,17 @@ def dataset_digest(pictures: Iterable[Picture], hashes: Iterable[str]) -> str:
     return total.hexdigest()
 
 
-def known_contents(cache: Path) -> frozenset[str]:
-    """Every content hash that such a file remembers; none if it is missing or damaged."""
-    return frozenset(content for _, _, content in _read_cache(cache).values())
+def write_contents(path: Path, dataset: Dataset) -> None:
+    """Remember the content of each picture, be it a file, a row of a table or a part of a shard."""
+    write_atomically(path, msgspec.json.encode(sorted({dataset.contents[one.path] for one in dataset.pictures})))
+
+
+def known_contents(path: Path) -> frozenset[str]:
+    """What such a file remembers; nothing if it is missing or damaged."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=frozenset[str])
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return frozenset()
 
 
 def _hash_all(paths: list[str]) -> list[str]:
@@ -91,7 +99,6 @@ def _read_cache(cache: Path | None) -> dict[str, _Known]:
 
 def _write_cache(cache: Path, files: Iterable[tuple[str, os.stat_result, str]]) -> None:
     youngest = time.time_ns() - _SETTLED_NS
-    # The hash of a file that may still be written is no longer trusted, but still says what was there.
     known = {
         path: (stat.st_size, stat.st_mtime_ns if stat.st_mtime_ns < youngest else _UNSETTLED, content)
         for path, stat, content in files

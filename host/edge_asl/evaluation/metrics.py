@@ -164,7 +164,8 @@ def evaluate_predictions(predictions: Predictions, split: str) -> Evaluation:
     signs = truth != (labels.index(NOTHING) if NOTHING in labels else NO_ANSWER)
     matrix = confusion_matrix(truth, answer, labels=np.arange(len(labels)))
     classes, confidence = _class_scores(labels, truth, answer), probabilities.max(axis=1)
-    bins = reliability_bins(confidence, right)
+    spoken = confidence > 0  # where no hand was found, nothing was said that could be sure or unsure
+    bins = reliability_bins(confidence[spoken], right[spoken])
     threshold = predictions.threshold
     answered = None if threshold is None else confidence >= threshold
     persons = person_scores(signers, right, found, signs, answered)

@@ -52,7 +52,7 @@ def reliability_bins(
 def calibration_error(bins: Iterable[ReliabilityBin]) -> float:
     """Expected calibration error, 0 to 1: the bins' gaps between probability and accuracy, weighted by count.
 
-    Source: as ``reliability_bins``; at least one bin must hold an answer.
+    Source: as ``reliability_bins``; 0 where no bin holds an answer.
     """
     filled = [(b.count, b.confidence, b.accuracy) for b in bins if b.confidence is not None and b.accuracy is not None]
     total = sum(count for count, _, _ in filled)

@@ -16,7 +16,7 @@ from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.contract.manifest import LABELS, MANIFEST, NAME, File, Manifest
 from edge_asl_device.files import replacing_folder, sha256_of
 
-SPLIT, HASHES = "split.json", "hashes.json"
+SPLIT, HASHES, CONTENTS = "split.json", "hashes.json", "contents.json"
 """In a build's working folder: its split, and what is known of the contents of its pictures."""
 PACKAGES = (
     "edge-asl",

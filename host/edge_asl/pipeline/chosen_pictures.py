@@ -15,7 +15,7 @@ from edge_asl.datasets.split_files import peek_split, read_split
 from edge_asl.datasets.splits import describe_left_out, describe_part, pictures_of
 from edge_asl.datasets.types import Dataset, Picture
 from edge_asl.errors import DataError
-from edge_asl.pipeline.bundle import HASHES, SPLIT, work_folder
+from edge_asl.pipeline.bundle import CONTENTS, SPLIT, work_folder
 from edge_asl.progress import Progress
 from edge_asl_device.contract.bundle import Bundle
 
@@ -28,6 +28,7 @@ _ELSEWHERE = (
     "it was trained elsewhere, so nobody here can tell whether it has learned from some of these pictures; if it has, "
     "the figures flatter it"
 )
+_BEFORE = "it was made from {}, which may have learned from some of these pictures; if it has, the figures flatter it"
 
 
 class Chosen(NamedTuple):
@@ -78,7 +79,7 @@ def choose_part(bundle: Bundle, dataset: Dataset, part: str) -> Chosen:
     if part == ALL or (part == AUTO and not same):
         learned = same or learned_from(bundle, dataset)
         return Chosen(
-            list(dataset.pictures), ALL_PICTURES, trained_elsewhere(bundle) or (_LEARNED if learned else None)
+            list(dataset.pictures), ALL_PICTURES, trained_elsewhere(bundle) or (_LEARNED if learned else before(bundle))
         )
     part = "test" if part == AUTO else part
     path = work_folder(bundle.folder) / SPLIT
@@ -99,16 +100,22 @@ def trained_elsewhere(bundle: Bundle) -> str | None:
     return None if bundle.manifest.provenance.imported is None else _ELSEWHERE
 
 
+def before(bundle: Bundle) -> str | None:
+    """A warning of a bundle that was improved: its working folder says what it learned at its site, not before."""
+    origin = bundle.manifest.provenance.improved
+    return None if origin is None else _BEFORE.format(f"{origin.name} {origin.version}")
+
+
 def learned_from(bundle: Bundle, dataset: Dataset) -> frozenset[str]:
     """The paths of those pictures that the bundle was built from, by their content, without those of its test part.
 
     It finds them where the digests differ: only one of the build's folders is given, or people were named by a pattern.
-    It knows no more than the build's working folder does; rows of CSV files are not found.
+    It knows no more than the build's working folder does.
     """
     if not knows_its_pictures(bundle):
         return frozenset()
     work = work_folder(bundle.folder)
-    known, tests = known_contents(work / HASHES), set(peek_split(work / SPLIT).parts["test"])
+    known, tests = known_contents(work / CONTENTS), set(peek_split(work / SPLIT).parts["test"])
     return frozenset(
         picture.path
         for picture in dataset.pictures
@@ -121,7 +128,7 @@ def learned_from(bundle: Bundle, dataset: Dataset) -> frozenset[str]:
 def knows_its_pictures(bundle: Bundle) -> bool:
     """Whether the working folder of this bundle's build, and not of another's, is there to say which they are."""
     work = work_folder(bundle.folder)
-    if not ((work / HASHES).is_file() and (work / SPLIT).is_file()):
+    if not ((work / CONTENTS).is_file() and (work / SPLIT).is_file()):
         return False
     return peek_split(work / SPLIT).data_digest == bundle.manifest.provenance.data_digest
 

@@ -15,6 +15,7 @@ from edge_asl.pipeline.chosen_pictures import (
     ALL_PICTURES,
     AUTO,
     Chosen,
+    before,
     built_from,
     choose_part,
     choose_signs,
@@ -104,7 +105,7 @@ def _fair_to(bundle: Bundle, view: Dataset, part: str) -> Chosen:
         return choose_part(bundle, view, ALL)
     learned = learned_from(bundle, view)
     unlearned = [picture for picture in view.pictures if picture.path not in learned]
-    return Chosen(unlearned, ALL_PICTURES, trained_elsewhere(bundle))
+    return Chosen(unlearned, ALL_PICTURES, trained_elsewhere(bundle) or before(bundle))
 
 
 class _Signs(NamedTuple):

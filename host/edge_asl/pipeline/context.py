@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl import __version__
+from edge_asl.datasets.digest import write_contents
 from edge_asl.datasets.labels import choose_labels
 from edge_asl.datasets.pixel_store import PixelStore
 from edge_asl.datasets.public_data import public_data_of
@@ -23,7 +24,7 @@ from edge_asl.datasets.split_files import read_split, write_split
 from edge_asl.datasets.splits import describe_left_out, describe_split, make_split, pictures_of
 from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.errors import DataError
-from edge_asl.pipeline.bundle import HASHES, SPLIT, check_bundle_path, work_folder
+from edge_asl.pipeline.bundle import CONTENTS, HASHES, SPLIT, check_bundle_path, work_folder
 from edge_asl.pipeline.cache import StepCache
 from edge_asl.pipeline.calibration_set import check_calibration_folder
 from edge_asl.pipeline.writable import check_replaceable_folder, check_writable
@@ -156,7 +157,13 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
     settings = digest_of(
         dataset.digest, recipe.data, recipe.training.seed, request.split_file and sha256_of(request.split_file)
     )
-    cache.run("split", settings, [split_path], lambda: write_split(split_path, _split(request, dataset)))
+    contents = request.work / CONTENTS
+
+    def divide() -> None:
+        write_split(split_path, _split(request, dataset))
+        write_contents(contents, dataset)
+
+    cache.run("split", settings, [split_path, contents], divide)
     split = read_split(split_path, dataset)
     for part in ("train", "validation") if recipe.reads == "square" else ("train",):
         if not split.parts[part]:

@@ -64,6 +64,8 @@ def export_bundle(
             f"{folder}: expected a bundle that sees a square, found one that reads hands: it is no Keras "
             "model; build with a recipe that sees a square, such as digits-mobilenet"
         )
+    if manifest.provenance.imported is not None:
+        raise DataError(f"{folder}: was imported, so no network was trained here; the file that it was made of is one")
     for needed in (work / ARCHITECTURE, work / FLOAT_WEIGHTS):
         if not needed.is_file():
             raise DataError(

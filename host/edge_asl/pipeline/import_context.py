@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from edge_asl import __version__
+from edge_asl.datasets.digest import write_contents
 from edge_asl.datasets.given import given_part
 from edge_asl.datasets.labels import Choice as Labels
 from edge_asl.datasets.labels import order_labels
@@ -23,7 +24,7 @@ from edge_asl.errors import ModelError
 from edge_asl.imports.found import Source
 from edge_asl.imports.labels import in_keras_order, labels_of_outputs, parse_labels, read_labels
 from edge_asl.imports.shape import Shape
-from edge_asl.pipeline.bundle import HASHES, SPLIT
+from edge_asl.pipeline.bundle import CONTENTS, HASHES, SPLIT
 from edge_asl.pipeline.cache import StepCache
 from edge_asl.pipeline.context import BuildContext, BuildRequest
 from edge_asl.progress import Progress
@@ -126,7 +127,13 @@ def open_import(
     spec = Input(shape.height, shape.width, Crop.CENTRE_SQUARE, Resize.LINEAR)
     split_path = build.work / SPLIT
     settings = digest_of(dataset.digest, dataset.labels, request.every_picture)
-    cache.run("split", settings, [split_path], lambda: write_split(split_path, _split(dataset, request.every_picture)))
+    contents = build.work / CONTENTS
+
+    def divide() -> None:
+        write_split(split_path, _split(dataset, request.every_picture))
+        write_contents(contents, dataset)
+
+    cache.run("split", settings, [split_path, contents], divide)
     split = read_split(split_path, dataset)
     progress.say(f"  {describe_split(split, dataset)}")
     base = digest_of(__version__, _versions(), dataset.digest, dataset.labels, split.parts, spec)

@@ -103,7 +103,7 @@ def evaluate_model(
         source = find_model(model, request.as_build.work / "unpacked")
         if source.kind == "TensorFlow Lite":
             raise ModelError(f"{model}: expected a bundle or a Keras model, found a .tflite file; import it first")
-        loader, cache = Loader(source, None), StepCache(request.as_build.work, progress)
+        loader, cache = Loader(source, request.size), StepCache(request.as_build.work, progress)
         shape = look_at(request, loader, cache)
         context = open_import(request, source, shape, cache, progress)
         decode(context)

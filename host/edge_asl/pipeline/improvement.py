@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from edge_asl.datasets.digest import write_contents
 from edge_asl.datasets.split_files import write_split
 from edge_asl.errors import AccuracyError, DataError
 from edge_asl.evaluation.comparison import FALL_POINTS, Improvement, compared
 from edge_asl.evaluation.metrics import Predictions, evaluate_predictions
 from edge_asl.evaluation.predictions import predict
-from edge_asl.pipeline.bundle import SPLIT, check_bundle_path, work_folder, write_bundle
+from edge_asl.pipeline.bundle import CONTENTS, SPLIT, check_bundle_path, work_folder, write_bundle
 from edge_asl.pipeline.compatibility import check_model
 from edge_asl.pipeline.hand_models import violations
 from edge_asl.pipeline.improved import REPORT, Improved, report_on, write_improved
@@ -70,6 +71,7 @@ def improve(request: ImprovementRequest, progress: Progress) -> Improvement:
             "take pictures of more people and signs, or use --force"
         )
     write_split(work / SPLIT, site.split)
+    write_contents(work / CONTENTS, site.dataset)
     write_improved(work, improved, improvement)
     return improvement
 

@@ -19,6 +19,7 @@ from edge_asl.pipeline.bundle import SPLIT
 from edge_asl.pipeline.context import BuildContext, BuildRequest
 from edge_asl.pipeline.models import FLOAT_PROBABILITIES
 from edge_asl.pipeline.people import folds_of
+from edge_asl.pipeline.square_models import weights_of
 from edge_asl.progress import Progress
 from edge_asl.recipes.recipe import digest_of
 from edge_asl.training.checkpoint import unheard
@@ -55,7 +56,7 @@ def _without(context: BuildContext, left: list[Picture], fold: int, folds: int, 
     folder = context.path("left-out")
     kept = folder / f"{fold}.npz"
     request, paths = context.request, [picture.path for picture in left]
-    digest = digest_of(context.base_digest, request.recipe, request.weights, paths)
+    digest = digest_of(context.base_digest, request.recipe, weights_of(context), paths)
     who = ", ".join(sorted({str(picture.signer) for picture in left}))
 
     def make() -> None:

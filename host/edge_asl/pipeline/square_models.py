@@ -65,10 +65,11 @@ def decode(context: BuildContext) -> None:
 def training_digest(context: BuildContext) -> str:
     """Of all that the float network depends on."""
     recipe = context.request.recipe
-    return digest_of(context.base_digest, recipe.model, recipe.training, recipe.augmentation, _weights(context))
+    return digest_of(context.base_digest, recipe.model, recipe.training, recipe.augmentation, weights_of(context))
 
 
-def _weights(context: BuildContext) -> str:
+def weights_of(context: BuildContext) -> str:
+    """What the network starts from: a word, or the SHA-256 of a file."""
     weights = context.request.weights
     return sha256_of(Path(weights)) if Path(weights).is_file() else weights
 
@@ -78,7 +79,7 @@ def training_job(context: BuildContext, digest: str, pixels: PixelStore) -> Trai
     from edge_asl.training.fit import TrainingJob
 
     recipe, parts = context.request.recipe, context.split.parts
-    features = digest_of(context.base_digest, recipe.model, _weights(context))[:16]
+    features = digest_of(context.base_digest, recipe.model, weights_of(context))[:16]
     return TrainingJob(
         recipe,
         pixels,

@@ -170,7 +170,7 @@ def _add_file(folder: Path, name: str, content: bytes) -> None:
     manifest = msgspec.structs.replace(bundle.manifest, files=files)
     with replacing_folder(folder) as new:
         for kept in bundle.manifest.files:
-            shutil.copyfile(folder / kept, new / kept)
+            shutil.copy2(folder / kept, new / kept)  # with their times, by which a build knows them again
         (new / name).write_bytes(content)
         (new / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
         read_bundle(new)

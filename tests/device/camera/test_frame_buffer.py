@@ -170,3 +170,11 @@ def test_a_covered_lens_is_black_not_frozen():
     assert states[0] is CameraState.LIVE, "one dark picture is none"
     assert set(states[int(BLACK_S * 30) + 1 :]) == {CameraState.BLACK}
     assert watch.judge(10.1, noise(1)).state is CameraState.LIVE
+
+
+def test_the_first_dark_picture_after_an_outage_is_not_a_covered_lens():
+    watch = QualityMonitor(live=True)
+    black = np.full((96, 128, 3), 3, np.uint8)
+    watch.judge(0, noise(1))
+    assert watch.judge(60, black).state is CameraState.LIVE
+    assert watch.judge(60 + BLACK_S, black).state is CameraState.BLACK

@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edge_asl_device.camera import CameraError, CameraState
-from edge_asl_device.camera.recordings import FPS, SHOWN_S, Folder
+from edge_asl_device.camera.frame_buffer import MAX_PICTURE_BYTES, LatestFrameBuffer
+from edge_asl_device.camera.recordings import FPS, HELD_S, PAUSE_S, SHOWN_S, Folder, Video
 from edge_asl_device.camera.rehearsal import Rehearsal
 from edge_asl_device.errors import PictureError
 
@@ -55,3 +58,25 @@ def test_a_word_that_is_no_state_is_said(tmp_path: Path):
     assert caught.value.state is CameraState.FAILED
     assert str(caught.value).startswith(f"{state}: expected live, missing, ")
     assert "found 'explode'" in str(caught.value)
+
+
+def test_a_picture_larger_than_any_cameras_is_made_smaller(tmp_path: Path):
+    cv2.imwrite(str(tmp_path / "phone.jpg"), np.full((3468, 4624, 3), 90, np.uint8))
+    with LatestFrameBuffer.create() as buffer, Folder(tmp_path) as folder:
+        height, width, _ = next(folder.frames(buffer.allocate)).picture.shape
+    assert width / height == pytest.approx(4624 / 3468, abs=0.001)
+    assert 0.99 < height * width * 3 / MAX_PICTURE_BYTES <= 1
+
+
+def test_a_slide_show_is_repeated_without_a_silence(tmp_path: Path):
+    """A frame every five seconds, as ffmpeg makes one of pictures."""
+    path = tmp_path / "slides.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 0.2, (64, 64))
+    for grey in (60, 120):
+        writer.write(np.full((64, 64, 3), grey, np.uint8))
+    writer.release()
+    with Video(path, loop=True) as film:
+        frames = film.frames()
+        times = [next(frames).time_s for _ in range(10)]
+    again = np.diff(times)[1:]  # after the second frame it is held, and begins anew
+    assert again[: round(PAUSE_S / HELD_S) + 1] == pytest.approx(HELD_S)

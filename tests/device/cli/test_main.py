@@ -189,6 +189,14 @@ def test_one_line_says_what_is_wrong(
     assert told.out == ""
 
 
+def test_pictures_that_cannot_be_read_end_it(golden_bundle: Path, tmp_path: Path):
+    (tmp_path / "0.jpg").write_bytes(b"no picture")
+    done = run("run", golden_bundle, "--headless", "--source", tmp_path)
+
+    assert done.returncode == 1
+    assert f"{tmp_path}/0.jpg: not a picture" in errors(done.stderr)[-1]
+
+
 def test_a_changed_model_is_refused(golden_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     bundle = tmp_path / "bundle"
     shutil.copytree(golden_bundle, bundle)

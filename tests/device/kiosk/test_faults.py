@@ -408,3 +408,48 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     except OSError:
         return False
+
+
+def test_a_fault_after_a_long_outage_is_no_long_outage(camera: tuple[str, Callable[[str], None]]):
+    """A camera that was unplugged for long, and whose first try is refused, as before udev has set the group."""
+
+    def until(supervisor: CameraSupervisor, state: CameraState, limit_s: float) -> None:
+        deadline = time.monotonic() + limit_s
+        while supervisor.status.state is not state:
+            assert time.monotonic() < deadline, supervisor.status
+            supervisor.next(0.05)
+
+    camera[1]("missing")
+    with CameraSupervisor(parse_source(camera[0])) as supervisor:
+        until(supervisor, CameraState.MISSING, 10)
+        deadline = time.monotonic() + 15
+        while supervisor.reopened < 6:
+            assert time.monotonic() < deadline, supervisor.reopened
+            supervisor.next(0.05)
+        camera[1]("forbidden")
+        until(supervisor, CameraState.FAILED, 10)
+        camera[1]("live")
+        until(supervisor, CameraState.LIVE, BACK_S)
+
+
+def test_a_capture_process_that_cannot_be_started_leaves_nothing_open(camera: tuple[str, Callable[[str], None]]):
+    """As in a process that has used up its descriptors."""
+    script = """
+import os, resource, sys
+from edge_asl_device.camera import CameraState
+from edge_asl_device.camera.source import parse_source
+from edge_asl_device.camera.supervisor import CameraSupervisor
+open_now = lambda: sorted(map(int, os.listdir("/proc/self/fd")))[:-1]
+for spare in range(1, 7):
+    before = open_now()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[-1] + 1 + spare, 4096))
+    with CameraSupervisor(parse_source(sys.argv[1])) as supervisor:
+        state = supervisor.status.state
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096))
+    assert state is CameraState.FAILED, (spare, state)
+    assert open_now() == before, (spare, before, open_now())
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script, camera[0]], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == 0, run.stderr

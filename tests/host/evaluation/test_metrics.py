@@ -91,6 +91,10 @@ def test_calibration_error_by_hand():
     assert [(b.count, b.accuracy) for b in bins if b.count] == [(2, 0.5), (4, 0.75)]
     rows = [[0.95, 0.05, 0, 0]] * 4 + [[0.55, 0.45, 0, 0]] * 2
     assert evaluate([0, 0, 0, 1, 0, 1], rows).calibration_error == pytest.approx(4 / 6 * 0.2 + 2 / 6 * 0.05)
+    # Where no hand is found, nothing is said that could be sure or unsure.
+    silent = evaluate([0, 0, 0, 1, 0, 1, 2], [*rows, [0, 0, 0, 0]])
+    assert silent.calibration_error == pytest.approx(4 / 6 * 0.2 + 2 / 6 * 0.05)
+    assert evaluate([2], [[0, 0, 0, 0]]).calibration_error == 0
 
 
 def test_a_bin_ends_with_its_upper_edge():

@@ -12,6 +12,7 @@ import pytest
 from html_page import Page
 from tiny_build import SIGNS, Built, edge_asl
 
+from edge_asl.datasets.digest import write_contents
 from edge_asl.datasets.labels import Choice, choose_labels
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split, write_split
@@ -20,14 +21,14 @@ from edge_asl.datasets.synthetic.pictures import write_pictures
 from edge_asl.datasets.types import Dataset
 from edge_asl.errors import DataError
 from edge_asl.evaluation.predictions import predict
-from edge_asl.pipeline.chosen_pictures import choose_part
+from edge_asl.pipeline.chosen_pictures import choose_part, learned_from
 from edge_asl.pipeline.common_pictures import common_pictures, of_labels
 from edge_asl.pipeline.compare import compare_bundles
 from edge_asl.pipeline.evaluate import evaluate_bundle
 from edge_asl.progress import Quiet
 from edge_asl.tflite.inspect import inspect_path, models_of
 from edge_asl_device.contract.bundle import Bundle, read_bundle
-from edge_asl_device.contract.manifest import MANIFEST, Imported
+from edge_asl_device.contract.manifest import MANIFEST, Imported, Origin
 from edge_asl_device.errors import BundleError
 
 
@@ -43,8 +44,9 @@ def as_built(golden: Path, folder: Path, data: list[Path], *, seed: int = 0, by:
     """The golden bundle, as if it had been built from ``data``: with the working folder that such a build leaves."""
     shutil.copytree(golden, folder)
     bundle, work = read_bundle(folder), folder.parent / ".work" / folder.name
-    dataset = read_dataset(data, labels=Choice(frozenset(), frozenset(bundle.labels)), cache=work / "hashes.json")
+    dataset = read_dataset(data, labels=Choice(frozenset(), frozenset(bundle.labels)))
     write_split(work / "split.json", make_split(dataset, by=by, seed=seed, validation=0.25, test=0.5))
+    write_contents(work / "contents.json", dataset)
     provenance = msgspec.structs.replace(bundle.manifest.provenance, data_digest=dataset.digest)
     manifest = msgspec.structs.replace(bundle.manifest, provenance=provenance)
     (folder / MANIFEST).write_bytes(msgspec.json.encode(manifest))
@@ -219,6 +221,31 @@ def test_of_an_imported_bundle_nobody_knows_what_it_learned_from(
     assert mixed.split == "pictures that none is known to have learned from"
     assert evaluate_warning(imported, folders[1]) is not None
     assert evaluate_warning(built, folders[1]) is None
+
+
+def test_of_an_improved_bundle_nobody_knows_what_it_learned_before(
+    golden_bundle: Path, folders: list[Path], tmp_path: Path
+) -> None:
+    built, made = (as_built(golden_bundle, tmp_path / name, folders[:1]) for name in ("built", "made"))
+    provenance = msgspec.structs.replace(made.manifest.provenance, improved=Origin("letters", "2.1", "0" * 64))
+    improved = made._replace(manifest=msgspec.structs.replace(made.manifest, provenance=provenance))
+    found = common_pictures({"built": built, "improved": improved}, read_dataset(folders[1]), "auto", None)
+    assert [warning.partition(",")[0] for warning in found.warnings] == ["improved: it was made from letters 2.1"]
+    assert "made from letters 2.1" in (evaluate_warning(improved, folders[1]) or "")
+    assert evaluate_warning(improved, folders[0]) is None, "its own test part"
+
+
+def test_rows_of_a_table_are_known_again(golden_bundle: Path, tmp_path: Path) -> None:
+    """A build of a table of pixels, compared on a copy of half of it."""
+    rng = np.random.default_rng(1)
+    rows = [",".join(map(str, [label, *rng.integers(0, 256, 784)])) for label in (0, 1, 11) * 8]
+    header = ",".join(["label", *(f"pixel{i}" for i in range(1, 785))])
+    for name, some in (("whole", rows), ("half", rows[:12])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.csv").write_text("\n".join([header, *some]) + "\n")
+    bundle = as_built(golden_bundle, tmp_path / "built", [tmp_path / "whole"], by="fraction")
+    half = read_dataset(tmp_path / "half", labels=Choice(frozenset(), frozenset(bundle.labels)))
+    assert 0 < len(learned_from(bundle, half)) <= 12
 
 
 def evaluate_warning(bundle: Bundle, data: Path) -> str | None:

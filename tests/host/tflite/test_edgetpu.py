@@ -23,7 +23,7 @@ from edge_asl.tflite.edgetpu import (
 )
 from edge_asl.tflite.edgetpu_compiler import OperatorStatus, parse_output
 from edge_asl_device.contract.bundle import read_bundle
-from edge_asl_device.contract.manifest import MANIFEST, SIGNATURE
+from edge_asl_device.contract.manifest import MANIFEST, MODEL, SIGNATURE
 from edge_asl_device.errors import BundleError
 
 __all__ = ["tiny_models"]  # the fixture
@@ -198,7 +198,7 @@ def test_a_file_that_does_not_start_is_a_missing_tool(
 def test_the_compiled_model_joins_the_bundle(tiny_models: TinyModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = write_tiny_bundle(tmp_path / "bundle", tiny_models.contract)
     (folder / SIGNATURE).write_text("of the manifest as it was")
-    before = read_bundle(folder)
+    before, written_ns = read_bundle(folder), (folder / MODEL).stat().st_mtime_ns
     _stand_in(tmp_path, monkeypatch, _COPY, report=ALL_MAPPED)
 
     for _ in range(2):  # compiling again replaces the file
@@ -210,6 +210,7 @@ def test_the_compiled_model_joins_the_bundle(tiny_models: TinyModels, tmp_path: 
     assert (folder / EDGETPU_MODEL).read_bytes() == tiny_models.contract.read_bytes()
     assert after.manifest.labels == before.manifest.labels
     assert not (folder / SIGNATURE).exists(), "it signed another manifest"
+    assert (folder / MODEL).stat().st_mtime_ns == written_ns, "a build knows its files by their times"
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_only_the_chief_writes_the_bundle(resumed: Resumed):
     assert other.output == "worker 1 of 2: done; the chief writes the bundle\n"
     assert sorted(path.name for path in (resumed.folder / "models").iterdir()) == [".work", "tiny"]
     own = resumed.folder / "models" / ".work" / "tiny.worker1"
-    notes = ["hashes.json", "pictures.u8", "small-copies.json", "split.json", "steps.json"]
+    notes = ["contents.json", "hashes.json", "pictures.u8", "small-copies.json", "split.json", "steps.json"]
     assert sorted(path.name for path in own.iterdir()) == notes
 
 
