@@ -16,15 +16,19 @@ from edge_asl_device.telemetry.metrics import Metrics
 from edge_asl_device.telemetry.systemd import notify
 from edge_asl_device.web.messages import Notice
 
-INSTEAD = "processor-instead-of-edgetpu"
-"""The notice that a bundle with a model for the Edge TPU runs on the processor."""
-
 log = logging.getLogger(__name__)
 
 
 def status_of(activity: str, bundle: Bundle) -> str:
     """What ``systemctl status`` shows: ``reading with letters 0123456789ab``."""
     return f"{activity} with {bundle.manifest.name} {bundle.digest[:12]}"
+
+
+def note_processor(mode: Mode, reader: Reader) -> None:
+    """Say, or no longer say, that a bundle with a model for the Edge TPU runs on the processor."""
+    mode.withdraw("processor-instead-of-edgetpu")
+    if reader.instead:
+        mode.note(Notice("processor-instead-of-edgetpu", reader.instead), stays=True)
 
 
 class Reloader:
@@ -75,9 +79,7 @@ class Reloader:
         self._mode.replace_reader(reader)
         self._publisher.replace_reader(reader)
         self._mode.withdraw("model-refused")
-        self._mode.withdraw(INSTEAD)
-        if reader.instead:
-            self._mode.note(Notice(INSTEAD, reader.instead), stays=True)
+        note_processor(self._mode, reader)
         if bundle.digest != before.digest:
             self._mode.note(Notice("model-changed", f"{bundle.manifest.name} {bundle.manifest.version}"))
         self._metrics.reloads.labels("taken").inc()

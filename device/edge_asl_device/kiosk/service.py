@@ -34,7 +34,7 @@ from edge_asl_device.kiosk.health import Health
 from edge_asl_device.kiosk.mode import WAIT_S, Mode
 from edge_asl_device.kiosk.publishing import Publisher
 from edge_asl_device.kiosk.reader import Reader
-from edge_asl_device.kiosk.reloading import INSTEAD, Reloader, status_of
+from edge_asl_device.kiosk.reloading import Reloader, note_processor, status_of
 from edge_asl_device.kiosk.settings import Settings
 from edge_asl_device.kiosk.transcribing import Transcribing
 from edge_asl_device.outputs import Outputs, open_outputs
@@ -43,7 +43,6 @@ from edge_asl_device.telemetry.metrics import Metrics
 from edge_asl_device.telemetry.systemd import Watchdog, notify
 from edge_asl_device.text.languages import LANGUAGES
 from edge_asl_device.web.app import make_app
-from edge_asl_device.web.messages import Notice
 from edge_asl_device.web.server import address_of, listen, make_server
 
 log = logging.getLogger(__name__)
@@ -106,8 +105,7 @@ class Service:
         if settings.collection is not None:
             return Collector(settings.collection, reader, publish)
         mode = Transcribing(reader, outputs, publish, settings.clear_after_s, self._metrics, settings.language)
-        if reader.instead:
-            mode.note(Notice(INSTEAD, reader.instead), stays=True)
+        note_processor(mode, reader)
         return mode
 
     def _loop(self) -> None:

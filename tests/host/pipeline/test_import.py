@@ -72,6 +72,10 @@ def test_a_teachable_machine_export_becomes_a_bundle(foreign_models: ForeignMode
     measured = edge_asl("evaluate", out, "--data", drawn, "--json")
     assert json.loads(measured.stdout)["accuracy"] == found["accuracy"]
 
+    refused = edge_asl("export", out, "--out", tmp_path / "keras")
+    assert refused.returncode == 1
+    assert "was imported, so no network was trained here" in refused.stderr
+
     again = [sys.executable, "-X", "importtime", "-m", "edge_asl", *import_arguments(export, drawn, tmp_path)]
     second = subprocess.run(again, env=os.environ | QUIET, capture_output=True, text=True, timeout=60, check=True)
     assert "quantization: unchanged" in second.stderr
