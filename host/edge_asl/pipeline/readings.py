@@ -26,8 +26,8 @@ from edge_asl_device.inference.hands.region import Region, beside
 from edge_asl_device.inference.hands.stage import CROP, HandStage
 from edge_asl_device.text.buffer import NOTHING
 
-VIEWS = 8
-"""Readings of each picture. Eight instead of four read strangers half a point better (docs/training.md)."""
+VIEWS = 4
+"""Readings of each picture. More of them gain nothing that can be told from chance (docs/training.md)."""
 PART = 64
 """Pictures whose readings are kept together: a few seconds of work."""
 
