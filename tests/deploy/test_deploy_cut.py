@@ -317,5 +317,7 @@ def test_a_disk_that_fills_up_after_the_switch_goes_back_all_the_same(
     assert kiosk.linked() == before
     filler.unlink()
 
+    kiosk.device("recover")
+    assert kiosk.status()["activation"]["outcome"] == "rolled-back"
     kiosk.deployed(base)
     assert whole(kiosk, base)

@@ -17,8 +17,6 @@ BLACK_LEVEL = 10
 """Brightest sample of a covered lens, 0 to 255: a sensor's black is not quite 0, and 16 in video range."""
 
 BLACK_S = 0.5
-AWAY_S = 3.0
-"""Longer than any camera takes from one picture to the next."""
 DARK_LEVEL = 40.0
 """Mean of a scene in which a hand can no longer be told from the wall."""
 
@@ -42,7 +40,7 @@ class QualityMonitor:
         self._checksum: int | None = None
         self._changed_s = 0.0
         self._bright_s: float | None = None
-        self._judged_s = 0.0
+        self._covered = False
 
     def judge(self, time_s: float, picture: NDArray[np.uint8]) -> Quality:
         """RGB uint8 (h, w, 3) and when it came. Looks at every 16th pixel of every 16th row: 20 µs."""
@@ -50,11 +48,18 @@ class QualityMonitor:
         checksum = zlib.crc32(sample.tobytes())
         if checksum != self._checksum:
             self._checksum, self._changed_s = checksum, time_s
-        # The first picture of a camera that was away may be dark while the exposure settles.
-        if self._bright_s is None or sample.max() > BLACK_LEVEL or time_s - self._judged_s > AWAY_S:
+        if self._bright_s is None or sample.max() > BLACK_LEVEL:
             self._bright_s = time_s
-        self._judged_s = time_s
-        return Quality(self._state(time_s), float(sample.mean()))
+        state = self._state(time_s)
+        self._covered = state is CameraState.BLACK
+        return Quality(state, float(sample.mean()))
+
+    def reopened(self) -> None:
+        """The next picture is the first of a camera that was opened again: it may be dark while the exposure settles,
+        but a covered lens stays one.
+        """
+        if not self._covered:
+            self._bright_s = None
 
     def _state(self, time_s: float) -> CameraState:
         if self._bright_s is not None and time_s - self._bright_s >= BLACK_S:

@@ -153,6 +153,7 @@ class CameraSupervisor:
             return None
         if capture.heard_s is None:
             self._open_limit_s = max(SILENCE_LIMIT_S, OPEN_FACTOR * (now_s - capture.started_s))
+            self._monitor.reopened()
         capture.heard_s = now_s
         self._quality = self._monitor.judge(now_s, frame.picture)
         state = self._quality.state

@@ -102,9 +102,11 @@ class Service:
 
     def _make_mode(self, reader: Reader, outputs: Outputs) -> Mode:
         settings, publish = self._settings, self._publisher.publish
+        mode: Mode
         if settings.collection is not None:
-            return Collector(settings.collection, reader, publish)
-        mode = Transcribing(reader, outputs, publish, settings.clear_after_s, self._metrics, settings.language)
+            mode = Collector(settings.collection, reader, publish)
+        else:
+            mode = Transcribing(reader, outputs, publish, settings.clear_after_s, self._metrics, settings.language)
         note_processor(mode, reader)
         return mode
 

@@ -29,6 +29,9 @@ def ask_child(command: Sequence[str], limit_s: float, environment: Mapping[str, 
     except subprocess.TimeoutExpired:
         give_up(child)
         return {"ok": False, "reason": f"no answer within {limit_s:g} s"}
+    except BaseException:
+        give_up(child)
+        raise
     if child.returncode < 0:
         return {"ok": False, "reason": f"crashed with signal {-child.returncode}"}
     try:

@@ -178,6 +178,9 @@ class Espeak(Output):
             except subprocess.TimeoutExpired:
                 give_up(running)
                 code, cut, said = 1, False, f"did not finish within {SPEAK_LIMIT_S:g} s".encode()
+            except OSError:
+                give_up(running)
+                raise
         except OSError as error:
             code, cut, said = 1, False, str(error).encode()
         finally:

@@ -32,6 +32,8 @@ from edge_asl_device.releases.trust import raise_minimum
 LOG_LINES = 20
 FALLBACK_LIMIT_S = 60.0
 SWITCH, RELOAD, BACK = "switch", "reload", "roll back"
+STARTED = (RELOAD, "restart", "health")
+"""The steps in which a new release is current."""
 
 
 class Activation:
@@ -86,7 +88,10 @@ class Activation:
         self._open_journal(record)
         if record.step == BACK:
             return self._fall_back(record.message)
-        if record.step in PROOF_STEPS or self._installation.linked(self._installation.current) != record.release:
+        current = self._installation.linked(self._installation.current)
+        if record.step in STARTED and current == record.fallback != record.release:
+            return self._fall_back(f"it did not get beyond step {record.step}")  # for which there was no space then
+        if record.step in PROOF_STEPS or current != record.release:
             return self._refuse(f"interrupted in step {record.step}; nothing was switched")
         self._announce("recover", f"{record.release[:12]} was interrupted in step {record.step}")
         try:
@@ -182,20 +187,19 @@ class Activation:
     # back
 
     def _fall_back(self, reason: str) -> Record:
-        # A card without space for a line has space for what goes back: names and links.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a full card is no reason to stay with what does not work
             self._journal.enter(BACK, reason, log=self._manager.log(LOG_LINES))
         self._announce(BACK, reason)
         old_settings = restore_old(self._installation.settings)
         fallback, previous = self._journal.record.fallback, self._journal.record.previous
-        self._installation.point(self._installation.previous, previous if previous != fallback else None)
         if fallback is None:
+            self._point_previous(previous)
             self._manager.stop()
             self._installation.point(self._installation.current, None)
             return self._back(Outcome.FAILED, f"{reason}; there is no earlier release, nothing is running")
         try:
             bundle = read_release(self._installation, fallback).bundle
-            self._installation.point(self._installation.current, fallback)
+            self._point_back(fallback, previous)
             self._serve_again(fallback, bundle, must_restart=old_settings)
             # It gets its own time, however short the new release's limit was.
             limit_s = max(FALLBACK_LIMIT_S, self._options.health_limit_s)
@@ -204,8 +208,20 @@ class Activation:
             return self._back(Outcome.FAILED, f"{reason}; the release before it failed, too: {error}")
         return self._back(Outcome.ROLLED_BACK, f"{reason}; {fallback[:12]} is running again")
 
+    def _point_back(self, fallback: str, previous: str | None) -> None:
+        installation = self._installation
+        if installation.linked(installation.previous) == fallback:
+            installation.previous.replace(installation.current)  # a new link would need space
+        else:
+            installation.point(installation.current, fallback)
+        self._point_previous(previous if previous != fallback else None)
+
+    def _point_previous(self, previous: str | None) -> None:
+        with contextlib.suppress(OSError):  # what serves is more than what could be gone back to
+            self._installation.point(self._installation.previous, previous)
+
     def _back(self, outcome: Outcome, message: str) -> Record:
-        """Written down if the card takes it; if not, the next start goes the same way once more."""
+        """Written down if the card takes it; if not, the next start finds it."""
         try:
             return self._journal.finish(outcome, message)
         except OSError as error:

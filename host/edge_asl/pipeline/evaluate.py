@@ -18,7 +18,6 @@ from edge_asl.evaluation.report import write_report
 from edge_asl.evaluation.stress import StressScores
 from edge_asl.evaluation.stressed import predict_stressed
 from edge_asl.pipeline.bundle import work_folder
-from edge_asl.pipeline.cache import StepCache
 from edge_asl.pipeline.chosen_pictures import choose_part, choose_signs, read_known
 from edge_asl.pipeline.people import left_out_in_turn
 from edge_asl.pipeline.writable import check_report
@@ -65,7 +64,7 @@ def evaluate_bundle(
     bundle = read_bundle(folder)
     dataset = read_known(bundle, data, layout, progress, signer_pattern)
     if part == LEFT_OUT:
-        pictures, predictions, split, strangers = _left_out(bundle, dataset, only, progress)
+        pictures, predictions, split, strangers = _left_out(bundle, dataset, only)
         warning = None
         if not strangers:
             progress.say("warning: the same people may be in training and in test; this says nothing of strangers")
@@ -106,17 +105,9 @@ def evaluate_bundle(
     return evaluation
 
 
-def _left_out(
-    bundle: Bundle, dataset: Dataset, only: Choice | None, progress: Progress
-) -> tuple[list[Picture], Predictions, str, bool]:
+def _left_out(bundle: Bundle, dataset: Dataset, only: Choice | None) -> tuple[list[Picture], Predictions, str, bool]:
     """Pictures, what was answered, in words what these are, and whether these answers are for strangers."""
-    work = work_folder(bundle.folder)
-    if StepCache(work, progress).later("evaluation", "bundle"):
-        raise DataError(
-            f"{work}: another network was measured here after this bundle was written; finish that build with the same "
-            "edge-asl build"
-        )
-    everybody, predictions = kept_predictions(work / FILE, dataset)
+    everybody, predictions = kept_predictions(work_folder(bundle.folder) / FILE, dataset)
     pictures, split = choose_signs(everybody, only, left_out_in_turn(predictions.signers))
     kept = set(pictures)
     rows = [row for row, picture in enumerate(everybody) if picture in kept]

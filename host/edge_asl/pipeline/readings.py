@@ -34,7 +34,7 @@ PART = 64
 # How far a region is off when a device follows a moving hand, and more: a network that has seen such regions is not
 # irritated by them. Shares of the region's side, its logarithm, and radians.
 _SHIFT, _SCALE, _TURN = 0.025, 0.10, math.radians(15)
-# Not the recipe's: another training of the same pictures need not read them again.
+# Not the recipe's: what is read does not depend on how a network is trained.
 _SEED = 1
 
 

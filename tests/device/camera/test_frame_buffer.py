@@ -176,5 +176,8 @@ def test_the_first_dark_picture_after_an_outage_is_not_a_covered_lens():
     watch = QualityMonitor(live=True)
     black = np.full((96, 128, 3), 3, np.uint8)
     watch.judge(0, noise(1))
-    assert watch.judge(60, black).state is CameraState.LIVE
-    assert watch.judge(60 + BLACK_S, black).state is CameraState.BLACK
+    watch.reopened()
+    assert watch.judge(1, black).state is CameraState.LIVE
+    assert watch.judge(1 + BLACK_S, black).state is CameraState.BLACK
+    watch.reopened()
+    assert watch.judge(60, black).state is CameraState.BLACK, "it is still covered"
