@@ -308,8 +308,8 @@ def test_a_disk_that_fills_up_after_the_switch_goes_back_all_the_same(
     before = kiosk.linked()
     filler = kiosk.root.parent / "filler"
     with kiosk.started(bad_bundles.late(tmp_path / "late"), "--health-limit", 8) as running:
+        until(lambda: kiosk.linked() != before)
         until(lambda: json.loads((kiosk.root / "activation.json").read_text())["step"] == "health")
-        assert kiosk.linked() != before
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
             while True:
                 file.write(bytes(4096))
