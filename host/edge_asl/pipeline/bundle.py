@@ -11,13 +11,16 @@ from pathlib import Path
 
 import msgspec
 
+from edge_asl.datasets.digest import write_contents
+from edge_asl.datasets.split_files import write_split
+from edge_asl.datasets.types import Dataset, Split
 from edge_asl.errors import DataError
 from edge_asl_device.contract.bundle import read_bundle
 from edge_asl_device.contract.manifest import LABELS, MANIFEST, NAME, File, Manifest
 from edge_asl_device.files import replacing_folder, sha256_of
 
 SPLIT, HASHES, CONTENTS = "split.json", "hashes.json", "contents.json"
-"""In a build's working folder: its split, and what is known of the contents of its pictures."""
+"""In a build's working folder: its split, the hashes of files as they were read, and the contents that are split."""
 PACKAGES = (
     "edge-asl",
     "edge-asl-device",
@@ -48,6 +51,16 @@ def write_bundle(target: Path, manifest: Manifest, contents: Mapping[str, bytes]
         encoded = msgspec.json.format(msgspec.json.encode(complete), indent=2)
         (folder / MANIFEST).write_bytes(encoded + b"\n")
         read_bundle(folder)
+
+
+def keep_split(work: Path, split: Split, dataset: Dataset) -> None:
+    """Write into a build's working folder which picture is in which part and, to know copies of them, their contents.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    write_split(work / SPLIT, split)
+    write_contents(work / CONTENTS, dataset)
 
 
 def check_bundle_path(target: Path) -> None:

@@ -13,18 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_asl import __version__
-from edge_asl.datasets.digest import write_contents
 from edge_asl.datasets.labels import choose_labels
 from edge_asl.datasets.pixel_store import PixelStore
 from edge_asl.datasets.public_data import public_data_of
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.remarks import tell
 from edge_asl.datasets.small_copies import FILE, told_of_small_copies
-from edge_asl.datasets.split_files import read_split, write_split
+from edge_asl.datasets.split_files import read_split
 from edge_asl.datasets.splits import describe_left_out, describe_split, make_split, pictures_of
 from edge_asl.datasets.types import Dataset, Picture, Split
 from edge_asl.errors import DataError
-from edge_asl.pipeline.bundle import CONTENTS, HASHES, SPLIT, check_bundle_path, work_folder
+from edge_asl.pipeline.bundle import CONTENTS, HASHES, SPLIT, check_bundle_path, keep_split, work_folder
 from edge_asl.pipeline.cache import StepCache
 from edge_asl.pipeline.calibration_set import check_calibration_folder
 from edge_asl.pipeline.writable import check_replaceable_folder, check_writable
@@ -153,18 +152,12 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
         recipe.model.size, recipe.model.size, Crop.CENTRE_SQUARE, recipe.model.resize, margin=recipe.data.margin
     )
     cache = StepCache(request.work, progress)
-    split_path = request.work / SPLIT
     settings = digest_of(
         dataset.digest, recipe.data, recipe.training.seed, request.split_file and sha256_of(request.split_file)
     )
-    contents = request.work / CONTENTS
-
-    def divide() -> None:
-        write_split(split_path, _split(request, dataset))
-        write_contents(contents, dataset)
-
-    cache.run("split", settings, [split_path, contents], divide)
-    split = read_split(split_path, dataset)
+    written = [request.work / name for name in (SPLIT, CONTENTS)]
+    cache.run("split", settings, written, lambda: keep_split(request.work, _split(request, dataset), dataset))
+    split = read_split(written[0], dataset)
     for part in ("train", "validation") if recipe.reads == "square" else ("train",):
         if not split.parts[part]:
             raise DataError(
@@ -174,9 +167,8 @@ def open_context(request: BuildRequest, progress: Progress) -> BuildContext:
     progress.say(f"  {describe_split(split, dataset)}")
     _tell_gaps(dataset, split, progress)
     packages = [importlib.metadata.version(name) for name in ("opencv-python-headless", "tensorflow", "keras")]
-    # Rows are numbers in the data set's order: with a split file, other pictures (data.most) would shift them.
-    paths = [picture.path for picture in dataset.pictures]
-    base = digest_of(__version__, packages, dataset.digest, paths, split.parts, spec)
+    # data.most chooses the pictures; what is kept of them is found by their place among the chosen ones.
+    base = digest_of(__version__, packages, dataset.digest, recipe.data.most, split.parts, spec)
     return BuildContext(request, dataset, split, spec, cache, progress, base, public_data_of(dataset.roots.values()))
 
 

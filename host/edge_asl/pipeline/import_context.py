@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from edge_asl import __version__
-from edge_asl.datasets.digest import write_contents
 from edge_asl.datasets.given import given_part
 from edge_asl.datasets.labels import Choice as Labels
 from edge_asl.datasets.labels import order_labels
 from edge_asl.datasets.public_data import public_data_of
 from edge_asl.datasets.readers import list_dataset, read_dataset, sound
 from edge_asl.datasets.remarks import tell
-from edge_asl.datasets.split_files import read_split, write_split
+from edge_asl.datasets.split_files import read_split
 from edge_asl.datasets.splits import PARTS, UNSPLIT, describe_left_out, describe_split
 from edge_asl.datasets.types import Dataset, Split
 from edge_asl.errors import ModelError
 from edge_asl.imports.found import Source
 from edge_asl.imports.labels import in_keras_order, labels_of_outputs, parse_labels, read_labels
 from edge_asl.imports.shape import Shape
-from edge_asl.pipeline.bundle import CONTENTS, HASHES, SPLIT
+from edge_asl.pipeline.bundle import CONTENTS, HASHES, SPLIT, keep_split
 from edge_asl.pipeline.cache import StepCache
 from edge_asl.pipeline.context import BuildContext, BuildRequest
 from edge_asl.progress import Progress
@@ -125,16 +124,12 @@ def open_import(
         progress.say("  its pictures are not square: the device shows it the square in the middle, stretched")
     dataset = _read(request, source, shape, progress)
     spec = Input(shape.height, shape.width, Crop.CENTRE_SQUARE, Resize.LINEAR)
-    split_path = build.work / SPLIT
     settings = digest_of(dataset.digest, dataset.labels, request.every_picture)
-    contents = build.work / CONTENTS
-
-    def divide() -> None:
-        write_split(split_path, _split(dataset, request.every_picture))
-        write_contents(contents, dataset)
-
-    cache.run("split", settings, [split_path, contents], divide)
-    split = read_split(split_path, dataset)
+    written = [build.work / name for name in (SPLIT, CONTENTS)]
+    cache.run(
+        "split", settings, written, lambda: keep_split(build.work, _split(dataset, request.every_picture), dataset)
+    )
+    split = read_split(written[0], dataset)
     progress.say(f"  {describe_split(split, dataset)}")
     base = digest_of(__version__, _versions(), dataset.digest, dataset.labels, split.parts, spec)
     return BuildContext(build, dataset, split, spec, cache, progress, base, public_data_of(dataset.roots.values()))

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from edge_asl.datasets.digest import write_contents
-from edge_asl.datasets.split_files import write_split
 from edge_asl.errors import AccuracyError, DataError
 from edge_asl.evaluation.comparison import FALL_POINTS, Improvement, compared
 from edge_asl.evaluation.metrics import Predictions, evaluate_predictions
 from edge_asl.evaluation.predictions import predict
-from edge_asl.pipeline.bundle import CONTENTS, SPLIT, check_bundle_path, work_folder, write_bundle
+from edge_asl.pipeline.bundle import check_bundle_path, keep_split, work_folder, write_bundle
 from edge_asl.pipeline.compatibility import check_model
 from edge_asl.pipeline.hand_models import violations
 from edge_asl.pipeline.improved import REPORT, Improved, report_on, write_improved
@@ -70,8 +68,7 @@ def improve(request: ImprovementRequest, progress: Progress) -> Improvement:
             f"{request.out}: not written: {improvement.objection} (see {work / REPORT}); "
             "take pictures of more people and signs, or use --force"
         )
-    write_split(work / SPLIT, site.split)
-    write_contents(work / CONTENTS, site.dataset)
+    keep_split(work, site.split, site.dataset)
     write_improved(work, improved, improvement)
     return improvement
 

@@ -12,7 +12,6 @@ import pytest
 from html_page import Page
 from tiny_build import SIGNS, Built, edge_asl
 
-from edge_asl.datasets.digest import write_contents
 from edge_asl.datasets.labels import Choice, choose_labels
 from edge_asl.datasets.readers import read_dataset
 from edge_asl.datasets.split_files import read_split, write_split
@@ -21,6 +20,7 @@ from edge_asl.datasets.synthetic.pictures import write_pictures
 from edge_asl.datasets.types import Dataset
 from edge_asl.errors import DataError
 from edge_asl.evaluation.predictions import predict
+from edge_asl.pipeline.bundle import keep_split
 from edge_asl.pipeline.chosen_pictures import choose_part, learned_from
 from edge_asl.pipeline.common_pictures import common_pictures, of_labels
 from edge_asl.pipeline.compare import compare_bundles
@@ -45,8 +45,7 @@ def as_built(golden: Path, folder: Path, data: list[Path], *, seed: int = 0, by:
     shutil.copytree(golden, folder)
     bundle, work = read_bundle(folder), folder.parent / ".work" / folder.name
     dataset = read_dataset(data, labels=Choice(frozenset(), frozenset(bundle.labels)))
-    write_split(work / "split.json", make_split(dataset, by=by, seed=seed, validation=0.25, test=0.5))
-    write_contents(work / "contents.json", dataset)
+    keep_split(work, make_split(dataset, by=by, seed=seed, validation=0.25, test=0.5), dataset)
     provenance = msgspec.structs.replace(bundle.manifest.provenance, data_digest=dataset.digest)
     manifest = msgspec.structs.replace(bundle.manifest, provenance=provenance)
     (folder / MANIFEST).write_bytes(msgspec.json.encode(manifest))
